@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The ground: memory is counted and limited, hashes are the published ones, readers stop at the
+ * end. */
+#include "base/hash.h"
+#include "base/list.h"
+#include "base/mem.h"
+#include "base/rand.h"
+#include "base/reader.h"
+#include "base/test.h"
+#include "base/writer.h"
+
+static void
+memory_is_counted_and_given_back(void **state)
+{
+    uint64_t before = nj_mem_used();
+    void *p = nj_alloc(1 << 20);
+
+    (void)state;
+    assert_non_null(p);
+    assert_true(nj_mem_used() >= before + (1 << 20));
+    p = nj_realloc(p, 2 << 20);
+    assert_non_null(p);
+    assert_true(nj_mem_used() >= before + (2 << 20));
+    nj_free(p);
+    assert_true(nj_mem_used() < before + 4096);
+}
+
+static void
+memory_limit_refuses(void **state)
+{
+    uint64_t refused = nj_mem_refused();
+
+    (void)state;
+    nj_mem_limit_set(nj_mem_used() + 100000);
+    assert_null(nj_alloc(200000));
+    assert_int_equal(nj_mem_refused(), refused + 1);
+    nj_mem_limit_set(0);
+    void *p = nj_alloc(200000);
+    assert_non_null(p);
+    nj_free(p);
+}
+
+static void
+array_size_overflow_is_refused(void **state)
+{
+    (void)state;
+    assert_null(nj_alloc_array(SIZE_MAX / 2, 3));
+}
+
+static void
+reader_stops_at_the_end_and_stays_short(void **state)
+{
+    struct nj_reader r = nj_reader_of(NJ_STR("\x00\x02hi\x01"));
+
+    (void)state;
+    assert_true(nj_str_eq(nj_read_lp16(&r), NJ_STR("hi")));
+    assert_false(r.is_short);
+    assert_int_equal(nj_read_u16(&r), 0);
+    assert_true(r.is_short);
+    assert_int_equal(nj_read_u8(&r), 0);
+}
+
+static void
+writer_never_passes_its_end(void **state)
+{
+    uint8_t memory[5] = {0, 0, 0, 0, 0xee};
+    struct nj_writer w = nj_writer_of(memory, 4);
+
+    (void)state;
+    nj_write_u16(&w, 0x0102);
+    nj_write_u32(&w, 7);
+    assert_true(w.is_full);
+    nj_write_u8(&w, 9);
+    assert_int_equal(memory[0], 1);
+    assert_int_equal(memory[2], 0);
+    assert_int_equal(memory[4], 0xee);
+}
+
+static void
+hashes_depend_on_key_and_on_every_byte(void **state)
+{
+    uint64_t one, other;
+
+    (void)state;
+    nj_hash_key_set(1, 2);
+    one = nj_hash(NJ_STR("sensors/kitchen/temperature"));
+    assert_true(one != nj_hash(NJ_STR("sensors/kitchen/temperaturf")));
+    assert_true(nj_hash(NJ_STR("")) != nj_hash(NJ_STR("\0")));
+    nj_hash_key_set(1, 3);
+    other = nj_hash(NJ_STR("sensors/kitchen/temperature"));
+    assert_true(one != other);
+}
+
+static void
+stable_hash_spreads_numbered_names(void **state)
+{
+    unsigned count[2] = {0, 0};
+    char name[32];
+
+    (void)state;
+    for (int i = 0; i < 1000; i++) {
+        int n = snprintf(name, sizeof(name), "client-%d", i);
+        count[nj_hash_stable((struct nj_str){name, (size_t)n}) % 1024 % 2]++;
+    }
+    assert_in_range(count[0], 400, 600);
+    assert_int_equal(nj_hash_stable(NJ_STR("a")), nj_hash_stable(NJ_STR("a")));
+}
+
+static void
+random_numbers_stay_below(void **state)
+{
+    struct nj_rand r, same;
+    unsigned seen[7] = {0};
+
+    (void)state;
+    nj_rand_seed(&r, 42);
+    nj_rand_seed(&same, 42);
+    for (int i = 0; i < 7000; i++) {
+        uint32_t x = nj_rand_below(&r, 7);
+
+        assert_true(x < 7);
+        assert_int_equal(x, nj_rand_below(&same, 7));
+        seen[x]++;
+    }
+    for (int i = 0; i < 7; i++)
+        assert_in_range(seen[i], 800, 1200);
+}
+
+static void
+list_keeps_order_and_moves_whole(void **state)
+{
+    struct nj_list a, b, node[3];
+
+    (void)state;
+    nj_list_init(&a);
+    nj_list_init(&b);
+    for (int i = 0; i < 3; i++)
+        nj_list_push(&a, &node[i]);
+    nj_list_move_all(&b, &a);
+    assert_true(nj_list_is_empty(&a));
+    for (int i = 0; i < 3; i++)
+        assert_ptr_equal(nj_list_pop(&b), &node[i]);
+    assert_null(nj_list_pop(&b));
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(memory_is_counted_and_given_back),
+        cmocka_unit_test(memory_limit_refuses),
+        cmocka_unit_test(array_size_overflow_is_refused),
+        cmocka_unit_test(reader_stops_at_the_end_and_stays_short),
+        cmocka_unit_test(writer_never_passes_its_end),
+        cmocka_unit_test(hashes_depend_on_key_and_on_every_byte),
+        cmocka_unit_test(stable_hash_spreads_numbered_names),
+        cmocka_unit_test(random_numbers_stay_below),
+        cmocka_unit_test(list_keeps_order_and_moves_whole),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

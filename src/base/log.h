@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* log.h — lines for people, in Mosquitto's types. A line whose type is off costs one load; a line
+ * whose type is on is formatted here and written by a thread of the log's own, so no worker ever
+ * waits for a disk, a pipe or syslogd. What does not fit the log's buffer is dropped, counted, and
+ * the gap is stated in the log itself.
+ * Thread: any. Lines of one thread keep their order, and so do lines of which one caused the other.
+ */
+#ifndef NJ_BASE_LOG_H
+#define NJ_BASE_LOG_H
+
+#include "base/err.h"
+#include "base/str.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+/* Mosquitto's values, which its plugins know. */
+enum nj_log_type {
+    NJ_LOG_INFO = 0x01,
+    NJ_LOG_NOTICE = 0x02,
+    NJ_LOG_WARNING = 0x04,
+    NJ_LOG_ERROR = 0x08,
+    NJ_LOG_DEBUG = 0x10,
+    NJ_LOG_SUBSCRIBE = 0x20,
+    NJ_LOG_UNSUBSCRIBE = 0x40,
+    NJ_LOG_WEBSOCKETS = 0x80,
+    NJ_LOG_INTERNAL = 0x100,
+};
+#define NJ_LOG_ALL     0x1ffu
+#define NJ_LOG_DEFAULT (NJ_LOG_INFO | NJ_LOG_NOTICE | NJ_LOG_WARNING | NJ_LOG_ERROR)
+
+enum nj_log_dest {
+    NJ_LOG_TO_STDOUT = 0x01,
+    NJ_LOG_TO_STDERR = 0x02,
+    NJ_LOG_TO_SYSLOG = 0x04,
+    NJ_LOG_TO_FILE = 0x08,
+    NJ_LOG_TO_TOPIC = 0x10,
+};
+
+struct nj_log_opts {
+    uint32_t types;     /* bits of enum nj_log_type */
+    uint32_t dests;     /* bits of enum nj_log_dest; 0: none */
+    const char *file;   /* for NJ_LOG_TO_FILE; lent for the call */
+    int facility;       /* 0..7: syslog's LOG_LOCALn; -1: LOG_DAEMON */
+    bool has_timestamp; /* epoch seconds, or */
+    const char
+        *timestamp_format; /* strftime's, local time; NULL: epoch seconds; lent for the call */
+    /* For NJ_LOG_TO_TOPIC: called on the log's thread with the finished line. */
+    void (*to_topic)(void *ctx, enum nj_log_type type, struct nj_str line);
+    void *topic_ctx;
+};
+
+/* Start the log's thread and open its destinations. Before this, and after nj_log_close(), lines go
+ * to stderr at once. Errors: NJ_ESYS with the file that cannot be opened; nothing has changed. */
+NJ_NODISCARD enum nj_err nj_log_open(const struct nj_log_opts *opts, struct nj_diag *diag);
+/* Other options, all or nothing, between two lines. Also reopens the file (SIGRTMIN, SIGHUP). */
+NJ_NODISCARD enum nj_err nj_log_reopen(const struct nj_log_opts *opts, struct nj_diag *diag);
+/* Wait until all that was said is written. */
+void nj_log_flush(void);
+/* Flush, end the thread, close the destinations. */
+void nj_log_close(void);
+/* Lines that were lost because the destinations could not keep up. */
+uint64_t nj_log_dropped(void);
+
+extern _Atomic uint32_t nj_log_types;
+
+static inline bool
+nj_log_is_on(enum nj_log_type type)
+{
+    /* Relaxed: the mask orders nothing; a line more or less around a reload is no matter. */
+    return (atomic_load_explicit(&nj_log_types, memory_order_relaxed) & (uint32_t)type) != 0;
+}
+
+/* A line is at most 999 bytes with its timestamp, as Mosquitto's; control characters that a peer
+ * may have put into a name are made harmless. */
+void nj_log_line(enum nj_log_type type, const char *fmt, ...) NJ_PRINTF(2, 3);
+
+#define nj_log(type, ...)                                                                          \
+    do {                                                                                           \
+        if (NJ_UNLIKELY(nj_log_is_on(type)))                                                       \
+            nj_log_line((type), __VA_ARGS__);                                                      \
+    } while (0)
+
+#endif

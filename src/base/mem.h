@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mem.h — the heap, counted, with one ceiling over all of it (memory_limit).
+ *
+ * Anything that a peer can make us hold comes from here, so that the broker sheds load before the
+ * machine is out of memory. The count is kept per thread and added to the total every 64 KiB, so it
+ * is off by at most that much for each thread.
+ * Thread: any. */
+#ifndef NJ_BASE_MEM_H
+#define NJ_BASE_MEM_H
+
+#include "base/compiler.h"
+
+#include <stdint.h>
+
+/* NULL when the machine has none left or the ceiling is reached. Zero bytes give a pointer, too. */
+void *nj_alloc(size_t bytes) NJ_NODISCARD;
+void *nj_zalloc(size_t bytes) NJ_NODISCARD;
+/* `p` may be NULL. On failure the old block stays as it was. */
+void *nj_realloc(void *p, size_t bytes) NJ_NODISCARD;
+/* count * size, refused when that overflows. */
+void *nj_alloc_array(size_t count, size_t size) NJ_NODISCARD;
+void nj_free(void *p);
+
+/* 0 lifts the ceiling. Takes effect for what is allocated from now on. */
+void nj_mem_limit_set(uint64_t bytes);
+uint64_t nj_mem_limit(void);
+/* What is held now, and the most that ever was. */
+uint64_t nj_mem_used(void);
+uint64_t nj_mem_peak(void);
+/* How often an allocation met the ceiling. */
+uint64_t nj_mem_refused(void);
+
+#endif
