@@ -14,7 +14,7 @@
 
 #include "base/err.h"
 #include "base/rcu.h"
-#include "topic/topic.h"
+#include "mqtt/topic.h"
 
 #include <stdatomic.h>
 

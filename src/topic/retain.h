@@ -9,7 +9,7 @@
 #include "base/err.h"
 #include "base/rcu.h"
 #include "mqtt/msg.h"
-#include "topic/topic.h"
+#include "mqtt/topic.h"
 
 struct nj_retain;
 

@@ -3,8 +3,8 @@
  * another.
  *
  * All input is well-formed UTF-8 already. Thread: any, no state. Cost: linear, no recursion. */
-#ifndef NJ_TOPIC_TOPIC_H
-#define NJ_TOPIC_TOPIC_H
+#ifndef NJ_MQTT_TOPIC_H
+#define NJ_MQTT_TOPIC_H
 
 #include "base/str.h"
 
