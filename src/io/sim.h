@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sim.h — the world behind reactor_sim.c: virtual time, sockets in memory, and a seed that decides
+ * how much each read and write moves, in which order things become ready, and what breaks. One
+ * world per process, one thread. */
+#ifndef NJ_IO_SIM_H
+#define NJ_IO_SIM_H
+
+#include "base/rand.h"
+#include "io/reactor.h"
+
+struct nj_sim_opts {
+    uint64_t seed;
+    unsigned short_io_percent; /* reads and writes that move less than they could */
+    size_t pipe_bytes; /* what fits between two ends; a slow reader stops its writer there */
+};
+
+void nj_sim_begin(const struct nj_sim_opts *opts);
+/* All reactors are freed, all sockets closed. */
+void nj_sim_end(void);
+
+struct nj_rand *nj_sim_rand(void);
+nj_time nj_sim_now(void);
+void nj_sim_advance(nj_time ms);
+
+/* A listening socket that nj_reactor_watch() and nj_io_accept() know. */
+int nj_sim_listen(void);
+/* The client's end of a new connection to it; the server's end waits to be accepted. */
+int nj_sim_connect(int listener);
+/* The client's end: as much as moves now. Bytes, or NJ_IO_…. */
+ssize_t nj_sim_read(int fd, void *buffer, size_t bytes);
+ssize_t nj_sim_write(int fd, const void *bytes, size_t n);
+/* In order (what was written still arrives), or by reset (what is under way is lost). */
+void nj_sim_close(int fd);
+void nj_sim_reset(int fd);
+/* Anything left to deliver to any reactor? */
+bool nj_sim_is_idle(void);
+
+#endif
