@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures shared by wire, lab and interop: which broker is meant, and brokers and peers for a test.
+
+    pytest tests/wire                       against ./nightjar (or $NIGHTJAR)
+    pytest tests/wire --broker=mosquitto    the same scripts against Debian's mosquitto
+
+A module that needs other settings says CONFIG = "..."; its tests share one broker, so they use
+client identifiers and topics from `uid`.
+"""
+import itertools
+import os
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from support import mqtt                                   # noqa: E402
+from support.broker import Broker, MOSQUITTO, NIGHTJAR     # noqa: E402
+
+DEFAULT_CONFIG = "listener {port} 127.0.0.1\nallow_anonymous true\n"
+
+
+def pytest_addoption(parser):
+    parser.addoption("--broker", default=os.environ.get("NJ_TEST_BROKER", "nightjar"),
+                     choices=("nightjar", "mosquitto"))
+
+
+def pytest_collection_modifyitems(config, items):
+    """Against the control, what it is known to do otherwise must really be otherwise."""
+    if config.getoption("--broker") != "mosquitto":
+        return
+    from support.differences import DIFFERENCES
+    seen = set()
+    for item in items:
+        module = item.module.__name__
+        for key in (f"{module}::{item.name}", f"{module}::{item.originalname}", module):
+            if key in DIFFERENCES:
+                seen.add(key)
+                item.add_marker(pytest.mark.xfail(reason=DIFFERENCES[key], strict=True))
+                break
+
+
+@pytest.fixture(scope="session")
+def broker_kind(request):
+    kind = request.config.getoption("--broker")
+    binary = NIGHTJAR if kind == "nightjar" else MOSQUITTO
+    if not os.access(binary, os.X_OK):
+        pytest.fail(f"{binary} is missing: build it first (./dev build)")
+    return kind
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failing test shows the end of what its brokers wrote."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.when == "call" and report.failed:
+        for broker in getattr(item, "brokers", []):
+            if broker.log:
+                report.sections.append((f"{broker.kind} log", broker.log.text[-6000:]))
+
+
+@pytest.fixture(scope="module")
+def module_broker(request, broker_kind):
+    broker = Broker(broker_kind, getattr(request.module, "CONFIG", DEFAULT_CONFIG))
+    broker.start()
+    yield broker
+    assert broker.stop() == 0
+
+
+@pytest.fixture
+def broker(request, module_broker):
+    """The module's broker; a test that ends it fails, not its successor."""
+    request.node.brokers = getattr(request.node, "brokers", []) + [module_broker]
+    if not module_broker.alive:
+        module_broker.start()
+    yield module_broker
+    assert module_broker.alive, "the broker ended during this test:\n" + module_broker.log.text[-4000:]
+
+
+@pytest.fixture
+def start(request, broker_kind):
+    """start(config, ...) runs a broker for this test alone."""
+    started = []
+
+    def run(config=DEFAULT_CONFIG, wait=True, **kw):
+        broker = Broker(broker_kind, config, **kw)
+        started.append(broker)
+        request.node.brokers = started
+        return broker.start(wait)
+
+    yield run
+    codes = [b.stop() for b in started if b.exit_code is None]
+    assert codes == [0] * len(codes)
+
+
+counter = itertools.count(1)
+
+
+@pytest.fixture
+def uid():
+    """A word no other test of this run uses: client id prefix and first topic level in one."""
+    return f"t{next(counter)}"
+
+
+@pytest.fixture
+def client(broker, uid):
+    """client(version, ...) gives a connected peer of the module's broker; all are closed at the end."""
+    peers = []
+    numbers = itertools.count(1)
+
+    def connect(version=4, client_id=None, on=None, **kw):
+        peer = (on or broker).peer(version)
+        peers.append(peer)
+        peer.connack = peer.connect(client_id or f"{uid}-{next(numbers)}", **kw)
+        return peer
+
+    connect.raw = lambda version=4, on=None, **kw: peers.append((on or broker).peer(version, **kw)) \
+        or peers[-1]
+    yield connect
+    for peer in peers:
+        peer.close()
+
+
+each_version = pytest.mark.parametrize("version", mqtt.VERSIONS, ids=lambda v: f"v{v}")
