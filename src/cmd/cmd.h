@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd.h — the commands of the one binary, and how one is found.
+ *
+ * `nightjar NAME …` and, for those that stand in for a program of Mosquitto's, that program's name
+ * as a link to the binary: both end in the command's `run`, with argv[0] the name it was called by.
+ */
+#ifndef NJ_CMD_CMD_H
+#define NJ_CMD_CMD_H
+
+#include "base/compiler.h"
+
+/* How our own commands end; those of Mosquitto's end as Mosquitto's do. */
+enum nj_exit {
+    NJ_EXIT_GOOD = 0,
+    NJ_EXIT_FOUND = 1,    /* ran, and found a fault */
+    NJ_EXIT_COULD_NOT = 2 /* could not run */
+};
+
+struct nj_cmd {
+    const char *name;
+    const char *mosquitto; /* the program it stands in for; NULL: there is none */
+    const char *does;      /* one line, for `nightjar help` */
+    /* Its exit code. NULL: the command comes with a later version. */
+    int (*run)(int argc, char **argv);
+};
+
+/* Every command in the order of `nightjar help`; the last has no name. */
+extern const struct nj_cmd nj_cmds[];
+
+/* By name or by Mosquitto's name; NULL when there is none. */
+const struct nj_cmd *nj_cmd_find(const char *name);
+
+/* The commands' entries, each in the file of its name. */
+int nj_cmd_help(int argc, char **argv);
+int nj_cmd_version(int argc, char **argv);
+int nj_cmd_pub(int argc, char **argv);
+int nj_cmd_sub(int argc, char **argv);
+int nj_cmd_rr(int argc, char **argv);
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* nightjar.c — main: which command is meant? The name that the binary was called by decides, then
+ * the first word. */
+#include "base/nearest.h"
+#include "cmd/cmd.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const struct nj_cmd nj_cmds[] = {
+    {"broker", "mosquitto", "the broker", NULL},
+    {"pub", "mosquitto_pub", "publish messages", NULL},
+    {"sub", "mosquitto_sub", "subscribe and print what comes", NULL},
+    {"rr", "mosquitto_rr", "send a request, wait for its response", NULL},
+    {"help", NULL, "this list, or the help of one command", nj_cmd_help},
+    {"version", NULL, "version, commit and libraries", nj_cmd_version},
+    {"init", NULL, "write a working, secure set-up", NULL},
+    {"passwd", "mosquitto_passwd", "password files", NULL},
+    {"ctrl", "mosquitto_ctrl", "run-time control", NULL},
+    {"signal", "mosquitto_signal", "send a signal to a running broker", NULL},
+    {"acl", NULL, "explain and check access rules", NULL},
+    {"pki", NULL, "certificates: make, renew, inspect", NULL},
+    {"doctor", NULL, "find why a connection fails", NULL},
+    {"sniff", NULL, "read captured traffic as MQTT", NULL},
+    {"replay", NULL, "play a capture again", NULL},
+    {"store", NULL, "check, dump, compact, back up and restore what is stored", NULL},
+    {"migrate", NULL, "take over Mosquitto's files", NULL},
+    {"bench", NULL, "put a broker under load", NULL},
+    {"lab", NULL, "the security lab, step by step", NULL},
+    {"top", NULL, "a live view of a running broker", NULL},
+    {NULL, NULL, NULL, NULL},
+};
+
+const struct nj_cmd *
+nj_cmd_find(const char *name)
+{
+    for (const struct nj_cmd *c = nj_cmds; c->name != NULL; c++) {
+        if (strcmp(c->name, name) == 0)
+            return c;
+        if (c->mosquitto != NULL && strcmp(c->mosquitto, name) == 0)
+            return c;
+    }
+    return NULL;
+}
+
+static const char *
+base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash != NULL ? slash + 1 : path;
+}
+
+static int
+refuse_unknown(const char *word)
+{
+    struct nj_nearest near = nj_nearest_to((struct nj_str){word, strlen(word)});
+
+    for (const struct nj_cmd *c = nj_cmds; c->name != NULL; c++) {
+        nj_nearest_try(&near, c->name);
+        if (c->mosquitto != NULL)
+            nj_nearest_try(&near, c->mosquitto);
+    }
+    fprintf(stderr, "nightjar: there is no command '%s'", word);
+    if (near.name != NULL)
+        fprintf(stderr, "; did you mean '%s'?\n", near.name);
+    else
+        fputs(".\n", stderr);
+    fputs("`nightjar help` lists the commands.\n", stderr);
+    return NJ_EXIT_COULD_NOT;
+}
+
+static int
+run(const struct nj_cmd *command, int argc, char **argv)
+{
+    if (command->run != NULL)
+        return command->run(argc, argv);
+    fprintf(stderr, "nightjar %s: not available yet. It is meant to: %s.\n", command->name,
+            command->does);
+    return NJ_EXIT_COULD_NOT;
+}
+
+int
+main(int argc, char **argv)
+{
+    const char *called = argc > 0 ? base_name(argv[0]) : "nightjar";
+    const struct nj_cmd *command =
+        strncmp(called, "mosquitto", 9) == 0 ? nj_cmd_find(called) : NULL;
+
+    if (command != NULL)
+        return run(command, argc, argv);
+    if (argc < 2) {
+        (void)nj_cmd_help(0, NULL);
+        return NJ_EXIT_COULD_NOT;
+    }
+    const char *word = argv[1];
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
+        word = "help";
+    if (strcmp(word, "--version") == 0)
+        word = "version";
+    command = nj_cmd_find(word);
+    return command != NULL ? run(command, argc - 1, argv + 1) : refuse_unknown(word);
+}
