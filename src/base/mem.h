@@ -17,8 +17,8 @@ void *nj_alloc(size_t bytes) NJ_NODISCARD;
 void *nj_zalloc(size_t bytes) NJ_NODISCARD;
 /* `p` may be NULL. On failure the old block stays as it was. */
 void *nj_realloc(void *p, size_t bytes) NJ_NODISCARD;
-/* count * size, refused when that overflows. */
-void *nj_alloc_array(size_t count, size_t size) NJ_NODISCARD;
+/* n * size, refused when that overflows. */
+void *nj_alloc_array(size_t n, size_t size) NJ_NODISCARD;
 void nj_free(void *p);
 
 /* 0 lifts the ceiling. Takes effect for what is allocated from now on. */
