@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* inflight.h — parcels under way to a client, each with a packet identifier.
+ *
+ *   ring:  [DONE] [SENT 18] [RECEIVED 19] [SENT 20] …        identifiers follow one another
+ *          first                                              (65535 is followed by 1)
+ *
+ * Since identifiers are given out in order, the place of one is found by subtraction. A parcel that
+ * is done keeps its place until all before it are done: an identifier is free for reuse only then.
+ * [MQTT5-2.2.1-3] [MQTT5-2.2.1-4] [MQTT311-2.3.1-2] [MQTT311-2.3.1-4] */
+#ifndef NJ_BROKER_INFLIGHT_H
+#define NJ_BROKER_INFLIGHT_H
+
+#include "broker/parcel.h"
+
+/* Zeroed is empty. */
+struct nj_inflight {
+    struct nj_parcel *ring; /* capacity: a power of two */
+    uint32_t head, count, capacity;
+    uint32_t counted;    /* parcels that take a place in the receive maximum */
+    uint32_t next;       /* from `first`: where sending goes on; those before it are sent */
+    uint64_t bytes;      /* of messages still held */
+    uint16_t last_given; /* packet identifier; 0: none yet */
+};
+
+/* Give it the next packet identifier and put it last. The slot, valid until the next add; NULL
+ * without memory, or when 65,535 identifiers are in use: nothing has changed. */
+struct nj_parcel *nj_inflight_add(struct nj_inflight *f, const struct nj_parcel *p);
+/* The parcel with this identifier that is not done; NULL when there is none. */
+struct nj_parcel *nj_inflight_find(struct nj_inflight *f, uint16_t packet_id);
+struct nj_parcel *nj_inflight_at(struct nj_inflight *f, uint32_t i);
+/* QoS 2 after PUBREC: the message is the receiver's, its bytes are given back. */
+void nj_inflight_drop_message(struct nj_inflight *f, struct nj_parcel *p);
+/* Acknowledged: gives back what it holds, frees the place as soon as those before it are done. */
+void nj_inflight_done(struct nj_inflight *f, struct nj_parcel *p);
+/* A new connection: everything is to be sent again, the receive maximum is unused. */
+void nj_inflight_restart(struct nj_inflight *f);
+void nj_inflight_fini(struct nj_inflight *f);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* queue.h — parcels in order of arrival that have no packet identifier yet. A ring that grows and
+ * shrinks with what it holds; an empty one owns nothing. Its ceilings are the session's to keep. */
+#ifndef NJ_BROKER_QUEUE_H
+#define NJ_BROKER_QUEUE_H
+
+#include "broker/parcel.h"
+
+/* Zeroed is empty. */
+struct nj_queue {
+    struct nj_parcel *ring; /* capacity: a power of two */
+    uint32_t head, count, capacity;
+    uint64_t bytes; /* of the messages */
+};
+
+/* The parcel's contents move in. False without memory: nothing has changed. */
+bool nj_queue_push(struct nj_queue *q, const struct nj_parcel *p);
+/* The oldest, or NULL; valid until the next call. */
+struct nj_parcel *nj_queue_first(struct nj_queue *q);
+/* Move the oldest out. There is one. */
+struct nj_parcel nj_queue_pop(struct nj_queue *q);
+/* Remove those that have expired at `now`; tells each to `expired` before its message is given back. */
+uint32_t nj_queue_sweep(struct nj_queue *q, nj_time now,
+                        void (*expired)(void *ctx, const struct nj_parcel *p), void *ctx);
+void nj_queue_fini(struct nj_queue *q);
+
+#endif
