@@ -1,20 +1,587 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Lines are formatted by who says them, without any lock, and copied into the ring under a mutex
+ * that is held for that copy only. The log's thread takes positions under the same mutex and reads
+ * the ring without it: nobody writes where it may still read, because the tail it publishes is
+ * behind what it reads. */
 #include "base/log.h"
 
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/log_priv.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PATIENCE_MS 1000 /* for a destination, when somebody waits for it */
+
+struct stamp_style {
+    bool is_on;
+    char format[NJ_LOG_STAMP_MAX]; /* empty: epoch seconds */
+};
+
+/* What nj_log_reopen() asks of the log's thread. */
+struct change {
+    const struct nj_log_opts *opts;
+    int file_fd;
+};
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t progress; /* `tail`, `change` */
+
+    /* Under the lock. */
+    bool is_open;
+    bool is_closing;
+    bool is_asleep; /* the thread wants to be woken through wake_fd */
+    struct nj_log_ring ring;
+    uint64_t head;
+    uint64_t tail;         /* of the slowest destination */
+    uint64_t unstated_gap; /* lines that met a full ring since the last that did not */
+    const struct change *change;
+    struct stamp_style stamp;
+
+    pthread_t thread;
+    int wake_fd; /* made once and kept: a late wake-up must not meet a stranger's descriptor */
+
+    /* The thread's own. */
+    struct nj_log_sink sink[NJ_LOG_SINK_COUNT];
+    bool is_syslog_open;
+} l = {
+    .lock = PTHREAD_MUTEX_INITIALIZER,
+    .progress = PTHREAD_COND_INITIALIZER,
+    .stamp.is_on = true,
+    .wake_fd = -1,
+};
 
 _Atomic uint32_t nj_log_types = NJ_LOG_DEFAULT;
+/* Counts the styles of stamp there have been, so that each thread knows when its copy is old. */
+static _Atomic uint32_t stamp_version = 1;
+
+/* --- Making a line --- */
+
+static size_t
+write_stamp(char out[NJ_LOG_STAMP_MAX], const struct stamp_style *style, time_t at)
+{
+    struct tm tm;
+    size_t n;
+
+    if (!style->is_on)
+        return 0;
+    if (style->format[0] == '\0')
+        return (size_t)snprintf(out, NJ_LOG_STAMP_MAX, "%lld: ", (long long)at);
+    n = strftime(out, NJ_LOG_STAMP_MAX - 2, style->format, localtime_r(&at, &tm));
+    if (n == 0) {
+        n = sizeof("Time error") - 1;
+        memcpy(out, "Time error", n);
+    }
+    out[n++] = ':';
+    out[n++] = ' ';
+    return n;
+}
+
+size_t
+nj_log_stamp(char stamp[NJ_LOG_STAMP_MAX])
+{
+    static _Thread_local struct {
+        uint32_t version;
+        struct stamp_style style;
+        time_t at;
+        size_t n;
+        char text[NJ_LOG_STAMP_MAX];
+    } mine;
+    /* Acquire: whoever sees the new version takes the lock after its writer. */
+    uint32_t version = atomic_load_explicit(&stamp_version, memory_order_acquire);
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    if (mine.version != version) {
+        (void)pthread_mutex_lock(&l.lock);
+        mine.style = l.stamp;
+        (void)pthread_mutex_unlock(&l.lock);
+        mine.version = version;
+    } else if (now.tv_sec == mine.at) {
+        memcpy(stamp, mine.text, mine.n);
+        return mine.n;
+    }
+
+    mine.at = now.tv_sec;
+    mine.n = write_stamp(mine.text, &mine.style, now.tv_sec);
+    memcpy(stamp, mine.text, mine.n);
+    return mine.n;
+}
+
+/* Where `line` ends if a code point that was cut in two is left out. */
+static size_t
+whole_code_points(const char *line, size_t n)
+{
+    size_t start = n;
+    uint8_t lead;
+
+    while (start > 0 && n - start < 3 && ((uint8_t)line[start - 1] & 0xc0) == 0x80)
+        start--;
+    if (start == 0)
+        return n;
+    lead = (uint8_t)line[--start];
+    return n - start < (lead >= 0xf0 ? 4u : lead >= 0xe0 ? 3u : lead >= 0xc0 ? 2u : 1u) ? start : n;
+}
+
+/* The bytes of the control character that `s` begins with: ASCII's, or C1's in UTF-8, which some
+ * terminals obey as well. 0: none. The tab is ours, and harmless. */
+static size_t
+control_bytes(const char *s, size_t n)
+{
+    uint8_t c = (uint8_t)s[0];
+
+    if (c == 0x7f || (c < 0x20 && c != '\t'))
+        return 1;
+    return c == 0xc2 && n >= 2 && (uint8_t)s[1] >= 0x80 && (uint8_t)s[1] < 0xa0 ? 2 : 0;
+}
+
+/* Copy the line with its control characters shown as \xNN, as far as it fits. */
+static size_t
+make_harmless(char out[NJ_LOG_LINE_MAX + 1], const char *line, size_t n)
+{
+    static const char hex[] = "0123456789abcdef";
+    size_t to = 0;
+
+    for (size_t i = 0; i < n && to < NJ_LOG_LINE_MAX;) {
+        size_t control = control_bytes(line + i, n - i);
+        uint8_t c = (uint8_t)line[i + (control > 0 ? control - 1 : 0)];
+
+        if (control == 0) {
+            out[to++] = line[i++];
+            continue;
+        }
+        if (to + 4 > NJ_LOG_LINE_MAX)
+            break;
+        out[to++] = '\\';
+        out[to++] = 'x';
+        out[to++] = hex[c >> 4];
+        out[to++] = hex[c & 15];
+        i += control;
+    }
+    return to;
+}
+
+/* --- Queuing it --- */
+
+/* Under the lock. False if there is no room. */
+static bool
+put(enum nj_log_type type, const char *line, size_t n)
+{
+    size_t bytes = nj_log_record_bytes(n + 1);
+    size_t to_end = NJ_LOG_RING_BYTES - (l.head - l.ring.origin) % NJ_LOG_RING_BYTES;
+    size_t filler = bytes > to_end ? to_end : 0;
+    struct nj_log_record *r = nj_log_record_at(&l.ring, l.head);
+
+    if (l.head - l.tail + filler + bytes > NJ_LOG_RING_BYTES)
+        return false;
+    if (filler > 0) {
+        r->type = 0;
+        r->n = (uint16_t)filler;
+        l.head += filler;
+        r = nj_log_record_at(&l.ring, l.head);
+    }
+    r->type = (uint16_t)type;
+    r->n = (uint16_t)(n + 1);
+    memcpy(r->text, line, n);
+    r->text[n] = '\n';
+    l.head += bytes;
+    return true;
+}
+
+/* Under the lock. */
+static void
+put_or_lose(enum nj_log_type type, const char *line, size_t n, const char *stamp, size_t stamp_n)
+{
+    char gap[NJ_LOG_STAMP_MAX + 96];
+
+    if (l.unstated_gap > 0) {
+        int gap_n = snprintf(gap, sizeof(gap),
+                             "%.*sWarning: %llu log lines were lost here, the log was full.",
+                             (int)stamp_n, stamp, (unsigned long long)l.unstated_gap);
+
+        if (put(NJ_LOG_WARNING, gap, (size_t)gap_n))
+            l.unstated_gap = 0;
+    }
+    if (l.unstated_gap > 0 || !put(type, line, n)) {
+        l.unstated_gap++;
+        atomic_fetch_add_explicit(&nj_log_lost_lines, 1, memory_order_relaxed);
+    }
+}
+
+static void
+wake(void)
+{
+    /* Fails only when 2^64 - 2 wake-ups are waiting. */
+    (void)!write(l.wake_fd, &(uint64_t){1}, sizeof(uint64_t));
+}
+
+static void
+say(enum nj_log_type type, char *line, size_t n, const char *stamp, size_t stamp_n)
+{
+    bool is_open, must_wake;
+
+    (void)pthread_mutex_lock(&l.lock);
+    is_open = l.is_open;
+    must_wake = is_open && l.is_asleep;
+    if (is_open)
+        put_or_lose(type, line, n, stamp, stamp_n);
+    if (must_wake)
+        l.is_asleep = false;
+    (void)pthread_mutex_unlock(&l.lock);
+
+    if (must_wake)
+        wake();
+    if (!is_open) {
+        line[n] = '\n';
+        /* There is nobody to tell if it fails. */
+        (void)!write(STDERR_FILENO, line, n + 1);
+    }
+}
 
 void
 nj_log_line(enum nj_log_type type, const char *fmt, ...)
 {
-    char line[1000];
+    char raw[NJ_LOG_LINE_MAX + 1], line[NJ_LOG_LINE_MAX + 1], stamp[NJ_LOG_STAMP_MAX];
+    size_t stamp_n = nj_log_stamp(stamp);
+    size_t n, room = sizeof(raw) - stamp_n;
     va_list ap;
+    int said;
 
-    (void)type;
+    memcpy(raw, stamp, stamp_n);
     va_start(ap, fmt);
-    (void)vsnprintf(line, sizeof(line), fmt, ap);
+    said = vsnprintf(raw + stamp_n, room, fmt, ap);
     va_end(ap);
-    (void)fprintf(stderr, "%s\n", line);
+    n = stamp_n;
+    if (said >= (int)room)
+        n = whole_code_points(raw, NJ_LOG_LINE_MAX);
+    else if (said > 0)
+        n += (size_t)said;
+    n = make_harmless(line, raw, n);
+    say(type, line, n, stamp, stamp_n);
+}
+
+/* --- The log's thread --- */
+
+static void
+turn_on(enum nj_log_sink_kind kind, const struct nj_log_opts *opts, const struct change *c)
+{
+    struct nj_log_sink *s = &l.sink[kind];
+
+    if (!s->is_on)
+        *s = (struct nj_log_sink){.kind = kind, .is_on = true, .fd = -1, .tail = l.head};
+    switch (kind) {
+    case NJ_LOG_SINK_STDOUT:
+        nj_log_sink_use(s, STDOUT_FILENO);
+        break;
+    case NJ_LOG_SINK_STDERR:
+        nj_log_sink_use(s, STDERR_FILENO);
+        break;
+    case NJ_LOG_SINK_FILE:
+        nj_log_sink_use(s, c->file_fd);
+        break;
+    case NJ_LOG_SINK_SYSLOG:
+        openlog(NULL, LOG_PID | LOG_CONS,
+                opts->facility >= 0 ? (LOG_LOCAL0 + (opts->facility << 3)) : LOG_DAEMON);
+        break;
+    case NJ_LOG_SINK_TOPIC:
+        s->to_topic = opts->to_topic;
+        s->topic_ctx = opts->topic_ctx;
+        break;
+    case NJ_LOG_SINK_COUNT:
+        break;
+    }
+}
+
+/* The file and syslog are closed in any case: they may have become others. */
+static void
+turn_off(enum nj_log_sink_kind kind, bool is_for_good)
+{
+    struct nj_log_sink *s = &l.sink[kind];
+
+    if (!s->is_on)
+        return;
+    if (kind == NJ_LOG_SINK_FILE)
+        (void)close(s->fd);
+    if (kind == NJ_LOG_SINK_SYSLOG)
+        closelog();
+    if (is_for_good) {
+        nj_log_sink_skip(s, &l.ring, l.head);
+        s->is_on = false;
+    }
+}
+
+/* Under the lock, or alone. */
+static void
+apply(const struct change *c)
+{
+    const struct nj_log_opts *opts = c->opts;
+
+    for (enum nj_log_sink_kind k = 0; k < NJ_LOG_SINK_COUNT; k++) {
+        bool is_wanted = (opts->dests & (1u << k)) != 0;
+
+        turn_off(k, !is_wanted);
+        if (is_wanted)
+            turn_on(k, opts, c);
+    }
+    l.stamp.is_on = opts->has_timestamp;
+    (void)snprintf(l.stamp.format, sizeof(l.stamp.format), "%s",
+                   opts->timestamp_format != NULL ? opts->timestamp_format : "");
+    /* Release: see nj_log_stamp(). */
+    atomic_fetch_add_explicit(&stamp_version, 1, memory_order_release);
+    /* Relaxed: see nj_log_is_on(). */
+    atomic_store_explicit(&nj_log_types, opts->dests != 0 ? opts->types : 0, memory_order_relaxed);
+}
+
+static uint64_t
+slowest(void)
+{
+    uint64_t tail = l.head;
+
+    for (int k = 0; k < NJ_LOG_SINK_COUNT; k++)
+        if (l.sink[k].is_on)
+            tail = NJ_MIN(tail, l.sink[k].tail);
+    return tail;
+}
+
+/* Under the lock: tell how far we are, and make room. */
+static void
+publish(void)
+{
+    uint64_t tail;
+
+    for (int k = 0; k < NJ_LOG_SINK_COUNT; k++) {
+        struct nj_log_sink *s = &l.sink[k];
+
+        if (s->is_on && l.head - s->tail > NJ_LOG_RING_BYTES / 4 * 3)
+            nj_log_sink_skip(s, &l.ring, l.head - NJ_LOG_RING_BYTES / 2);
+    }
+    tail = slowest();
+    if (tail != l.tail)
+        (void)pthread_cond_broadcast(&l.progress);
+    l.tail = tail;
+    if (l.tail == l.head)
+        l.ring.origin = l.head;
+}
+
+/* Sleep until somebody says something or a destination can take more. */
+static void
+sleep_for_news(int timeout_ms)
+{
+    struct pollfd p[1 + NJ_LOG_SINK_COUNT] = {{l.wake_fd, POLLIN, 0}};
+    nfds_t n = 1;
+    uint64_t count;
+
+    for (int k = 0; k < NJ_LOG_SINK_COUNT; k++)
+        if (l.sink[k].is_on && l.sink[k].is_blocked)
+            p[n++] = (struct pollfd){l.sink[k].fd, POLLOUT, 0};
+    if (poll(p, n, timeout_ms) > 0 && p[0].revents != 0)
+        (void)!read(l.wake_fd, &count, sizeof(count));
+}
+
+/* Under the lock. True if all is written, or nothing has been for too long. */
+static bool
+is_done(nj_time *patient_until, uint64_t *seen)
+{
+    nj_time now = nj_clock_monotonic_ms();
+
+    if (*patient_until == 0 || l.tail != *seen) {
+        *patient_until = now + PATIENCE_MS;
+        *seen = l.tail;
+    }
+    return l.tail == l.head || now >= *patient_until;
+}
+
+static void *
+run(void *arg)
+{
+    nj_time patient_until = 0;
+    uint64_t seen = 0;
+
+    (void)pthread_mutex_lock(&l.lock);
+    for (;;) {
+        struct nj_log_ring ring = l.ring;
+        uint64_t head = l.head;
+        bool has_news, is_closing;
+
+        (void)pthread_mutex_unlock(&l.lock);
+        for (int k = 0; k < NJ_LOG_SINK_COUNT; k++)
+            if (l.sink[k].is_on)
+                nj_log_sink_write(&l.sink[k], &ring, head);
+        (void)pthread_mutex_lock(&l.lock);
+
+        publish();
+        if (l.change != NULL) {
+            apply(l.change);
+            l.change = NULL;
+            (void)pthread_cond_broadcast(&l.progress);
+        }
+        if (l.is_closing && is_done(&patient_until, &seen))
+            break;
+        has_news = l.head != head;
+        l.is_asleep = !has_news;
+        is_closing = l.is_closing;
+        (void)pthread_mutex_unlock(&l.lock);
+        if (!has_news)
+            sleep_for_news(is_closing ? PATIENCE_MS / 10 : -1);
+        (void)pthread_mutex_lock(&l.lock);
+        l.is_asleep = false;
+    }
+    l.is_open = false;
+    for (enum nj_log_sink_kind k = 0; k < NJ_LOG_SINK_COUNT; k++)
+        turn_off(k, true);
+    (void)pthread_mutex_unlock(&l.lock);
+    return arg;
+}
+
+/* --- Opening and closing --- */
+
+static enum nj_err
+prepare(struct change *c, const struct nj_log_opts *opts, struct nj_diag *diag)
+{
+    *c = (struct change){.opts = opts, .file_fd = -1};
+    if (opts->timestamp_format != NULL && strlen(opts->timestamp_format) >= NJ_LOG_STAMP_MAX)
+        return nj_diag_fail(diag, NJ_EINVAL, "Error: The format of log timestamps is too long.");
+    tzset();
+    if (opts->dests & NJ_LOG_TO_FILE)
+        return nj_log_file_open(&c->file_fd, opts->file, diag);
+    return NJ_OK;
+}
+
+/* The log's thread takes no signals: they are for those who wait for them, and a pipe without a
+ * reader is an error like others. */
+static int
+start_thread(void)
+{
+    sigset_t all, before;
+    int rc;
+
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    rc = pthread_create(&l.thread, NULL, run, NULL);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (rc == 0)
+        (void)pthread_setname_np(l.thread, "log");
+    return rc;
+}
+
+static bool
+acquire(void)
+{
+    if (l.wake_fd < 0)
+        l.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (l.wake_fd < 0)
+        return false;
+    /* Not from the heap: the ceiling over the heap is for what peers make us hold. */
+    l.ring.p =
+        mmap(NULL, NJ_LOG_RING_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    l.head = l.tail = l.ring.origin = 0;
+    return l.ring.p != MAP_FAILED;
+}
+
+enum nj_err
+nj_log_open(const struct nj_log_opts *opts, struct nj_diag *diag)
+{
+    struct stamp_style stamp_before = l.stamp;
+    uint32_t types_before = atomic_load_explicit(&nj_log_types, memory_order_relaxed);
+    struct change c;
+    enum nj_err err;
+
+    NJ_ASSERT(!l.is_open);
+    err = prepare(&c, opts, diag);
+    if (err != NJ_OK)
+        return err;
+    if (acquire()) {
+        apply(&c);
+        l.is_closing = false;
+        l.is_open = true;
+        if (start_thread() == 0)
+            return NJ_OK;
+        l.is_open = false;
+        for (enum nj_log_sink_kind k = 0; k < NJ_LOG_SINK_COUNT; k++)
+            turn_off(k, true);
+        l.stamp = stamp_before;
+        atomic_store_explicit(&nj_log_types, types_before, memory_order_relaxed);
+        (void)munmap(l.ring.p, NJ_LOG_RING_BYTES);
+    } else if (c.file_fd >= 0)
+        (void)close(c.file_fd);
+    return nj_diag_fail(diag, NJ_ENOMEM, "Error: Unable to start the log: out of memory.");
+}
+
+enum nj_err
+nj_log_reopen(const struct nj_log_opts *opts, struct nj_diag *diag)
+{
+    struct change c;
+    enum nj_err err = prepare(&c, opts, diag);
+
+    if (err != NJ_OK)
+        return err;
+    (void)pthread_mutex_lock(&l.lock);
+    NJ_ASSERT(l.is_open);
+    while (l.change != NULL) /* somebody else's */
+        (void)pthread_cond_wait(&l.progress, &l.lock);
+    l.change = &c;
+    wake();
+    while (l.change == &c)
+        (void)pthread_cond_wait(&l.progress, &l.lock);
+    (void)pthread_mutex_unlock(&l.lock);
+    return NJ_OK;
+}
+
+void
+nj_log_flush(void)
+{
+    uint64_t until, before = UINT64_MAX;
+
+    (void)pthread_mutex_lock(&l.lock);
+    until = l.head;
+    while (l.is_open && l.tail < until && l.tail != before) {
+        nj_time at = nj_clock_monotonic_ms() + PATIENCE_MS;
+        struct timespec ts = {at / 1000, at % 1000 * 1000000};
+
+        before = l.tail;
+        while (l.is_open && l.tail == before)
+            if (pthread_cond_clockwait(&l.progress, &l.lock, CLOCK_MONOTONIC, &ts) != 0)
+                break;
+    }
+    (void)pthread_mutex_unlock(&l.lock);
+}
+
+void
+nj_log_close(void)
+{
+    bool was_open;
+
+    (void)pthread_mutex_lock(&l.lock);
+    was_open = l.is_open;
+    l.is_closing = true;
+    if (was_open)
+        wake();
+    (void)pthread_mutex_unlock(&l.lock);
+    if (!was_open)
+        return;
+    (void)pthread_join(l.thread, NULL);
+    (void)munmap(l.ring.p, NJ_LOG_RING_BYTES);
+}
+
+uint64_t
+nj_log_dropped(void)
+{
+    return atomic_load_explicit(&nj_log_lost_lines, memory_order_relaxed);
+}
+
+uint64_t
+nj_log_errors(void)
+{
+    return atomic_load_explicit(&nj_log_failed_writes, memory_order_relaxed);
 }

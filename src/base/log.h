@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* log.h — lines for people, in Mosquitto's types. A line whose type is off costs one load; a line
  * whose type is on is formatted here and written by a thread of the log's own, so no worker ever
- * waits for a disk, a pipe or syslogd. What does not fit the log's buffer is dropped, counted, and
- * the gap is stated in the log itself.
- * Thread: any. Lines of one thread keep their order, and so do lines of which one caused the other.
- */
+ * waits for a disk, a pipe or syslogd. Between them lie 8 MiB. A destination that falls behind by
+ * three quarters of that loses the older half, alone; what is lost is counted, and the gap stated
+ * where it is. A write that fails (a full disk) is counted and loses its lines, and is no more than
+ * that: the broker goes on.
+ * Thread: any, but a child of fork() has no log until it opens its own: open it after forking.
+ * Lines of one thread keep their order, and so do lines of which one caused the other. */
 #ifndef NJ_BASE_LOG_H
 #define NJ_BASE_LOG_H
 
@@ -38,30 +40,41 @@ enum nj_log_dest {
 };
 
 struct nj_log_opts {
-    uint32_t types;     /* bits of enum nj_log_type */
-    uint32_t dests;     /* bits of enum nj_log_dest; 0: none */
-    const char *file;   /* for NJ_LOG_TO_FILE; lent for the call */
-    int facility;       /* 0..7: syslog's LOG_LOCALn; -1: LOG_DAEMON */
-    bool has_timestamp; /* epoch seconds, or */
-    const char
-        *timestamp_format; /* strftime's, local time; NULL: epoch seconds; lent for the call */
-    /* For NJ_LOG_TO_TOPIC: called on the log's thread with the finished line. */
+    uint32_t types;   /* bits of enum nj_log_type */
+    uint32_t dests;   /* bits of enum nj_log_dest; 0: none */
+    const char *file; /* for NJ_LOG_TO_FILE; lent for the call */
+    int facility;     /* 0..7: syslog's LOG_LOCALn; -1: LOG_DAEMON */
+    bool has_timestamp;
+    /* strftime's, for local time, at most 255 bytes; NULL: epoch seconds. Lent for the call. */
+    const char *timestamp_format;
+    /* For NJ_LOG_TO_TOPIC: called on the log's thread with the finished line, lent for the call,
+     * without its end of line. It never sees NJ_LOG_DEBUG, or the lines about a line being
+     * published would be published. It may block others only as long as it runs. */
     void (*to_topic)(void *ctx, enum nj_log_type type, struct nj_str line);
     void *topic_ctx;
 };
 
-/* Start the log's thread and open its destinations. Before this, and after nj_log_close(), lines go
- * to stderr at once. Errors: NJ_ESYS with the file that cannot be opened; nothing has changed. */
+/* Start the log's thread and open its destinations; once, before any other thread may log. Before
+ * this, and after nj_log_close(), lines go to stderr at once, as the types stand. Syslog's ident is
+ * the name that the program was called by. The file is made with mode 0600, and must not be a
+ * symbolic link unless MOSQUITTO_UNSAFE_ALLOW_SYMLINKS is set.
+ * Errors: NJ_ESYS with the file that cannot be opened, NJ_EINVAL for a format that is too long,
+ * NJ_ENOMEM; nothing has changed. */
 NJ_NODISCARD enum nj_err nj_log_open(const struct nj_log_opts *opts, struct nj_diag *diag);
-/* Other options, all or nothing, between two lines. Also reopens the file (SIGRTMIN, SIGHUP). */
+/* Other options, all or nothing, between two lines. Also reopens the file (SIGRTMIN, SIGHUP).
+ * Waits for the log's thread. Errors as nj_log_open(). */
 NJ_NODISCARD enum nj_err nj_log_reopen(const struct nj_log_opts *opts, struct nj_diag *diag);
-/* Wait until all that was said is written. */
+/* Wait until all that was said is written, or some destination has taken nothing for a second. */
 void nj_log_flush(void);
-/* Flush, end the thread, close the destinations. */
+/* Write what was said, end the thread, close the destinations. One that takes nothing for a second
+ * loses the rest. Idempotent. */
 void nj_log_close(void);
-/* Lines that were lost because the destinations could not keep up. */
+/* Lines lost because a destination could not keep up or failed; once for each destination. */
 uint64_t nj_log_dropped(void);
+/* Writes that failed. */
+uint64_t nj_log_errors(void);
 
+/* Bits of enum nj_log_type; set by open and reopen, and may be set by others before. */
 extern _Atomic uint32_t nj_log_types;
 
 static inline bool
@@ -71,8 +84,8 @@ nj_log_is_on(enum nj_log_type type)
     return (atomic_load_explicit(&nj_log_types, memory_order_relaxed) & (uint32_t)type) != 0;
 }
 
-/* A line is at most 999 bytes with its timestamp, as Mosquitto's; control characters that a peer
- * may have put into a name are made harmless. */
+/* A line is at most 999 bytes with its timestamp, as Mosquitto's. Control characters that a peer
+ * may have put into a name are shown as \xNN, but for the tab. */
 void nj_log_line(enum nj_log_type type, const char *fmt, ...) NJ_PRINTF(2, 3);
 
 #define nj_log(type, ...)                                                                          \
