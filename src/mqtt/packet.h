@@ -51,6 +51,11 @@ enum nj_side {
 /* "CONNECT", "PUBLISH" …; "RESERVED" for 0 and "AUTH" for 15. */
 const char *nj_packet_name(unsigned type);
 
+/* Whether a packet of MQTT 5 from that side may carry the reason code. [MQTT5-3.2.2-8]
+ * [MQTT5-3.4.2-1] [MQTT5-3.5.2-1] [MQTT5-3.6.2-1] [MQTT5-3.7.2-1] [MQTT5-3.9.3-2] [MQTT5-3.11.3-2]
+ * [MQTT5-3.14.2-1] [MQTT5-3.15.2-1] */
+bool nj_reason_is_allowed(unsigned code, enum nj_packet_type type, enum nj_side from);
+
 /* ---- variable byte integers and strings ---- */
 
 /* Bytes that `value` (up to NJ_VARINT_MAX_VALUE) takes: 1 to 4. */
@@ -59,13 +64,16 @@ nj_varint_size(uint32_t value)
 {
     return value < 128 ? 1 : value < 16384 ? 2 : value < 2097152 ? 3 : 4;
 }
+/* A larger value does not fit: the writer is full then. */
 void nj_varint_write(struct nj_writer *w, uint32_t value);
-/* NJ_CAUSE_VARIABLE_LENGTH when longer than needed or than four bytes. [MQTT5-1.5.5-1] */
+/* NJ_CAUSE_VARIABLE_LENGTH when longer than needed or than four bytes, NJ_CAUSE_PACKET_SHORT when
+ * the input ends before it does. [MQTT5-1.5.5-1] */
 enum nj_cause nj_varint_read(struct nj_reader *r, uint32_t *out);
 
-/* Well-formed UTF-8 without U+0000 and surrogates. [MQTT5-1.5.4-1] [MQTT5-1.5.4-2]
- * [MQTT311-1.5.3-1] nj_utf8_is_text() is the same but lets U+0000 pass, for payloads that claim to
- * be text. */
+/* Well-formed UTF-8 (no overlong forms, no surrogates, nothing above U+10FFFF) without U+0000.
+ * Control characters and U+FEFF are text like any other. [MQTT5-1.5.4-1] [MQTT5-1.5.4-2]
+ * [MQTT5-1.5.4-3] [MQTT311-1.5.3-1] [MQTT311-1.5.3-2] [MQTT311-1.5.3-3] nj_utf8_is_text() is the
+ * same but lets U+0000 pass, for payloads that claim to be text. */
 bool nj_utf8_is_valid(struct nj_str s);
 bool nj_utf8_is_text(struct nj_str s);
 
@@ -87,10 +95,15 @@ struct nj_frame {
 
 /**
  * Find the packet at the beginning of `in`. Only the fixed header is looked at, flags included, so
- * a packet that is too large is refused before its body arrives.
+ * a packet that is too large is refused before its body arrives, and what is no packet at its first
+ * byte. DUP in PUBREL, SUBSCRIBE and UNSUBSCRIBE passes here, for 3.1 has it; the decoders of later
+ * versions refuse it.
  *
  * max_bytes  of a whole packet; beyond it: NJ_CAUSE_PACKET_TOO_LARGE.
- * Spec       [MQTT5-2.1.3-1] [MQTT311-2.2.2-2] [MQTT5-3.1.2-24]
+ * Spec       [MQTT5-2.1.3-1] [MQTT311-2.2.2-1] [MQTT311-2.2.2-2] [MQTT5-3.1.2-24]
+ *            [MQTT5-3.3.1-2] [MQTT5-3.3.1-4] [MQTT311-3.3.1-2] [MQTT311-3.3.1-4]
+ *            [MQTT5-3.6.1-1] [MQTT5-3.8.1-1] [MQTT5-3.10.1-1] [MQTT5-3.14.1-1] [MQTT5-3.15.1-1]
+ *            [MQTT311-3.6.1-1] [MQTT311-3.8.1-1] [MQTT311-3.10.1-1] [MQTT311-3.14.1-1]
  */
 enum nj_framing nj_frame_find(struct nj_str in, uint32_t max_bytes, struct nj_frame *out);
 
@@ -169,10 +182,17 @@ struct nj_auth {
 
 /**
  * Each decoder takes a whole frame of its type. Session state is not looked at: whether the packet
- * may come now, topic alias limits, receive maximum and so on are the session's to judge.
- * With nj_connect_decode(), a wrong protocol name or level leaves `version` written when the level
- * could be read, so that the refusal can be put in the peer's version. `from` matters where the two
- * directions differ (properties, reason codes, subscription identifiers in PUBLISH).
+ * may come now, topic alias limits, receive maximum, which client identifiers are accepted and so
+ * on are the session's to judge. On a fault `out` is not to be trusted, but for one field:
+ * nj_connect_decode() always writes `version` (3.1.1 where the level is none or could not be read),
+ * so that the refusal can be put in the peer's version. `from` matters where the two directions
+ * differ (properties, reason codes, subscription identifiers in PUBLISH). nj_auth_decode() accepts
+ * the reason codes of both sides.
+ *
+ * Every packet
+ *   [MQTT5-2.2.1-2] [MQTT5-2.2.1-3] [MQTT5-2.2.1-4] [MQTT311-2.3.1-1]  identifiers are not 0
+ *   [MQTT5-2.2.2-1] properties have a length   [MQTT5-4.13.1-1] malformed packets end the
+ * connection
  */
 enum nj_cause nj_connect_decode(const struct nj_frame *f, struct nj_connect *out);
 enum nj_cause nj_connack_decode(const struct nj_frame *f, enum nj_version v,

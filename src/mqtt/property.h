@@ -63,6 +63,16 @@ nj_properties_has(const struct nj_properties *p, enum nj_property which)
     return (p->present >> which & 1) != 0;
 }
 
+/* As decoding leaves it where there are none: only what is looked at first is written. */
+static inline void
+nj_properties_clear(struct nj_properties *p)
+{
+    p->block = (struct nj_str){NULL, 0};
+    p->present = 0;
+    p->user_property_count = 0;
+    p->subscription_identifier_count = 0;
+}
+
 /**
  * Read the length and the block that follows it.
  *
@@ -80,7 +90,7 @@ struct nj_property_view {
     struct nj_str key, value; /* `value` for strings and binary; both for a user property */
     struct nj_str bytes;      /* the property as encoded, identifier included */
 };
-/* Walk: start with a reader over `block`; false at the end. */
+/* Walk: start with a reader over `block`; false at the end, and where the block is ill-formed. */
 bool nj_property_next(struct nj_reader *r, struct nj_property_view *out);
 
 /* Names as on a command line; 0 / NULL when unknown. */
@@ -93,5 +103,7 @@ bool nj_property_is_allowed(unsigned id, uint32_t packets);
 void nj_property_put_number(struct nj_writer *w, enum nj_property id, uint32_t value);
 void nj_property_put_string(struct nj_writer *w, enum nj_property id, struct nj_str value);
 void nj_property_put_pair(struct nj_writer *w, struct nj_str key, struct nj_str value);
+/* What stands in a packet: the length, then the encoded block. */
+void nj_properties_put(struct nj_writer *w, struct nj_str block);
 
 #endif

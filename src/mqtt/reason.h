@@ -5,7 +5,7 @@
 
 /* MQTT 5's reason codes; in CONNACK of 3.1 and 3.1.1 there are return codes instead. */
 enum nj_reason {
-#define NJ_REASON(name, code, words) NJ_REASON_##name = (code),
+#define NJ_REASON(name, code, words, packets) NJ_REASON_##name = (code),
 #include "mqtt/reason.def"
 #undef NJ_REASON
 };

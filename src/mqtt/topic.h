@@ -29,7 +29,7 @@ struct nj_filter {
  * name, bad filter). [MQTT5-4.8.2-1] [MQTT5-4.8.2-2] */
 bool nj_filter_parse(struct nj_str text, struct nj_filter *out);
 
-/* Level by level: begin with *rest = the topic and *done = false. */
+/* Level by level: begin with *rest = the topic and *done = false; *done is set with the last. */
 struct nj_str nj_topic_level(struct nj_str *rest, bool *done);
 
 #endif

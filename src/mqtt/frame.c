@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The fixed header: type and flags in the first byte, then the remaining length. */
+#include "mqtt/packet_priv.h"
+
+#define DUP 0x8u
+
+/* What the low four bits have to be, for each type but PUBLISH. */
+static const uint8_t fixed_flags[16] = {
+    [NJ_PUBREL] = 2,
+    [NJ_SUBSCRIBE] = 2,
+    [NJ_UNSUBSCRIBE] = 2,
+};
+
+static enum nj_cause
+check_first_byte(unsigned type, unsigned flags)
+{
+    if (type == 0)
+        return NJ_CAUSE_PACKET_TYPE;
+    if (type == NJ_PUBLISH) {
+        if ((flags & 0x6) == 0x6)
+            return NJ_CAUSE_QOS_3;
+        return (flags & 0xe) == DUP ? NJ_CAUSE_DUP_AT_QOS_0 : NJ_CAUSE_NONE;
+    }
+    if (flags == fixed_flags[type] ||
+        (fixed_flags[type] != 0 && flags == (fixed_flags[type] | DUP)))
+        return NJ_CAUSE_NONE;
+    return NJ_CAUSE_HEADER_FLAGS;
+}
+
+enum nj_cause
+nj_frame_check_flags(const struct nj_frame *f, enum nj_version v)
+{
+    return v > NJ_MQTT_31 && f->flags != fixed_flags[f->type] ? NJ_CAUSE_HEADER_FLAGS
+                                                              : NJ_CAUSE_NONE;
+}
+
+static enum nj_framing
+fault(struct nj_frame *out, enum nj_cause cause)
+{
+    out->cause = cause;
+    return NJ_FRAME_FAULT;
+}
+
+enum nj_framing
+nj_frame_find(struct nj_str in, uint32_t max_bytes, struct nj_frame *out)
+{
+    struct nj_reader r = nj_reader_of(in);
+    enum nj_cause cause;
+    uint32_t remaining;
+    uint8_t first;
+
+    *out = (struct nj_frame){0};
+    if (in.n == 0)
+        return NJ_FRAME_PART;
+    first = nj_read_u8(&r);
+    out->type = first >> 4;
+    out->flags = first & 0xf;
+    cause = check_first_byte(out->type, out->flags);
+    if (NJ_UNLIKELY(cause != NJ_CAUSE_NONE))
+        return fault(out, cause);
+
+    cause = nj_varint_read(&r, &remaining);
+    if (NJ_UNLIKELY(cause != NJ_CAUSE_NONE)) {
+        if (cause == NJ_CAUSE_PACKET_SHORT)
+            return NJ_FRAME_PART;
+        return fault(out, NJ_CAUSE_REMAINING_LENGTH);
+    }
+    out->bytes = 1 + nj_varint_size(remaining) + remaining;
+    if (NJ_UNLIKELY(out->bytes > max_bytes))
+        return fault(out, NJ_CAUSE_PACKET_TOO_LARGE);
+    if (nj_reader_left(&r) < remaining)
+        return NJ_FRAME_PART;
+    out->body = nj_read_bytes(&r, remaining);
+    return NJ_FRAME_WHOLE;
+}
+
+void
+nj_frame_put(struct nj_writer *w, enum nj_packet_type type, unsigned flags, size_t body_bytes)
+{
+    nj_write_u8(w, (uint8_t)((unsigned)type << 4 | flags | fixed_flags[type]));
+    nj_varint_write(w, body_bytes > NJ_VARINT_MAX_VALUE ? UINT32_MAX : (uint32_t)body_bytes);
+}
