@@ -1,0 +1,503 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "driver.h"
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#define READ_BYTES       (256u << 10)
+#define WRITE_BYTES      (256u << 10)
+#define EVENTS           256
+#define WAIT_MS          100
+#define LATE_MS          100
+#define POLL_MS          5
+#define PACKET_IDS       65535u
+#define TAG_WAKE         UINT64_MAX
+#define TAG_IS_PUBLISHER (UINT64_C(1) << 63)
+
+struct nj_driver {
+    struct nj_crew *crew;
+    struct nj_scene *scene;
+    uint32_t index;
+    pthread_t thread;
+    int epoll_fd;
+    int wake_fd;
+    uint8_t *buffer;
+    size_t buffer_bytes;
+    _Atomic uint64_t *reached; /* per publisher; UINT64_MAX: no subscriber of it lives here */
+    bool has_moved;            /* in this turn */
+    struct nj_tally tally;
+    uint64_t closed;
+    _Atomic uint64_t delivered; /* tally.delivered at the end of the last turn */
+    _Atomic bool is_idle;       /* nothing of its publishers' is under way */
+};
+
+/* Which thread a peer lives on: pairs together, the members of a share group all on the first (they
+ * have one ledger), everything else dealt out. */
+static uint32_t
+publisher_home(const struct nj_scene *s, uint32_t i)
+{
+    return i % s->opts.threads;
+}
+
+static uint32_t
+subscriber_home(const struct nj_scene *s, uint32_t i)
+{
+    return s->opts.scenario->is_shared ? 0 : i % s->opts.threads;
+}
+
+static uint16_t
+packet_id_of(uint64_t number)
+{
+    return (uint16_t)(number % PACKET_IDS + 1);
+}
+
+static void
+watch(struct nj_driver *d, const struct nj_peer *p, uint64_t tag, int op)
+{
+    struct epoll_event e = {.events = EPOLLIN | (p->wants_write ? EPOLLOUT : 0), .data.u64 = tag};
+
+    if (epoll_ctl(d->epoll_fd, op, p->fd, &e) != 0)
+        nj_bench_die("cannot watch a connection");
+}
+
+/* Write what is there, and listen for room exactly as long as something stays behind. */
+static void
+flush(struct nj_driver *d, struct nj_peer *p, uint64_t tag)
+{
+    if (nj_peer_has_output(p))
+        nj_peer_flush(p);
+    if (!p->is_closed && p->wants_write != nj_peer_has_output(p)) {
+        p->wants_write = !p->wants_write;
+        watch(d, p, tag, EPOLL_CTL_MOD);
+    }
+}
+
+static void
+forget_if_closed(struct nj_driver *d, struct nj_peer *p)
+{
+    if (!p->is_closed)
+        return;
+    d->closed++;
+    epoll_ctl(d->epoll_fd, EPOLL_CTL_DEL, p->fd, NULL);
+}
+
+static void
+answer(struct nj_peer *p, enum nj_packet_type type, uint16_t packet_id)
+{
+    nj_ack_write(nj_peer_reserve(p, NJ_ACK_BYTES), type, packet_id);
+}
+
+static void
+on_message(struct nj_driver *d, struct nj_subscriber *sub, const struct nj_incoming *in)
+{
+    const struct nj_scene *s = d->scene;
+    uint32_t head[2];
+    uint64_t number;
+
+    if (in->payload_bytes != s->opts.payload_bytes || in->qos != s->opts.qos) {
+        d->tally.strange++;
+        return;
+    }
+    memcpy(head, in->payload, sizeof(head));
+    memcpy(&number, in->payload + sizeof(head), sizeof(number));
+    if (head[0] != NJ_PAYLOAD_MAGIC || head[1] - sub->first >= sub->count ||
+        memcmp(in->payload + NJ_PAYLOAD_HEAD_BYTES, s->filler,
+               in->payload_bytes - NJ_PAYLOAD_HEAD_BYTES) != 0) {
+        d->tally.strange++;
+        return;
+    }
+
+    struct nj_lane *lane = &sub->lanes[head[1] - sub->first];
+
+    if (s->pools == NULL) {
+        nj_lane_see(lane, number, &d->tally);
+        return;
+    }
+    /* A member of a share group sees some of the numbers, in order. */
+    if (number < lane->next)
+        d->tally.reordered++;
+    else
+        lane->next = number + 1;
+    nj_pool_see(&s->pools[head[1]], number, &d->tally);
+}
+
+static void
+on_subscriber_packet(struct nj_driver *d, struct nj_subscriber *sub, const struct nj_frame *f)
+{
+    struct nj_incoming in;
+    uint16_t packet_id;
+    uint8_t reason;
+
+    if (f->type == NJ_PUBLISH && nj_incoming_read(f, sub->peer.version, &in)) {
+        on_message(d, sub, &in);
+        if (in.qos > 0)
+            answer(&sub->peer, in.qos == 1 ? NJ_PUBACK : NJ_PUBREC, in.packet_id);
+    } else if (f->type == NJ_PUBREL && nj_ack_read(f, &packet_id, &reason)) {
+        answer(&sub->peer, NJ_PUBCOMP, packet_id);
+    } else {
+        d->tally.strange++;
+    }
+}
+
+/* Acknowledgements come in the order of the messages. [MQTT5-4.6.0-2] [MQTT5-4.6.0-3] */
+static void
+on_publisher_packet(struct nj_driver *d, struct nj_publisher *p, const struct nj_frame *f)
+{
+    uint16_t packet_id;
+    uint8_t reason;
+    bool is_last = f->type == (d->scene->opts.qos == 1 ? NJ_PUBACK : NJ_PUBCOMP);
+
+    if (!nj_ack_read(f, &packet_id, &reason) || reason >= 0x80) {
+        d->tally.strange++;
+    } else if (is_last && packet_id == packet_id_of(p->acked)) {
+        p->acked++;
+        d->has_moved = true;
+    } else if (f->type == NJ_PUBREC && packet_id == packet_id_of(p->released)) {
+        p->released++;
+        answer(&p->peer, NJ_PUBREL, packet_id);
+    } else {
+        d->tally.strange++;
+    }
+}
+
+static void
+move_reached(struct nj_driver *d, uint32_t publisher, uint64_t number)
+{
+    /* Relaxed: the number is all that is shared. Lanes and pools stay with this thread, and a
+     * publisher that sees an old number only waits longer. */
+    atomic_store_explicit(&d->reached[publisher], number, memory_order_relaxed);
+    d->has_moved = true;
+}
+
+/* How far every subscriber of this thread has come with the one publisher they all hear. */
+static uint64_t
+slowest_lane(const struct nj_driver *d, uint32_t publisher)
+{
+    const struct nj_scene *s = d->scene;
+    uint64_t slowest = UINT64_MAX;
+
+    for (uint32_t i = d->index; i < s->opts.subscribers; i += s->opts.threads) {
+        uint64_t next = s->subscribers[i].lanes[publisher].next;
+
+        slowest = NJ_MIN(slowest, next);
+    }
+    return slowest;
+}
+
+static void
+note_progress(struct nj_driver *d, const struct nj_subscriber *sub)
+{
+    const struct nj_scene *s = d->scene;
+
+    for (uint32_t k = 0; k < sub->count; k++) {
+        uint32_t publisher = sub->first + k;
+
+        if (s->pools != NULL)
+            move_reached(d, publisher, s->pools[publisher].floor);
+        else
+            move_reached(d, publisher, sub->lanes[k].next);
+    }
+}
+
+/* Several subscribers that must all get everything: the slowest of them counts. */
+static bool
+is_broadcast(const struct nj_scene *s)
+{
+    return s->pools == NULL && !s->opts.scenario->is_paired && s->opts.subscribers > 1;
+}
+
+static void
+note_broadcast_progress(struct nj_driver *d)
+{
+    for (uint32_t i = 0; i < d->scene->opts.publishers; i++)
+        move_reached(d, i, slowest_lane(d, i));
+}
+
+/* Everything that lies in the socket, up to one buffer full. */
+static void
+read_peer(struct nj_driver *d, struct nj_peer *p, struct nj_subscriber *sub,
+          struct nj_publisher *pub)
+{
+    size_t n = nj_peer_read(p, d->buffer, d->buffer_bytes);
+    size_t at = 0;
+    struct nj_frame f;
+    long length;
+
+    while ((length = nj_frame_next(d->buffer + at, n - at, &f)) > 0) {
+        if (sub != NULL)
+            on_subscriber_packet(d, sub, &f);
+        else
+            on_publisher_packet(d, pub, &f);
+        at += (size_t)length;
+    }
+    if (length < 0) {
+        d->tally.strange++;
+        p->is_closed = true;
+    } else if (at < n) {
+        nj_peer_keep(p, d->buffer + at, n - at);
+    }
+}
+
+static void
+on_event(struct nj_driver *d, const struct epoll_event *e)
+{
+    uint64_t tag = e->data.u64;
+    uint64_t wakes;
+
+    if (tag == TAG_WAKE) {
+        (void)!read(d->wake_fd, &wakes, sizeof(wakes));
+        return;
+    }
+
+    bool is_publisher = (tag & TAG_IS_PUBLISHER) != 0;
+    uint32_t index = (uint32_t)tag;
+    struct nj_publisher *pub = is_publisher ? &d->scene->publishers[index] : NULL;
+    struct nj_subscriber *sub = is_publisher ? NULL : &d->scene->subscribers[index];
+    struct nj_peer *p = is_publisher ? &pub->peer : &sub->peer;
+
+    if ((e->events & ~(uint32_t)EPOLLOUT) != 0)
+        read_peer(d, p, sub, pub);
+    flush(d, p, tag);
+    if (sub != NULL && !is_broadcast(d->scene))
+        note_progress(d, sub);
+    forget_if_closed(d, p);
+}
+
+static uint64_t
+under_way(const struct nj_driver *d, const struct nj_publisher *p, uint32_t index)
+{
+    uint64_t done = d->scene->opts.qos > 0 ? p->acked : p->sent;
+
+    for (uint32_t i = 0; i < d->crew->count; i++) {
+        uint64_t reached =
+            atomic_load_explicit(&d->crew->drivers[i].reached[index], memory_order_relaxed);
+
+        done = NJ_MIN(done, reached);
+    }
+    return p->sent - done;
+}
+
+static void
+write_messages(struct nj_publisher *p, uint64_t count)
+{
+    const struct nj_stencil *s = &p->stencil;
+    uint8_t *out = nj_peer_reserve(&p->peer, count * s->n);
+
+    for (uint64_t i = 0; i < count; i++, out += s->n) {
+        uint64_t number = p->sent++;
+        uint16_t packet_id = packet_id_of(number);
+
+        memcpy(out, s->bytes, s->n);
+        memcpy(out + s->payload_at + sizeof(uint32_t[2]), &number, sizeof(number));
+        if (s->packet_id_at > 0) {
+            out[s->packet_id_at] = (uint8_t)(packet_id >> 8);
+            out[s->packet_id_at + 1] = (uint8_t)packet_id;
+        }
+    }
+}
+
+/* Returns how many of its publishers' messages are under way. */
+static uint64_t
+publish(struct nj_driver *d, bool is_flowing)
+{
+    const struct nj_scene *s = d->scene;
+    uint64_t sum = 0;
+
+    for (uint32_t i = d->index; i < s->opts.publishers; i += s->opts.threads) {
+        struct nj_publisher *p = &s->publishers[i];
+        uint64_t busy = under_way(d, p, i);
+        uint64_t most = NJ_MAX(WRITE_BYTES / p->stencil.n, 1u);
+        uint64_t free = p->window - busy;
+
+        sum += busy;
+        if (!is_flowing || p->peer.is_closed || nj_peer_has_output(&p->peer) ||
+            free < NJ_MIN(p->batch, most))
+            continue;
+        write_messages(p, NJ_MIN(free, most));
+        flush(d, &p->peer, TAG_IS_PUBLISHER | i);
+        sum++;
+    }
+    return sum;
+}
+
+static void
+wake_others(const struct nj_driver *d)
+{
+    for (uint32_t i = 0; i < d->crew->count; i++)
+        if (i != d->index)
+            (void)!write(d->crew->drivers[i].wake_fd, &(uint64_t){1}, sizeof(uint64_t));
+}
+
+static void
+sleep_until_ns(int64_t when)
+{
+    struct timespec t = {when / 1000000000, when % 1000000000};
+
+    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL);
+}
+
+static void *
+drive(void *arg)
+{
+    struct nj_driver *d = arg;
+    int64_t turn_ns = d->scene->opts.turn_us * INT64_C(1000);
+    struct epoll_event events[EVENTS];
+
+    prctl(PR_SET_TIMERSLACK, 1000);
+    for (;;) {
+        int64_t began = nj_clock_monotonic_ns();
+        int phase = atomic_load_explicit(&d->crew->phase, memory_order_relaxed);
+
+        if (phase == NJ_PHASE_END)
+            return NULL;
+
+        uint64_t busy = publish(d, phase == NJ_PHASE_FLOW);
+
+        atomic_store_explicit(&d->is_idle, busy == 0, memory_order_relaxed);
+        atomic_store_explicit(&d->delivered, d->tally.delivered, memory_order_relaxed);
+        if (d->has_moved && d->crew->count > 1 && !d->scene->opts.scenario->is_paired)
+            wake_others(d);
+        d->has_moved = false;
+        if (turn_ns > 0)
+            sleep_until_ns(began + turn_ns);
+
+        int n = epoll_wait(d->epoll_fd, events, EVENTS, WAIT_MS);
+
+        if (n < 0 && errno != EINTR)
+            nj_bench_die("cannot wait");
+        for (int i = 0; i < n; i++)
+            on_event(d, &events[i]);
+        if (n > 0 && is_broadcast(d->scene))
+            note_broadcast_progress(d);
+    }
+}
+
+static void
+set_up(struct nj_crew *c, uint32_t index)
+{
+    struct nj_driver *d = &c->drivers[index];
+    struct nj_scene *s = c->scene;
+    struct nj_peer wake;
+
+    *d = (struct nj_driver){.crew = c, .scene = s, .index = index};
+    d->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    d->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    d->buffer_bytes = NJ_MAX(READ_BYTES, 2u * s->opts.payload_bytes);
+    d->buffer = nj_alloc(d->buffer_bytes);
+    d->reached = nj_alloc_array(s->opts.publishers, sizeof(*d->reached));
+    if (d->epoll_fd < 0 || d->wake_fd < 0 || d->buffer == NULL || d->reached == NULL)
+        nj_bench_die("cannot set up a thread");
+    wake = (struct nj_peer){.fd = d->wake_fd};
+    watch(d, &wake, TAG_WAKE, EPOLL_CTL_ADD);
+
+    for (uint32_t i = 0; i < s->opts.publishers; i++) {
+        atomic_init(&d->reached[i], UINT64_MAX);
+        if (publisher_home(s, i) == index)
+            watch(d, &s->publishers[i].peer, TAG_IS_PUBLISHER | i, EPOLL_CTL_ADD);
+    }
+    for (uint32_t i = 0; i < s->opts.subscribers; i++) {
+        const struct nj_subscriber *sub = &s->subscribers[i];
+
+        if (subscriber_home(s, i) != index)
+            continue;
+        watch(d, &sub->peer, i, EPOLL_CTL_ADD);
+        for (uint32_t k = 0; k < sub->count; k++)
+            atomic_init(&d->reached[sub->first + k], 0);
+    }
+}
+
+void
+nj_crew_start(struct nj_crew *c, struct nj_scene *scene)
+{
+    uint32_t count = scene->opts.threads;
+
+    c->scene = scene;
+    c->count = count;
+    atomic_init(&c->phase, NJ_PHASE_FLOW);
+    c->drivers = nj_alloc_array(count, sizeof(*c->drivers));
+    NJ_ASSERT(c->drivers != NULL);
+    for (uint32_t i = 0; i < count; i++)
+        set_up(c, i);
+    for (uint32_t i = 0; i < count; i++) {
+        errno = pthread_create(&c->drivers[i].thread, NULL, drive, &c->drivers[i]);
+        if (errno != 0)
+            nj_bench_die("cannot start a thread");
+    }
+}
+
+uint64_t
+nj_crew_delivered(const struct nj_crew *c)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < c->count; i++)
+        sum += atomic_load_explicit(&c->drivers[i].delivered, memory_order_relaxed);
+    return sum;
+}
+
+static bool
+is_all_idle(const struct nj_crew *c)
+{
+    for (uint32_t i = 0; i < c->count; i++)
+        if (!atomic_load_explicit(&c->drivers[i].is_idle, memory_order_relaxed))
+            return false;
+    return true;
+}
+
+static void
+pause_ms(int ms)
+{
+    nanosleep(&(struct timespec){0, ms * 1000000L}, NULL);
+}
+
+bool
+nj_crew_drain(struct nj_crew *c, int patience_ms)
+{
+    uint64_t before = nj_crew_delivered(c);
+    int quiet_ms = 0;
+
+    atomic_store_explicit(&c->phase, NJ_PHASE_DRAIN, memory_order_relaxed);
+    while (!is_all_idle(c) && quiet_ms < patience_ms) {
+        pause_ms(POLL_MS);
+
+        uint64_t now = nj_crew_delivered(c);
+
+        quiet_ms = now == before ? quiet_ms + POLL_MS : 0;
+        before = now;
+    }
+    pause_ms(LATE_MS);
+    return is_all_idle(c);
+}
+
+void
+nj_crew_join(struct nj_crew *c, struct nj_tally *t, uint64_t *closed)
+{
+    *closed = 0;
+    atomic_store_explicit(&c->phase, NJ_PHASE_END, memory_order_relaxed);
+    for (uint32_t i = 0; i < c->count; i++)
+        (void)!write(c->drivers[i].wake_fd, &(uint64_t){1}, sizeof(uint64_t));
+    /* Each reads what the others have reached: nothing is freed before all have ended. */
+    for (uint32_t i = 0; i < c->count; i++)
+        pthread_join(c->drivers[i].thread, NULL);
+    for (uint32_t i = 0; i < c->count; i++) {
+        struct nj_driver *d = &c->drivers[i];
+
+        nj_tally_add(t, &d->tally);
+        *closed += d->closed;
+        close(d->epoll_fd);
+        close(d->wake_fd);
+        nj_free(d->buffer);
+        nj_free(d->reached);
+    }
+    nj_free(c->drivers);
+    c->drivers = NULL;
+}
