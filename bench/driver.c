@@ -40,8 +40,8 @@ struct nj_driver {
     _Atomic bool is_idle;       /* nothing of its publishers' is under way */
 };
 
-/* Which thread a peer lives on: pairs together, the members of a share group all on the first (they
- * have one ledger), everything else dealt out. */
+/* Which thread a caller lives on: pairs together, the members of a share group all on the first
+ * (they have one ledger), everything else dealt out. */
 static uint32_t
 publisher_home(const struct nj_scene *s, uint32_t i)
 {
@@ -61,7 +61,7 @@ packet_id_of(uint64_t number)
 }
 
 static void
-watch(struct nj_driver *d, const struct nj_peer *p, uint64_t tag, int op)
+watch(struct nj_driver *d, const struct nj_caller *p, uint64_t tag, int op)
 {
     struct epoll_event e = {.events = EPOLLIN | (p->wants_write ? EPOLLOUT : 0), .data.u64 = tag};
 
@@ -71,18 +71,18 @@ watch(struct nj_driver *d, const struct nj_peer *p, uint64_t tag, int op)
 
 /* Write what is there, and listen for room exactly as long as something stays behind. */
 static void
-flush(struct nj_driver *d, struct nj_peer *p, uint64_t tag)
+flush(struct nj_driver *d, struct nj_caller *p, uint64_t tag)
 {
-    if (nj_peer_has_output(p))
-        nj_peer_flush(p);
-    if (!p->is_closed && p->wants_write != nj_peer_has_output(p)) {
+    if (nj_caller_has_output(p))
+        nj_caller_flush(p);
+    if (!p->is_closed && p->wants_write != nj_caller_has_output(p)) {
         p->wants_write = !p->wants_write;
         watch(d, p, tag, EPOLL_CTL_MOD);
     }
 }
 
 static void
-forget_if_closed(struct nj_driver *d, struct nj_peer *p)
+forget_if_closed(struct nj_driver *d, struct nj_caller *p)
 {
     if (!p->is_closed)
         return;
@@ -91,13 +91,13 @@ forget_if_closed(struct nj_driver *d, struct nj_peer *p)
 }
 
 static void
-answer(struct nj_peer *p, enum nj_packet_type type, uint16_t packet_id)
+answer(struct nj_caller *p, enum nj_wire_type type, uint16_t packet_id)
 {
-    nj_ack_write(nj_peer_reserve(p, NJ_ACK_BYTES), type, packet_id);
+    nj_wire_ack_write(nj_caller_reserve(p, NJ_WIRE_ACK_BYTES), type, packet_id);
 }
 
 static void
-on_message(struct nj_driver *d, struct nj_subscriber *sub, const struct nj_incoming *in)
+on_message(struct nj_driver *d, struct nj_subscriber *sub, const struct nj_wire_incoming *in)
 {
     const struct nj_scene *s = d->scene;
     uint32_t head[2];
@@ -131,18 +131,18 @@ on_message(struct nj_driver *d, struct nj_subscriber *sub, const struct nj_incom
 }
 
 static void
-on_subscriber_packet(struct nj_driver *d, struct nj_subscriber *sub, const struct nj_frame *f)
+on_subscriber_packet(struct nj_driver *d, struct nj_subscriber *sub, const struct nj_wire_frame *f)
 {
-    struct nj_incoming in;
+    struct nj_wire_incoming in;
     uint16_t packet_id;
     uint8_t reason;
 
-    if (f->type == NJ_PUBLISH && nj_incoming_read(f, sub->peer.version, &in)) {
+    if (f->type == NJ_WIRE_PUBLISH && nj_wire_incoming_read(f, sub->caller.version, &in)) {
         on_message(d, sub, &in);
         if (in.qos > 0)
-            answer(&sub->peer, in.qos == 1 ? NJ_PUBACK : NJ_PUBREC, in.packet_id);
-    } else if (f->type == NJ_PUBREL && nj_ack_read(f, &packet_id, &reason)) {
-        answer(&sub->peer, NJ_PUBCOMP, packet_id);
+            answer(&sub->caller, in.qos == 1 ? NJ_WIRE_PUBACK : NJ_WIRE_PUBREC, in.packet_id);
+    } else if (f->type == NJ_WIRE_PUBREL && nj_wire_ack_read(f, &packet_id, &reason)) {
+        answer(&sub->caller, NJ_WIRE_PUBCOMP, packet_id);
     } else {
         d->tally.strange++;
     }
@@ -150,20 +150,20 @@ on_subscriber_packet(struct nj_driver *d, struct nj_subscriber *sub, const struc
 
 /* Acknowledgements come in the order of the messages. [MQTT5-4.6.0-2] [MQTT5-4.6.0-3] */
 static void
-on_publisher_packet(struct nj_driver *d, struct nj_publisher *p, const struct nj_frame *f)
+on_publisher_packet(struct nj_driver *d, struct nj_publisher *p, const struct nj_wire_frame *f)
 {
     uint16_t packet_id;
     uint8_t reason;
-    bool is_last = f->type == (d->scene->opts.qos == 1 ? NJ_PUBACK : NJ_PUBCOMP);
+    bool is_last = f->type == (d->scene->opts.qos == 1 ? NJ_WIRE_PUBACK : NJ_WIRE_PUBCOMP);
 
-    if (!nj_ack_read(f, &packet_id, &reason) || reason >= 0x80) {
+    if (!nj_wire_ack_read(f, &packet_id, &reason) || reason >= 0x80) {
         d->tally.strange++;
     } else if (is_last && packet_id == packet_id_of(p->acked)) {
         p->acked++;
         d->has_moved = true;
-    } else if (f->type == NJ_PUBREC && packet_id == packet_id_of(p->released)) {
+    } else if (f->type == NJ_WIRE_PUBREC && packet_id == packet_id_of(p->released)) {
         p->released++;
-        answer(&p->peer, NJ_PUBREL, packet_id);
+        answer(&p->caller, NJ_WIRE_PUBREL, packet_id);
     } else {
         d->tally.strange++;
     }
@@ -224,15 +224,15 @@ note_broadcast_progress(struct nj_driver *d)
 
 /* Everything that lies in the socket, up to one buffer full. */
 static void
-read_peer(struct nj_driver *d, struct nj_peer *p, struct nj_subscriber *sub,
-          struct nj_publisher *pub)
+read_caller(struct nj_driver *d, struct nj_caller *p, struct nj_subscriber *sub,
+            struct nj_publisher *pub)
 {
-    size_t n = nj_peer_read(p, d->buffer, d->buffer_bytes);
+    size_t n = nj_caller_read(p, d->buffer, d->buffer_bytes);
     size_t at = 0;
-    struct nj_frame f;
+    struct nj_wire_frame f;
     long length;
 
-    while ((length = nj_frame_next(d->buffer + at, n - at, &f)) > 0) {
+    while ((length = nj_wire_frame_next(d->buffer + at, n - at, &f)) > 0) {
         if (sub != NULL)
             on_subscriber_packet(d, sub, &f);
         else
@@ -243,7 +243,7 @@ read_peer(struct nj_driver *d, struct nj_peer *p, struct nj_subscriber *sub,
         d->tally.strange++;
         p->is_closed = true;
     } else if (at < n) {
-        nj_peer_keep(p, d->buffer + at, n - at);
+        nj_caller_keep(p, d->buffer + at, n - at);
     }
 }
 
@@ -262,10 +262,10 @@ on_event(struct nj_driver *d, const struct epoll_event *e)
     uint32_t index = (uint32_t)tag;
     struct nj_publisher *pub = is_publisher ? &d->scene->publishers[index] : NULL;
     struct nj_subscriber *sub = is_publisher ? NULL : &d->scene->subscribers[index];
-    struct nj_peer *p = is_publisher ? &pub->peer : &sub->peer;
+    struct nj_caller *p = is_publisher ? &pub->caller : &sub->caller;
 
     if ((e->events & ~(uint32_t)EPOLLOUT) != 0)
-        read_peer(d, p, sub, pub);
+        read_caller(d, p, sub, pub);
     flush(d, p, tag);
     if (sub != NULL && !is_broadcast(d->scene))
         note_progress(d, sub);
@@ -289,8 +289,8 @@ under_way(const struct nj_driver *d, const struct nj_publisher *p, uint32_t inde
 static void
 write_messages(struct nj_publisher *p, uint64_t count)
 {
-    const struct nj_stencil *s = &p->stencil;
-    uint8_t *out = nj_peer_reserve(&p->peer, count * s->n);
+    const struct nj_wire_stencil *s = &p->stencil;
+    uint8_t *out = nj_caller_reserve(&p->caller, count * s->n);
 
     for (uint64_t i = 0; i < count; i++, out += s->n) {
         uint64_t number = p->sent++;
@@ -319,11 +319,11 @@ publish(struct nj_driver *d, bool is_flowing)
         uint64_t free = p->window - busy;
 
         sum += busy;
-        if (!is_flowing || p->peer.is_closed || nj_peer_has_output(&p->peer) ||
+        if (!is_flowing || p->caller.is_closed || nj_caller_has_output(&p->caller) ||
             free < NJ_MIN(p->batch, most))
             continue;
         write_messages(p, NJ_MIN(free, most));
-        flush(d, &p->peer, TAG_IS_PUBLISHER | i);
+        flush(d, &p->caller, TAG_IS_PUBLISHER | i);
         sum++;
     }
     return sum;
@@ -386,7 +386,7 @@ set_up(struct nj_crew *c, uint32_t index)
 {
     struct nj_driver *d = &c->drivers[index];
     struct nj_scene *s = c->scene;
-    struct nj_peer wake;
+    struct nj_caller wake;
 
     *d = (struct nj_driver){.crew = c, .scene = s, .index = index};
     d->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -396,20 +396,20 @@ set_up(struct nj_crew *c, uint32_t index)
     d->reached = nj_alloc_array(s->opts.publishers, sizeof(*d->reached));
     if (d->epoll_fd < 0 || d->wake_fd < 0 || d->buffer == NULL || d->reached == NULL)
         nj_bench_die("cannot set up a thread");
-    wake = (struct nj_peer){.fd = d->wake_fd};
+    wake = (struct nj_caller){.fd = d->wake_fd};
     watch(d, &wake, TAG_WAKE, EPOLL_CTL_ADD);
 
     for (uint32_t i = 0; i < s->opts.publishers; i++) {
         atomic_init(&d->reached[i], UINT64_MAX);
         if (publisher_home(s, i) == index)
-            watch(d, &s->publishers[i].peer, TAG_IS_PUBLISHER | i, EPOLL_CTL_ADD);
+            watch(d, &s->publishers[i].caller, TAG_IS_PUBLISHER | i, EPOLL_CTL_ADD);
     }
     for (uint32_t i = 0; i < s->opts.subscribers; i++) {
         const struct nj_subscriber *sub = &s->subscribers[i];
 
         if (subscriber_home(s, i) != index)
             continue;
-        watch(d, &sub->peer, i, EPOLL_CTL_ADD);
+        watch(d, &sub->caller, i, EPOLL_CTL_ADD);
         for (uint32_t k = 0; k < sub->count; k++)
             atomic_init(&d->reached[sub->first + k], 0);
     }

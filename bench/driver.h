@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* driver.h — one thread that keeps its share of a scene's peers busy.
+/* driver.h — one thread that keeps its share of a scene's callers busy.
  *
- * A turn: wait, read every peer that has something (once each, acknowledging in one write), say how
- * far each publisher's messages have come, let every publisher with a free batch write it.
+ * A turn: wait, read every caller that has something (once each, acknowledging in one write), say
+ * how far each publisher's messages have come, let every publisher with a free batch write it.
  *
  * Threads share two things: `reached`, how far a publisher's messages have come at the subscribers
  * of a thread, written by that thread and read by the publisher's; and the phase, written by the

@@ -43,17 +43,17 @@ static void
 open_publisher(struct nj_scene *s, uint32_t i, const struct sockaddr_in *broker)
 {
     struct nj_publisher *p = &s->publishers[i];
-    struct nj_welcome welcome;
+    struct nj_wire_welcome welcome;
     char client_id[NAME_BYTES];
     char topic[NAME_BYTES];
     uint32_t head[2] = {NJ_PAYLOAD_MAGIC, i};
 
     snprintf(client_id, sizeof(client_id), "bench-pub-%u", i);
     snprintf(topic, sizeof(topic), s->opts.scenario->topic, i);
-    nj_peer_open(&p->peer, broker, 0, s->opts.version, client_id, &welcome);
-    nj_peer_set_nonblocking(&p->peer);
+    nj_caller_open(&p->caller, broker, 0, s->opts.version, client_id, &welcome);
+    nj_caller_set_nonblocking(&p->caller);
 
-    nj_stencil_init(&p->stencil, s->opts.version, topic, s->opts.qos, s->opts.payload_bytes);
+    nj_wire_stencil_init(&p->stencil, s->opts.version, topic, s->opts.qos, s->opts.payload_bytes);
     memcpy(p->stencil.bytes + p->stencil.payload_at, head, sizeof(head));
     memcpy(p->stencil.bytes + p->stencil.payload_at + NJ_PAYLOAD_HEAD_BYTES, s->filler,
            s->opts.payload_bytes - NJ_PAYLOAD_HEAD_BYTES);
@@ -69,14 +69,14 @@ open_subscriber(struct nj_scene *s, uint32_t i, const struct sockaddr_in *broker
 {
     struct nj_subscriber *sub = &s->subscribers[i];
     bool is_paired = s->opts.scenario->is_paired;
-    struct nj_welcome welcome;
+    struct nj_wire_welcome welcome;
     char name[NAME_BYTES];
 
     snprintf(name, sizeof(name), "bench-sub-%u", i);
-    nj_peer_open(&sub->peer, broker, 0, s->opts.version, name, &welcome);
+    nj_caller_open(&sub->caller, broker, 0, s->opts.version, name, &welcome);
     snprintf(name, sizeof(name), s->opts.scenario->filter, i);
-    nj_peer_subscribe(&sub->peer, name, s->opts.qos);
-    nj_peer_set_nonblocking(&sub->peer);
+    nj_caller_subscribe(&sub->caller, name, s->opts.qos);
+    nj_caller_set_nonblocking(&sub->caller);
 
     sub->first = is_paired ? i : 0;
     sub->count = is_paired ? 1 : s->opts.publishers;
@@ -130,11 +130,11 @@ void
 nj_scene_close(struct nj_scene *s)
 {
     for (uint32_t i = 0; i < s->opts.publishers; i++) {
-        nj_peer_close(&s->publishers[i].peer);
-        nj_stencil_fini(&s->publishers[i].stencil);
+        nj_caller_close(&s->publishers[i].caller);
+        nj_wire_stencil_fini(&s->publishers[i].stencil);
     }
     for (uint32_t i = 0; i < s->opts.subscribers; i++) {
-        nj_peer_close(&s->subscribers[i].peer);
+        nj_caller_close(&s->subscribers[i].caller);
         nj_free(s->subscribers[i].lanes);
     }
     nj_free(s->publishers);

@@ -15,8 +15,8 @@
 #ifndef NJ_BENCH_SCENE_H
 #define NJ_BENCH_SCENE_H
 
+#include "caller.h"
 #include "ledger.h"
-#include "peer.h"
 
 #define NJ_PAYLOAD_HEAD_BYTES 16u
 #define NJ_PAYLOAD_MAGIC      0x6e6a6231u
@@ -46,8 +46,8 @@ struct nj_scene_opts {
 };
 
 struct nj_publisher {
-    struct nj_peer peer;
-    struct nj_stencil stencil;
+    struct nj_caller caller;
+    struct nj_wire_stencil stencil;
     uint64_t window;
     uint64_t batch;
     uint64_t sent;
@@ -56,7 +56,7 @@ struct nj_publisher {
 };
 
 struct nj_subscriber {
-    struct nj_peer peer;
+    struct nj_caller caller;
     uint32_t first; /* the publishers it hears: first … first + count - 1 */
     uint32_t count;
     struct nj_lane *lanes; /* one for each of them; owned */
@@ -73,7 +73,7 @@ struct nj_scene {
 /* NULL when no scenario has that name. */
 const struct nj_scenario *nj_scenario_find(const char *name);
 
-/* Connect and subscribe everybody; the peers are non-blocking afterwards. */
+/* Connect and subscribe everybody; the callers are non-blocking afterwards. */
 void nj_scene_open(struct nj_scene *s, const struct nj_scene_opts *opts,
                    const struct sockaddr_in *broker);
 /* After the last message: what is missing is counted as lost in `t`. */

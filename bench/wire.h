@@ -1,34 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* packet.h — the few MQTT packets that a load generator speaks, in 3.1.1 and 5.0.
+/* wire.h — the few MQTT packets that a load generator speaks, in 3.1.1 and 5.0.
  *
  * It shares nothing with src/mqtt on purpose: a fault of our codec would otherwise be made and
  * forgiven on both sides of the wire, and a broker would be measured by its own code.
  * Thread: any. Cost: a frame or a PUBLISH is read in a few nanoseconds, without copying. */
-#ifndef NJ_BENCH_PACKET_H
-#define NJ_BENCH_PACKET_H
+#ifndef NJ_BENCH_WIRE_H
+#define NJ_BENCH_WIRE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum nj_packet_type {
-    NJ_CONNECT = 1,
-    NJ_CONNACK = 2,
-    NJ_PUBLISH = 3,
-    NJ_PUBACK = 4,
-    NJ_PUBREC = 5,
-    NJ_PUBREL = 6,
-    NJ_PUBCOMP = 7,
-    NJ_SUBSCRIBE = 8,
-    NJ_SUBACK = 9,
-    NJ_DISCONNECT = 14,
+enum nj_wire_type {
+    NJ_WIRE_CONNECT = 1,
+    NJ_WIRE_CONNACK = 2,
+    NJ_WIRE_PUBLISH = 3,
+    NJ_WIRE_PUBACK = 4,
+    NJ_WIRE_PUBREC = 5,
+    NJ_WIRE_PUBREL = 6,
+    NJ_WIRE_PUBCOMP = 7,
+    NJ_WIRE_SUBSCRIBE = 8,
+    NJ_WIRE_SUBACK = 9,
+    NJ_WIRE_DISCONNECT = 14,
 };
 
 /* An acknowledgement without reason code, the same in every version. */
-#define NJ_ACK_BYTES 4u
+#define NJ_WIRE_ACK_BYTES 4u
 
 /* One packet in a stream: views into the caller's bytes. */
-struct nj_frame {
+struct nj_wire_frame {
     uint8_t type;
     uint8_t flags;
     const uint8_t *body;
@@ -36,7 +36,7 @@ struct nj_frame {
 };
 
 /* What a PUBLISH carries, as views; `packet_id` is 0 at QoS 0. */
-struct nj_incoming {
+struct nj_wire_incoming {
     const uint8_t *payload;
     size_t payload_bytes;
     uint16_t packet_id;
@@ -44,13 +44,13 @@ struct nj_incoming {
 };
 
 /* What CONNACK says that a publisher must respect. */
-struct nj_welcome {
+struct nj_wire_welcome {
     uint8_t reason;
     uint16_t receive_maximum;
 };
 
 /* A PUBLISH made once and sent many times: only sequence number and packet id change. */
-struct nj_stencil {
+struct nj_wire_stencil {
     uint8_t *bytes; /* owned */
     size_t n;
     size_t packet_id_at; /* 0 at QoS 0 */
@@ -60,7 +60,7 @@ struct nj_stencil {
 /* The next packet of the `n` bytes at `p`. Returns its whole length, 0 when it is not complete,
  * -1 when its length field is none. */
 static inline long
-nj_frame_next(const uint8_t *p, size_t n, struct nj_frame *out)
+nj_wire_frame_next(const uint8_t *p, size_t n, struct nj_wire_frame *out)
 {
     size_t length = 0;
     size_t at = 1;
@@ -84,24 +84,26 @@ nj_frame_next(const uint8_t *p, size_t n, struct nj_frame *out)
 }
 
 /* False when the packet is cut short. */
-bool nj_incoming_read(const struct nj_frame *f, uint8_t version, struct nj_incoming *out);
+bool nj_wire_incoming_read(const struct nj_wire_frame *f, uint8_t version,
+                           struct nj_wire_incoming *out);
 /* The packet id and reason code of PUBACK … PUBCOMP; no reason code means success. */
-bool nj_ack_read(const struct nj_frame *f, uint16_t *packet_id, uint8_t *reason);
-bool nj_welcome_read(const struct nj_frame *f, uint8_t version, struct nj_welcome *out);
+bool nj_wire_ack_read(const struct nj_wire_frame *f, uint16_t *packet_id, uint8_t *reason);
+bool nj_wire_welcome_read(const struct nj_wire_frame *f, uint8_t version,
+                          struct nj_wire_welcome *out);
 
 /* Each writes a packet at `out` and returns its length; the caller has room for the names and 64
  * bytes more. */
-size_t nj_connect_write(uint8_t *out, uint8_t version, const char *client_id,
-                        uint16_t keep_alive_s);
-size_t nj_subscribe_write(uint8_t *out, uint8_t version, const char *filter, uint8_t qos);
-size_t nj_disconnect_write(uint8_t *out);
-/* NJ_ACK_BYTES; PUBREL gets the flags the standard asks for. */
-void nj_ack_write(uint8_t *out, enum nj_packet_type type, uint16_t packet_id);
+size_t nj_wire_connect_write(uint8_t *out, uint8_t version, const char *client_id,
+                             uint16_t keep_alive_s);
+size_t nj_wire_subscribe_write(uint8_t *out, uint8_t version, const char *filter, uint8_t qos);
+size_t nj_wire_disconnect_write(uint8_t *out);
+/* NJ_WIRE_ACK_BYTES; PUBREL gets the flags the standard asks for. */
+void nj_wire_ack_write(uint8_t *out, enum nj_wire_type type, uint16_t packet_id);
 
 /* A PUBLISH of `payload_bytes` zeros on `topic`; ends the process without memory. Freed with
- * nj_stencil_fini(). */
-void nj_stencil_init(struct nj_stencil *s, uint8_t version, const char *topic, uint8_t qos,
-                     size_t payload_bytes);
-void nj_stencil_fini(struct nj_stencil *s);
+ * nj_wire_stencil_fini(). */
+void nj_wire_stencil_init(struct nj_wire_stencil *s, uint8_t version, const char *topic,
+                          uint8_t qos, size_t payload_bytes);
+void nj_wire_stencil_fini(struct nj_wire_stencil *s);
 
 #endif

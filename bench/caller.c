@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "peer.h"
+#include "caller.h"
 
 #include "base/assert.h"
 #include "base/mem.h"
@@ -61,13 +61,13 @@ bind_source(int fd, uint8_t source)
 }
 
 void
-nj_peer_open(struct nj_peer *p, const struct sockaddr_in *broker, uint8_t source, uint8_t version,
-             const char *client_id, struct nj_welcome *out)
+nj_caller_open(struct nj_caller *p, const struct sockaddr_in *broker, uint8_t source,
+               uint8_t version, const char *client_id, struct nj_wire_welcome *out)
 {
     uint8_t packet[512];
-    struct nj_frame f;
+    struct nj_wire_frame f;
 
-    *p = (struct nj_peer){.version = version};
+    *p = (struct nj_caller){.version = version};
     p->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (p->fd < 0)
         nj_bench_die("cannot make a socket for %s", client_id);
@@ -77,45 +77,45 @@ nj_peer_open(struct nj_peer *p, const struct sockaddr_in *broker, uint8_t source
         nj_bench_die("cannot connect %s to port %u", client_id, ntohs(broker->sin_port));
     setsockopt(p->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
 
-    nj_peer_send(p, packet, nj_connect_write(packet, version, client_id, KEEP_ALIVE_S));
+    nj_caller_send(p, packet, nj_wire_connect_write(packet, version, client_id, KEEP_ALIVE_S));
     errno = 0;
-    if (!nj_peer_wait_packet(p, ANSWER_TIMEOUT_MS, packet, sizeof(packet), &f) ||
-        f.type != NJ_CONNACK || !nj_welcome_read(&f, version, out))
+    if (!nj_caller_wait_packet(p, ANSWER_TIMEOUT_MS, packet, sizeof(packet), &f) ||
+        f.type != NJ_WIRE_CONNACK || !nj_wire_welcome_read(&f, version, out))
         nj_bench_die("no CONNACK for %s", client_id);
     if (out->reason != 0)
         nj_bench_die("the broker refuses %s with reason 0x%02x", client_id, out->reason);
 }
 
 void
-nj_peer_subscribe(struct nj_peer *p, const char *filter, uint8_t qos)
+nj_caller_subscribe(struct nj_caller *p, const char *filter, uint8_t qos)
 {
     uint8_t packet[512];
-    struct nj_frame f;
+    struct nj_wire_frame f;
 
-    nj_peer_send(p, packet, nj_subscribe_write(packet, p->version, filter, qos));
+    nj_caller_send(p, packet, nj_wire_subscribe_write(packet, p->version, filter, qos));
     errno = 0;
-    if (!nj_peer_wait_packet(p, ANSWER_TIMEOUT_MS, packet, sizeof(packet), &f) ||
-        f.type != NJ_SUBACK || f.body_bytes < 3 || f.body[f.body_bytes - 1] != qos)
+    if (!nj_caller_wait_packet(p, ANSWER_TIMEOUT_MS, packet, sizeof(packet), &f) ||
+        f.type != NJ_WIRE_SUBACK || f.body_bytes < 3 || f.body[f.body_bytes - 1] != qos)
         nj_bench_die("the subscription to %s at QoS %u is not granted", filter, qos);
 }
 
 void
-nj_peer_set_nonblocking(struct nj_peer *p)
+nj_caller_set_nonblocking(struct nj_caller *p)
 {
     if (fcntl(p->fd, F_SETFL, O_RDWR | O_NONBLOCK) != 0)
         nj_bench_die("cannot make a socket non-blocking");
 }
 
 bool
-nj_peer_wait_packet(struct nj_peer *p, int timeout_ms, uint8_t *buffer, size_t bytes,
-                    struct nj_frame *f)
+nj_caller_wait_packet(struct nj_caller *p, int timeout_ms, uint8_t *buffer, size_t bytes,
+                      struct nj_wire_frame *f)
 {
     size_t n = 0;
 
     for (;;) {
         struct pollfd ready = {.fd = p->fd, .events = POLLIN};
 
-        if (nj_frame_next(buffer, n, f) > 0)
+        if (nj_wire_frame_next(buffer, n, f) > 0)
             return true;
         if (n == bytes || poll(&ready, 1, timeout_ms) != 1)
             return false;
@@ -130,29 +130,29 @@ nj_peer_wait_packet(struct nj_peer *p, int timeout_ms, uint8_t *buffer, size_t b
 }
 
 void
-nj_peer_send(struct nj_peer *p, const void *bytes, size_t n)
+nj_caller_send(struct nj_caller *p, const void *bytes, size_t n)
 {
     if (send(p->fd, bytes, n, MSG_NOSIGNAL) != (ssize_t)n)
         nj_bench_die("cannot send");
 }
 
 void
-nj_peer_close(struct nj_peer *p)
+nj_caller_close(struct nj_caller *p)
 {
     uint8_t packet[2];
 
-    if (!p->is_closed && !nj_peer_has_output(p))
-        (void)!send(p->fd, packet, nj_disconnect_write(packet), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (!p->is_closed && !nj_caller_has_output(p))
+        (void)!send(p->fd, packet, nj_wire_disconnect_write(packet), MSG_NOSIGNAL | MSG_DONTWAIT);
     close(p->fd);
     nj_free(p->out);
     nj_free(p->rest);
-    *p = (struct nj_peer){.fd = -1, .is_closed = true};
+    *p = (struct nj_caller){.fd = -1, .is_closed = true};
 }
 
 uint8_t *
-nj_peer_reserve(struct nj_peer *p, size_t n)
+nj_caller_reserve(struct nj_caller *p, size_t n)
 {
-    if (!nj_peer_has_output(p))
+    if (!nj_caller_has_output(p))
         p->out_from = p->out_to = 0;
     grow(&p->out, &p->out_size, p->out_to + n);
     p->out_to += n;
@@ -160,7 +160,7 @@ nj_peer_reserve(struct nj_peer *p, size_t n)
 }
 
 void
-nj_peer_flush(struct nj_peer *p)
+nj_caller_flush(struct nj_caller *p)
 {
     if (p->is_closed)
         return;
@@ -174,7 +174,7 @@ nj_peer_flush(struct nj_peer *p)
 }
 
 size_t
-nj_peer_read(struct nj_peer *p, uint8_t *buffer, size_t bytes)
+nj_caller_read(struct nj_caller *p, uint8_t *buffer, size_t bytes)
 {
     size_t before = p->rest_bytes;
 
@@ -192,7 +192,7 @@ nj_peer_read(struct nj_peer *p, uint8_t *buffer, size_t bytes)
 }
 
 void
-nj_peer_keep(struct nj_peer *p, const uint8_t *rest, size_t n)
+nj_caller_keep(struct nj_caller *p, const uint8_t *rest, size_t n)
 {
     grow(&p->rest, &p->rest_size, n);
     memcpy(p->rest, rest, n);

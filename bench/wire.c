@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "packet.h"
+#include "wire.h"
 
 #include "base/assert.h"
 #include "base/mem.h"
@@ -55,7 +55,7 @@ read_varint(struct cursor *c)
 }
 
 bool
-nj_incoming_read(const struct nj_frame *f, uint8_t version, struct nj_incoming *out)
+nj_wire_incoming_read(const struct nj_wire_frame *f, uint8_t version, struct nj_wire_incoming *out)
 {
     struct cursor c = {f->body, f->body_bytes};
 
@@ -70,7 +70,7 @@ nj_incoming_read(const struct nj_frame *f, uint8_t version, struct nj_incoming *
 }
 
 bool
-nj_ack_read(const struct nj_frame *f, uint16_t *packet_id, uint8_t *reason)
+nj_wire_ack_read(const struct nj_wire_frame *f, uint16_t *packet_id, uint8_t *reason)
 {
     struct cursor c = {f->body, f->body_bytes};
 
@@ -109,7 +109,7 @@ property_bytes(uint8_t id, struct cursor c)
 }
 
 bool
-nj_welcome_read(const struct nj_frame *f, uint8_t version, struct nj_welcome *out)
+nj_wire_welcome_read(const struct nj_wire_frame *f, uint8_t version, struct nj_wire_welcome *out)
 {
     struct cursor c = {f->body, f->body_bytes};
     const uint8_t *head = skip(&c, 2);
@@ -171,12 +171,12 @@ put_varint(uint8_t *p, size_t v)
 }
 
 size_t
-nj_connect_write(uint8_t *out, uint8_t version, const char *client_id, uint16_t keep_alive_s)
+nj_wire_connect_write(uint8_t *out, uint8_t version, const char *client_id, uint16_t keep_alive_s)
 {
     bool is_v5 = version == 5;
     uint8_t *p = out;
 
-    *p++ = NJ_CONNECT << 4;
+    *p++ = NJ_WIRE_CONNECT << 4;
     p = put_varint(p, 10 + (is_v5 ? 1 : 0) + 2 + strlen(client_id));
     p = put_string(p, "MQTT");
     *p++ = version;
@@ -188,12 +188,12 @@ nj_connect_write(uint8_t *out, uint8_t version, const char *client_id, uint16_t 
 }
 
 size_t
-nj_subscribe_write(uint8_t *out, uint8_t version, const char *filter, uint8_t qos)
+nj_wire_subscribe_write(uint8_t *out, uint8_t version, const char *filter, uint8_t qos)
 {
     bool is_v5 = version == 5;
     uint8_t *p = out;
 
-    *p++ = NJ_SUBSCRIBE << 4 | 0x02;
+    *p++ = NJ_WIRE_SUBSCRIBE << 4 | 0x02;
     p = put_varint(p, 2 + (is_v5 ? 1 : 0) + 2 + strlen(filter) + 1);
     p = put_u16(p, 1);
     if (is_v5)
@@ -204,24 +204,24 @@ nj_subscribe_write(uint8_t *out, uint8_t version, const char *filter, uint8_t qo
 }
 
 size_t
-nj_disconnect_write(uint8_t *out)
+nj_wire_disconnect_write(uint8_t *out)
 {
-    out[0] = NJ_DISCONNECT << 4;
+    out[0] = NJ_WIRE_DISCONNECT << 4;
     out[1] = 0;
     return 2;
 }
 
 void
-nj_ack_write(uint8_t *out, enum nj_packet_type type, uint16_t packet_id)
+nj_wire_ack_write(uint8_t *out, enum nj_wire_type type, uint16_t packet_id)
 {
-    out[0] = (uint8_t)(type << 4 | (type == NJ_PUBREL ? 0x02 : 0));
+    out[0] = (uint8_t)(type << 4 | (type == NJ_WIRE_PUBREL ? 0x02 : 0));
     out[1] = 2;
     put_u16(out + 2, packet_id);
 }
 
 void
-nj_stencil_init(struct nj_stencil *s, uint8_t version, const char *topic, uint8_t qos,
-                size_t payload_bytes)
+nj_wire_stencil_init(struct nj_wire_stencil *s, uint8_t version, const char *topic, uint8_t qos,
+                     size_t payload_bytes)
 {
     bool is_v5 = version == 5;
     size_t length = 2 + strlen(topic) + (qos > 0 ? 2 : 0) + (is_v5 ? 1 : 0) + payload_bytes;
@@ -229,7 +229,7 @@ nj_stencil_init(struct nj_stencil *s, uint8_t version, const char *topic, uint8_
 
     NJ_ASSERT(p != NULL);
     s->bytes = p;
-    *p++ = (uint8_t)(NJ_PUBLISH << 4 | qos << 1);
+    *p++ = (uint8_t)(NJ_WIRE_PUBLISH << 4 | qos << 1);
     p = put_string(put_varint(p, length), topic);
     s->packet_id_at = 0;
     if (qos > 0) {
@@ -243,7 +243,7 @@ nj_stencil_init(struct nj_stencil *s, uint8_t version, const char *topic, uint8_
 }
 
 void
-nj_stencil_fini(struct nj_stencil *s)
+nj_wire_stencil_fini(struct nj_wire_stencil *s)
 {
     nj_free(s->bytes);
     s->bytes = NULL;
