@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cost.h"
 
-#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
+/* Of smaps_rollup; a number of KiB follows. */
+#define ANONYMOUS     "Anonymous:"
 #define SETTLE_ROUNDS 20
 #define SETTLE_NS     100000000L
 
@@ -27,7 +30,6 @@ read_anonymous(pid_t pid, uint64_t *out)
 {
     char path[64];
     char line[256];
-    uint64_t kib;
     bool is_found = false;
 
     snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", (int)pid);
@@ -36,10 +38,10 @@ read_anonymous(pid_t pid, uint64_t *out)
     if (f == NULL)
         return false;
     while (!is_found && fgets(line, sizeof(line), f) != NULL)
-        is_found = sscanf(line, "Anonymous: %" SCNu64 " kB", &kib) == 1;
+        is_found = strncmp(line, ANONYMOUS, sizeof(ANONYMOUS) - 1) == 0;
     fclose(f);
     if (is_found)
-        *out = kib * 1024;
+        *out = strtoull(line + sizeof(ANONYMOUS) - 1, NULL, 10) * 1024;
     return is_found;
 }
 

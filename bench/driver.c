@@ -82,12 +82,10 @@ flush(struct nj_driver *d, struct nj_caller *p, uint64_t tag)
 }
 
 static void
-forget_if_closed(struct nj_driver *d, struct nj_caller *p)
+forget(struct nj_driver *d, const struct nj_caller *c)
 {
-    if (!p->is_closed)
-        return;
     d->closed++;
-    epoll_ctl(d->epoll_fd, EPOLL_CTL_DEL, p->fd, NULL);
+    epoll_ctl(d->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
 }
 
 static void
@@ -131,8 +129,9 @@ on_message(struct nj_driver *d, struct nj_subscriber *sub, const struct nj_wire_
 }
 
 static void
-on_subscriber_packet(struct nj_driver *d, struct nj_subscriber *sub, const struct nj_wire_frame *f)
+on_subscriber_packet(struct nj_driver *d, void *who, const struct nj_wire_frame *f)
 {
+    struct nj_subscriber *sub = who;
     struct nj_wire_incoming in;
     uint16_t packet_id;
     uint8_t reason;
@@ -148,25 +147,31 @@ on_subscriber_packet(struct nj_driver *d, struct nj_subscriber *sub, const struc
     }
 }
 
-/* Acknowledgements come in the order of the messages. [MQTT5-4.6.0-2] [MQTT5-4.6.0-3] */
-static void
-on_publisher_packet(struct nj_driver *d, struct nj_publisher *p, const struct nj_wire_frame *f)
+/* An acknowledgement of a publisher's, in the order of its messages. [MQTT5-4.6.0-2]
+ * [MQTT5-4.6.0-3] */
+static bool
+take_ack(struct nj_driver *d, struct nj_publisher *p, const struct nj_wire_frame *f)
 {
     uint16_t packet_id;
     uint8_t reason;
-    bool is_last = f->type == (d->scene->opts.qos == 1 ? NJ_WIRE_PUBACK : NJ_WIRE_PUBCOMP);
 
-    if (!nj_wire_ack_read(f, &packet_id, &reason) || reason >= 0x80) {
-        d->tally.strange++;
-    } else if (is_last && packet_id == packet_id_of(p->acked)) {
-        p->acked++;
+    if (!nj_wire_ack_read(f, &packet_id, &reason) || reason >= 0x80)
+        return false;
+    if (f->type == (d->scene->opts.qos == 1 ? NJ_WIRE_PUBACK : NJ_WIRE_PUBCOMP)) {
         d->has_moved = true;
-    } else if (f->type == NJ_WIRE_PUBREC && packet_id == packet_id_of(p->released)) {
-        p->released++;
-        answer(&p->caller, NJ_WIRE_PUBREL, packet_id);
-    } else {
-        d->tally.strange++;
+        return packet_id == packet_id_of(p->acked++);
     }
+    if (f->type != NJ_WIRE_PUBREC)
+        return false;
+    answer(&p->caller, NJ_WIRE_PUBREL, packet_id);
+    return packet_id == packet_id_of(p->released++);
+}
+
+static void
+on_publisher_packet(struct nj_driver *d, void *who, const struct nj_wire_frame *f)
+{
+    if (!take_ack(d, who, f))
+        d->tally.strange++;
 }
 
 static void
@@ -222,29 +227,30 @@ note_broadcast_progress(struct nj_driver *d)
         move_reached(d, i, slowest_lane(d, i));
 }
 
-/* Everything that lies in the socket, up to one buffer full. */
+typedef void (*packet_fn)(struct nj_driver *d, void *who, const struct nj_wire_frame *f);
+
+/* Everything that lies in the socket, up to one buffer full; then what that makes us say. */
 static void
-read_caller(struct nj_driver *d, struct nj_caller *p, struct nj_subscriber *sub,
-            struct nj_publisher *pub)
+serve(struct nj_driver *d, struct nj_caller *c, uint64_t tag, packet_fn on_packet, void *who)
 {
-    size_t n = nj_caller_read(p, d->buffer, d->buffer_bytes);
+    size_t n = nj_caller_read(c, d->buffer, d->buffer_bytes);
     size_t at = 0;
     struct nj_wire_frame f;
     long length;
 
     while ((length = nj_wire_frame_next(d->buffer + at, n - at, &f)) > 0) {
-        if (sub != NULL)
-            on_subscriber_packet(d, sub, &f);
-        else
-            on_publisher_packet(d, pub, &f);
+        on_packet(d, who, &f);
         at += (size_t)length;
     }
     if (length < 0) {
         d->tally.strange++;
-        p->is_closed = true;
+        c->is_closed = true;
     } else if (at < n) {
-        nj_caller_keep(p, d->buffer + at, n - at);
+        nj_caller_keep(c, d->buffer + at, n - at);
     }
+    flush(d, c, tag);
+    if (c->is_closed)
+        forget(d, c);
 }
 
 static void
@@ -255,21 +261,17 @@ on_event(struct nj_driver *d, const struct epoll_event *e)
 
     if (tag == TAG_WAKE) {
         (void)!read(d->wake_fd, &wakes, sizeof(wakes));
-        return;
+    } else if ((tag & TAG_IS_PUBLISHER) != 0) {
+        struct nj_publisher *p = &d->scene->publishers[(uint32_t)tag];
+
+        serve(d, &p->caller, tag, on_publisher_packet, p);
+    } else {
+        struct nj_subscriber *sub = &d->scene->subscribers[tag];
+
+        serve(d, &sub->caller, tag, on_subscriber_packet, sub);
+        if (!is_broadcast(d->scene))
+            note_progress(d, sub);
     }
-
-    bool is_publisher = (tag & TAG_IS_PUBLISHER) != 0;
-    uint32_t index = (uint32_t)tag;
-    struct nj_publisher *pub = is_publisher ? &d->scene->publishers[index] : NULL;
-    struct nj_subscriber *sub = is_publisher ? NULL : &d->scene->subscribers[index];
-    struct nj_caller *p = is_publisher ? &pub->caller : &sub->caller;
-
-    if ((e->events & ~(uint32_t)EPOLLOUT) != 0)
-        read_caller(d, p, sub, pub);
-    flush(d, p, tag);
-    if (sub != NULL && !is_broadcast(d->scene))
-        note_progress(d, sub);
-    forget_if_closed(d, p);
 }
 
 static uint64_t
