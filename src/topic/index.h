@@ -52,7 +52,7 @@ struct nj_sub_opts {
 };
 
 struct nj_index_opts {
-    size_t max_levels; /* of a filter; deeper ones are refused with NJ_EINVAL */
+    size_t max_levels; /* of a filter; deeper ones are refused with NJ_EINVAL; 0: no limit */
 };
 
 NJ_NODISCARD enum nj_err nj_index_new(struct nj_index **out, const struct nj_index_opts *opts);
@@ -65,7 +65,7 @@ void nj_index_free(struct nj_index *index);
  * existed  written on NJ_OK: it was a replacement.
  * Thread   the subscriber's home (a registered RCU reader); takes the index's mutex.
  * Cost     O(levels); amortized O(1) in the number of other subscribers of the filter.
- * Errors   NJ_ENOMEM, NJ_EINVAL (too deep): nothing has changed.
+ * Errors   NJ_ENOMEM, NJ_EINVAL (too deep, or longer than 65,535 bytes): nothing has changed.
  */
 NJ_NODISCARD enum nj_err nj_index_subscribe(struct nj_index *index, struct nj_subscriber *who,
                                             const struct nj_filter *filter,
@@ -101,6 +101,9 @@ struct nj_match {
 struct nj_matches {
     struct nj_match *list;
     size_t count, capacity;
+    /* private: places in the trie to come back to */
+    struct nj_fork *fork;
+    size_t fork_capacity;
 };
 void nj_matches_fini(struct nj_matches *m);
 
@@ -118,10 +121,13 @@ NJ_NODISCARD enum nj_err nj_index_match(struct nj_index *index, struct nj_str na
  * The member whose turn it is: round robin among those online and not full; if there is none, among
  * those that are durable (it will be queued), then any. `avoid` (may be NULL) is passed over.
  *
- * Thread   any registered RCU reader; one atomic increment.
- * False when nobody is left.
+ * Thread   any registered RCU reader; one atomic increment, two where somebody is passed over.
+ * False when nobody is left; `out` is unwritten. out->group stays the group.
  */
 bool nj_group_pick(struct nj_group *group, const struct nj_subscriber *avoid, struct nj_match *out);
+/* Never 0, and no other group's in this index's life: with it a message in flight remembers by
+ * which of the matching groups it was given, long after the group itself may be gone. */
+uint64_t nj_group_id(const struct nj_group *group);
 
 struct nj_index_stats {
     uint64_t subscriptions, shared_subscriptions;
