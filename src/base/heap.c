@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/heap.h"
 
+#include "base/assert.h"
 #include "base/mem.h"
 
 /* Places count from 1, so that the parent of p is p / 2. */
@@ -42,28 +43,37 @@ sink(struct nj_heap *h, struct nj_deadline *d)
 }
 
 bool
+nj_heap_reserve(struct nj_heap *h, size_t count)
+{
+    size_t capacity = h->capacity > 0 ? h->capacity : 16;
+    struct nj_deadline **array;
+
+    if (count <= h->capacity)
+        return true;
+    while (capacity < count)
+        capacity *= 2;
+    array = nj_realloc(h->array, capacity * sizeof(*array));
+    if (array == NULL)
+        return false;
+    h->array = array;
+    h->capacity = capacity;
+    return true;
+}
+
+void
 nj_heap_set(struct nj_heap *h, struct nj_deadline *d, nj_time due)
 {
     if (due == NJ_NEVER) {
         nj_heap_cancel(h, d);
-        return true;
+        return;
     }
     if (d->place == 0) {
-        if (h->count == h->capacity) {
-            size_t capacity = h->capacity > 0 ? h->capacity * 2 : 16;
-            struct nj_deadline **array = nj_realloc(h->array, capacity * sizeof(*array));
-
-            if (array == NULL)
-                return false;
-            h->array = array;
-            h->capacity = capacity;
-        }
+        NJ_ASSERT(h->count < h->capacity);
         put(h, ++h->count, d);
     }
     d->due = due;
     rise(h, d);
     sink(h, d);
-    return true;
 }
 
 void

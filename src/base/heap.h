@@ -22,8 +22,10 @@ struct nj_heap {
     size_t count, capacity;
 };
 
-/* Set or move. False without memory (only when it was not set before). NJ_NEVER cancels. */
-bool nj_heap_set(struct nj_heap *h, struct nj_deadline *d, nj_time due) NJ_NODISCARD;
+/* Room for `count` deadlines, so that setting one cannot fail. False without memory. */
+NJ_NODISCARD bool nj_heap_reserve(struct nj_heap *h, size_t count);
+/* Set or move; NJ_NEVER cancels. Room was reserved. */
+void nj_heap_set(struct nj_heap *h, struct nj_deadline *d, nj_time due);
 void nj_heap_cancel(struct nj_heap *h, struct nj_deadline *d);
 /* The earliest if it is due at `now`, taken out; else NULL. */
 struct nj_deadline *nj_heap_take_due(struct nj_heap *h, nj_time now);

@@ -22,22 +22,42 @@ nj_bundle_free(struct nj_bundle *b)
     nj_free(b);
 }
 
-/* Room for `more` elements of `size` bytes after `count`. */
-static bool
-reserve(void **array, uint32_t *capacity, uint32_t count, uint32_t more, size_t size)
+/* An array with room for `more` elements of `size` bytes after `count`; NULL without memory. */
+static void *
+reserve(void *array, uint32_t *capacity, uint32_t count, uint32_t more, size_t size)
 {
     uint32_t wanted = *capacity > 0 ? *capacity : 16;
     void *grown;
 
-    if (count + more <= *capacity)
-        return true;
+    if (array != NULL && count + more <= *capacity)
+        return array;
     while (wanted < count + more)
         wanted *= 2;
-    grown = nj_realloc(*array, wanted * size);
+    grown = nj_realloc(array, wanted * size);
+    if (grown != NULL)
+        *capacity = wanted;
+    return grown;
+}
+
+static bool
+reserve_all(struct nj_bundle *b, uint32_t numbers)
+{
+    void *grown;
+
+    grown = reserve(b->items, &b->item_capacity, b->item_count, 1, sizeof(*b->items));
     if (grown == NULL)
         return false;
-    *array = grown;
-    *capacity = wanted;
+    b->items = grown;
+    grown = reserve(b->targets, &b->target_capacity, b->target_count, 1, sizeof(*b->targets));
+    if (grown == NULL)
+        return false;
+    b->targets = grown;
+    if (numbers == 0)
+        return true;
+    grown = reserve(b->numbers, &b->number_capacity, b->number_count, numbers, sizeof(*b->numbers));
+    if (grown == NULL)
+        return false;
+    b->numbers = grown;
     return true;
 }
 
@@ -47,13 +67,8 @@ nj_bundle_add(struct nj_bundle *b, struct nj_msg *msg, struct nj_bundle_target t
 {
     bool is_same = b->item_count > 0 && b->items[b->item_count - 1].msg == msg;
 
-    if (!reserve((void **)&b->items, &b->item_capacity, b->item_count, 1, sizeof(*b->items)) ||
-        !reserve((void **)&b->targets, &b->target_capacity, b->target_count, 1,
-                 sizeof(*b->targets)) ||
-        !reserve((void **)&b->numbers, &b->number_capacity, b->number_count, number_count,
-                 sizeof(*b->numbers)))
+    if (!reserve_all(b, number_count))
         return false;
-
     if (!is_same) {
         b->items[b->item_count++] = (struct nj_bundle_item){nj_msg_ref(msg), b->target_count, 0};
         b->bytes += nj_msg_bytes(msg);

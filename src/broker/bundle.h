@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bundle.h — deliveries for sessions at home on another worker: what one worker has for another in one
- * turn, in the order in which it was routed.
+/* bundle.h — deliveries for sessions at home on another worker: what one worker has for another in
+ * one turn, in the order in which it was routed.
  *
  *   items:    [msg, 2 targets] [msg, 1 target] …
  *   targets:  [session, QoS …] [session …] [session …]

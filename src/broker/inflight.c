@@ -44,16 +44,30 @@ nj_inflight_add(struct nj_inflight *f, const struct nj_parcel *p)
     return slot;
 }
 
+/* Counted from the first; the ring is not empty. */
+static uint32_t
+place_of(struct nj_inflight *f, uint16_t packet_id)
+{
+    uint32_t first = nj_inflight_at(f, 0)->packet_id;
+
+    return packet_id >= first ? packet_id - first : packet_id + IDENTIFIERS - first;
+}
+
+bool
+nj_inflight_is_passed(struct nj_inflight *f, const struct nj_parcel *p)
+{
+    return place_of(f, p->packet_id) < f->next;
+}
+
 struct nj_parcel *
 nj_inflight_find(struct nj_inflight *f, uint16_t packet_id)
 {
-    uint32_t first, place;
+    uint32_t place;
     struct nj_parcel *p;
 
     if (f->count == 0 || packet_id == 0)
         return NULL;
-    first = nj_inflight_at(f, 0)->packet_id;
-    place = packet_id >= first ? packet_id - first : packet_id + IDENTIFIERS - first;
+    place = place_of(f, packet_id);
     if (place >= f->count)
         return NULL;
     p = nj_inflight_at(f, place);

@@ -28,6 +28,8 @@ struct nj_parcel *nj_inflight_add(struct nj_inflight *f, const struct nj_parcel 
 /* The parcel with this identifier that is not done; NULL when there is none. */
 struct nj_parcel *nj_inflight_find(struct nj_inflight *f, uint16_t packet_id);
 struct nj_parcel *nj_inflight_at(struct nj_inflight *f, uint32_t i);
+/* Whether sending has passed it on this connection. */
+bool nj_inflight_is_passed(struct nj_inflight *f, const struct nj_parcel *p);
 /* QoS 2 after PUBREC: the message is the receiver's, its bytes are given back. */
 void nj_inflight_drop_message(struct nj_inflight *f, struct nj_parcel *p);
 /* Acknowledged: gives back what it holds, frees the place as soon as those before it are done. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ports.h — what the broker's rules need of the rest of the house, declared here, filled in elsewhere.
+/* ports.h — what the broker's rules need of the rest of the house, declared here, filled in
+ * elsewhere.
  *
  *   link   a connection: packets out                     (server/link.c, tests)
  *   store  where changes become safe: numbers back       (store/store_mem.c)
@@ -63,7 +64,7 @@ struct nj_link {
 /* ---- store ---- */
 
 enum nj_change_kind {
-    NJ_CHANGE_SESSION,      /* opened, or its expiry changed */
+    NJ_CHANGE_SESSION, /* opened, or its expiry changed */
     NJ_CHANGE_SESSION_END,
     NJ_CHANGE_SUBSCRIPTION, /* added, replaced or removed */
     NJ_CHANGE_MESSAGE,      /* taken from a publisher, with all its deliveries */
@@ -97,7 +98,8 @@ struct nj_home;
 struct nj_home_ops {
     /* Deliveries for sessions whose home is `to`; ownership moves. Always taken. */
     void (*post)(void *ctx, uint16_t to, struct nj_bundle *bundle);
-    /* A message for `session` (NULL: for nobody) was dropped. Counted already; this is for the log. */
+    /* A message for `session` (NULL: for nobody) was dropped. Counted already; this is for the log.
+     */
     void (*dropped)(void *ctx, enum nj_cause cause, const struct nj_session *session,
                     struct nj_str topic);
     /* A session ended because its expiry interval has passed. */

@@ -2,20 +2,19 @@
 /* promise.h — what follows once the store has said "safe up to n": one queue for each home, in the
  * order in which the changes were appended, and so also in order for each connection.
  *
- * What need not wait itself but comes after something on the same connection that does, is put here,
- * too: acknowledgements keep their order. [MQTT5-4.6.0-2] [MQTT5-4.6.0-3] [MQTT311-4.6.0-2] */
+ * What need not wait itself but comes after something on the same connection that does, is put
+ * here, too: acknowledgements keep their order. [MQTT5-4.6.0-2] [MQTT5-4.6.0-3] [MQTT311-4.6.0-2]
+ */
 #ifndef NJ_BROKER_PROMISE_H
 #define NJ_BROKER_PROMISE_H
 
 #include "broker/ports.h"
 
 enum nj_promise_kind {
-    NJ_PROMISE_ANSWER,   /* the packet in `answer` to the link of that time */
-    NJ_PROMISE_CONNACK,  /* the same, then the session goes on where it was */
-    NJ_PROMISE_ROUTE,    /* QoS 2: route the message, then PUBREC */
-    NJ_PROMISE_PUBLISH,  /* QoS 2 out: send the PUBLISH that was held */
-    NJ_PROMISE_PUBREL,   /* QoS 2 out: send the PUBREL */
-    NJ_PROMISE_RETAINED, /* begin to deliver retained messages: after the SUBACK */
+    NJ_PROMISE_ANSWER,  /* the packet in `answer`, to the link of that time */
+    NJ_PROMISE_ROUTE,   /* QoS 2: route the message, then PUBREC */
+    NJ_PROMISE_PUBLISH, /* QoS 2 out: send the PUBLISH that was held */
+    NJ_PROMISE_PUBREL,  /* QoS 2 out: send the PUBREL */
 };
 
 struct nj_promise {

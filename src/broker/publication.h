@@ -8,8 +8,6 @@
 
 #include "mqtt/msg.h"
 
-struct nj_subscriber;
-
 struct nj_publication {
     struct nj_str topic;
     struct nj_str properties; /* encoded, as passed on */
@@ -18,8 +16,8 @@ struct nj_publication {
     bool retain;
     uint64_t number;
     nj_time arrived, expires;
-    const struct nj_subscriber *source; /* the publisher, for No Local: compared, never followed */
-    struct nj_msg *msg;                 /* NULL until needed; a reference of the publication's */
+    uint64_t source;    /* hash of the publisher's client identifier, for No Local; 0: none */
+    struct nj_msg *msg; /* NULL until needed; a reference of the publication's */
 };
 
 /* A publication of a message that is kept already; takes a reference. */

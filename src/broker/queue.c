@@ -31,9 +31,8 @@ resize(struct nj_queue *q, uint32_t capacity)
 bool
 nj_queue_push(struct nj_queue *q, const struct nj_parcel *p)
 {
-    if (q->count == q->capacity &&
-        (q->capacity > UINT32_MAX / 2 ||
-         !resize(q, q->capacity > 0 ? q->capacity * 2 : FIRST_CAPACITY)))
+    if (q->count == q->capacity && (q->capacity > UINT32_MAX / 2 ||
+                                    !resize(q, q->capacity > 0 ? q->capacity * 2 : FIRST_CAPACITY)))
         return false;
     *at(q, q->count) = *p;
     q->count++;

@@ -19,7 +19,8 @@ bool nj_queue_push(struct nj_queue *q, const struct nj_parcel *p);
 struct nj_parcel *nj_queue_first(struct nj_queue *q);
 /* Move the oldest out. There is one. */
 struct nj_parcel nj_queue_pop(struct nj_queue *q);
-/* Remove those that have expired at `now`; tells each to `expired` before its message is given back. */
+/* Remove those that have expired at `now`; tells each to `expired` before its message is given
+ * back. */
 uint32_t nj_queue_sweep(struct nj_queue *q, nj_time now,
                         void (*expired)(void *ctx, const struct nj_parcel *p), void *ctx);
 void nj_queue_fini(struct nj_queue *q);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* received.h — the packet identifiers of QoS 2 messages taken from a client whose PUBREL has not come
- * yet: what makes "exactly once" out of a PUBLISH that is sent again. [MQTT5-4.3.3-10]
+/* received.h — the packet identifiers of QoS 2 messages taken from a client whose PUBREL has not
+ * come yet: what makes "exactly once" out of a PUBLISH that is sent again. [MQTT5-4.3.3-10]
  *
  * A sorted array. Clients count their identifiers up, so that adding is appending and releasing is
  * mostly taking the first; an empty one owns nothing. At most 65,535. */

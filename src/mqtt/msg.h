@@ -24,7 +24,7 @@ struct nj_msg {
     uint64_t number;    /* unique in this broker's life */
     nj_time arrived;    /* for the message expiry interval */
     nj_time expires;    /* NJ_NEVER */
-    const void *source; /* the publisher's identity, for No Local: compared, never followed */
+    uint64_t source;    /* hash of the publisher's client identifier, for No Local; 0: none */
     char bytes[];       /* topic, properties, payload */
 };
 
@@ -38,7 +38,7 @@ struct nj_msg_parts {
     bool retain;
     uint64_t number;
     nj_time arrived, expires;
-    const void *source;
+    uint64_t source;
 };
 
 /* NULL without memory. The caller holds the only reference. */

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Messages from a client, and the answers to it.
+ *
+ *   QoS 0   route
+ *   QoS 1   route, and append if a receiver needs it kept ──safe──► PUBACK
+ *   QoS 2   remember the identifier, append ──safe──► route, PUBREC     PUBREL ──► forget it,
+ * PUBCOMP
+ *
+ * An answer that must wait for the store is a promise; one that need not, but follows another that
+ * waits, is a promise, too. So answers leave in the order of what they answer. */
+#include "broker/delivery.h"
+#include "broker/session.h"
+
+#include "base/mem.h"
+
+/* ---- answers ---- */
+
+static bool
+has_codes(const struct nj_answer *a)
+{
+    return a->type == NJ_SUBACK || a->type == NJ_UNSUBACK;
+}
+
+/* What was asked for goes on behind the answer: the session after its CONNACK, retained messages
+ * after the SUBACK. */
+static void
+send_answer(struct nj_session *s, const struct nj_answer *answer)
+{
+    s->link->ops->answer(s->link, answer);
+    if (answer->type == NJ_CONNACK)
+        nj_session_resume(s);
+    if (answer->type == NJ_CONNACK || answer->type == NJ_SUBACK)
+        nj_retained_start(s);
+}
+
+static bool
+promise_answer(struct nj_session *s, const struct nj_answer *answer, uint64_t number)
+{
+    struct nj_promise p = {
+        .number = number > 0 ? number : s->home->appended,
+        .session = s->subscriber.handle,
+        .epoch = s->epoch,
+        .kind = NJ_PROMISE_ANSWER,
+        .answer = answer->type,
+        .reason = answer->reason,
+        .session_present = answer->session_present,
+        .packet_id = answer->packet_id,
+        .codes_n = (uint32_t)answer->codes.n,
+    };
+
+    if (has_codes(answer)) {
+        p.codes = nj_str_dup(answer->codes);
+        if (p.codes == NULL)
+            return false;
+    }
+    if (!nj_promises_push(&s->home->promises, &p)) {
+        nj_promise_fini(&p);
+        return false;
+    }
+    s->promised++;
+    return true;
+}
+
+void
+nj_session_answer(struct nj_session *s, const struct nj_answer *answer, uint64_t number)
+{
+    if (number <= s->home->committed && s->promised == 0)
+        send_answer(s, answer);
+    else if (!promise_answer(s, answer, number))
+        nj_session_lose_link(s, NJ_CAUSE_OUT_OF_MEMORY);
+}
+
+static void
+keep_answer(struct nj_session *s, const struct nj_promise *p)
+{
+    struct nj_answer answer = {
+        .type = (enum nj_packet_type)p->answer,
+        .packet_id = p->packet_id,
+        .reason = p->reason,
+        .session_present = p->session_present,
+    };
+
+    s->promised--;
+    if (p->answer == NJ_PUBACK)
+        s->unanswered--;
+    if (has_codes(&answer))
+        answer.codes = (struct nj_str){p->codes, p->codes_n};
+    send_answer(s, &answer);
+}
+
+/* QoS 2: the identifier and the message are safe; now others may have it. */
+static void
+keep_route(struct nj_home *home, struct nj_session *s, const struct nj_promise *p)
+{
+    struct nj_answer answer = {.type = NJ_PUBREC, .packet_id = p->packet_id, .reason = p->reason};
+    struct nj_publication pub;
+    struct nj_routed routed;
+
+    nj_publication_of(&pub, p->msg);
+    nj_deliver(home, &pub, &routed);
+    nj_publication_fini(&pub);
+
+    if (s == NULL)
+        return;
+    if (!routed.is_complete) {
+        /* Not acknowledged, and not known: sent again, it is a new message. */
+        (void)nj_received_remove(&s->received, p->packet_id);
+        if (s->epoch == p->epoch)
+            nj_session_lose_link(s, NJ_CAUSE_OUT_OF_MEMORY);
+        return;
+    }
+    if (s->epoch != p->epoch)
+        return;
+    s->promised--;
+    if (answer.reason == NJ_REASON_SUCCESS && routed.receivers == 0)
+        answer.reason = NJ_REASON_NO_MATCHING_SUBSCRIBERS;
+    s->link->ops->answer(s->link, &answer);
+}
+
+void
+nj_session_keep(struct nj_home *home, struct nj_promise *p)
+{
+    struct nj_session *s = nj_home_session(home, p->session);
+
+    switch ((enum nj_promise_kind)p->kind) {
+    case NJ_PROMISE_ANSWER:
+        /* An answer belongs to its connection: the client asks again on the next one. */
+        if (s != NULL && s->epoch == p->epoch)
+            keep_answer(s, p);
+        break;
+    case NJ_PROMISE_ROUTE:
+        keep_route(home, s, p);
+        break;
+    case NJ_PROMISE_PUBLISH:
+        if (s != NULL)
+            nj_session_keep_publish(s, p->packet_id);
+        break;
+    case NJ_PROMISE_PUBREL:
+        if (s != NULL)
+            nj_session_keep_pubrel(s, p->packet_id);
+        break;
+    }
+    nj_promise_fini(p);
+}
+
+/* ---- PUBLISH ---- */
+
+/* [MQTT5-3.3.4-8] A client of 5.0 knows our receive maximum; before, there is none. */
+static bool
+is_over_receive_maximum(const struct nj_session *s)
+{
+    uint32_t limit = s->home->opts->max_inflight_messages;
+
+    return s->link->version == NJ_MQTT_5 && limit > 0 && s->unanswered + s->received.count >= limit;
+}
+
+/* Set the retained message. NJ_CAUSE_NONE, or why it was refused; *number grows to what must be
+ * safe. */
+static enum nj_cause
+retain(struct nj_home *home, const struct nj_session *s, struct nj_publication *pub,
+       uint64_t *number)
+{
+    struct nj_msg *msg = nj_publication_msg(pub);
+    struct nj_change change = {.kind = NJ_CHANGE_RETAINED, .session = s, .msg = msg};
+
+    if (msg == NULL)
+        return NJ_CAUSE_OUT_OF_MEMORY;
+    switch (nj_retain_set(home->broker->retained, msg)) {
+    case NJ_RETAIN_SET:
+    case NJ_RETAIN_REMOVED:
+        *number = nj_home_append(home, &change);
+        return NJ_CAUSE_NONE;
+    case NJ_RETAIN_NOTHING:
+        return NJ_CAUSE_NONE;
+    case NJ_RETAIN_FULL_MESSAGES:
+        return NJ_CAUSE_RETAINED_MESSAGES;
+    case NJ_RETAIN_FULL_BYTES:
+        return NJ_CAUSE_RETAINED_BYTES;
+    case NJ_RETAIN_NO_MEMORY:
+        return NJ_CAUSE_OUT_OF_MEMORY;
+    }
+    return NJ_CAUSE_NONE;
+}
+
+void
+nj_home_publish(struct nj_home *home, struct nj_publication *pub)
+{
+    struct nj_routed routed;
+    uint64_t number = 0;
+
+    if (pub->retain) {
+        enum nj_cause refused = retain(home, NULL, pub, &number);
+
+        if (refused != NJ_CAUSE_NONE)
+            nj_home_dropped(home, refused, NULL, pub->topic);
+    }
+    nj_deliver(home, pub, &routed);
+    if (routed.is_durable && nj_publication_msg(pub) != NULL) {
+        struct nj_change change = {.kind = NJ_CHANGE_MESSAGE, .msg = pub->msg};
+
+        (void)nj_home_append(home, &change);
+    }
+}
+
+static enum nj_cause
+publish_at_least_once(struct nj_session *s, struct nj_publication *pub, uint16_t packet_id,
+                      uint64_t number)
+{
+    struct nj_answer answer = {.type = NJ_PUBACK, .packet_id = packet_id};
+    struct nj_home *home = s->home;
+    struct nj_routed routed;
+
+    nj_deliver(home, pub, &routed);
+    if (!routed.is_complete)
+        return NJ_CAUSE_OUT_OF_MEMORY;
+    if (routed.is_durable) {
+        struct nj_change change = {
+            .kind = NJ_CHANGE_MESSAGE, .session = s, .msg = pub->msg, .packet_id = packet_id};
+
+        number = nj_home_append(home, &change);
+    }
+    if (routed.receivers == 0)
+        answer.reason = NJ_REASON_NO_MATCHING_SUBSCRIBERS;
+    if (number > home->committed || s->promised > 0)
+        s->unanswered++; /* keep_answer() takes it off */
+    nj_session_answer(s, &answer, number);
+    return NJ_CAUSE_NONE;
+}
+
+/* Routed when the packet identifier is safe together with the message: see keep_route(). */
+static enum nj_cause
+publish_exactly_once(struct nj_session *s, struct nj_publication *pub, uint16_t packet_id)
+{
+    struct nj_msg *msg = nj_publication_msg(pub);
+    struct nj_change change = {
+        .kind = NJ_CHANGE_MESSAGE, .session = s, .msg = msg, .packet_id = packet_id};
+    struct nj_promise promise = {
+        .session = s->subscriber.handle,
+        .epoch = s->epoch,
+        .kind = NJ_PROMISE_ROUTE,
+        .answer = NJ_PUBREC,
+        .packet_id = packet_id,
+        .msg = msg,
+    };
+
+    if (msg == NULL || !nj_received_add(&s->received, packet_id))
+        return NJ_CAUSE_OUT_OF_MEMORY;
+    promise.number = nj_home_append(s->home, &change);
+    if (!nj_promises_push(&s->home->promises, &promise)) {
+        (void)nj_received_remove(&s->received, packet_id);
+        return NJ_CAUSE_OUT_OF_MEMORY;
+    }
+    nj_msg_ref(msg);
+    s->promised++;
+    return NJ_CAUSE_NONE;
+}
+
+void
+nj_session_refuse(struct nj_session *s, const struct nj_publication *pub, uint16_t packet_id,
+                  enum nj_cause cause)
+{
+    struct nj_answer answer = {
+        .type = pub->qos == 1 ? NJ_PUBACK : NJ_PUBREC,
+        .packet_id = packet_id,
+        .reason = (uint8_t)nj_cause_reason(cause),
+    };
+
+    nj_home_dropped(s->home, cause, s, pub->topic);
+    if (pub->qos == 0)
+        return;
+    if (answer.type == NJ_PUBACK && s->promised > 0)
+        s->unanswered++; /* keep_answer() takes it off */
+    nj_session_answer(s, &answer, 0);
+}
+
+enum nj_cause
+nj_session_publish(struct nj_session *s, struct nj_publication *pub, uint16_t packet_id,
+                   uint32_t expiry_s)
+{
+    struct nj_answer again = {.type = NJ_PUBREC, .packet_id = packet_id};
+    uint64_t number = 0;
+
+    pub->source = s->hash;
+    nj_home_stamp(s->home, pub, expiry_s);
+    if (pub->qos == 2 && nj_received_has(&s->received, packet_id)) {
+        nj_session_answer(s, &again, 0); /* [MQTT5-4.3.3-10] */
+        return NJ_CAUSE_NONE;
+    }
+    if (pub->qos > 0 && is_over_receive_maximum(s))
+        return NJ_CAUSE_RECEIVE_MAXIMUM;
+    if (pub->retain) {
+        enum nj_cause refused = retain(s->home, s, pub, &number);
+
+        /* A client of 5.0 hears that its message was refused; it is not routed then. Others cannot
+         * be told: their message is delivered, only not retained. */
+        if (refused != NJ_CAUSE_NONE && s->link->version == NJ_MQTT_5 && pub->qos > 0) {
+            nj_session_refuse(s, pub, packet_id, refused);
+            return NJ_CAUSE_NONE;
+        }
+        if (refused != NJ_CAUSE_NONE)
+            nj_home_dropped(s->home, refused, s, pub->topic);
+    }
+    switch (pub->qos) {
+    case 1:
+        return publish_at_least_once(s, pub, packet_id, number);
+    case 2:
+        return publish_exactly_once(s, pub, packet_id);
+    default: {
+        struct nj_routed routed;
+
+        nj_deliver(s->home, pub, &routed);
+        if (!routed.is_complete)
+            nj_home_dropped(s->home, NJ_CAUSE_OUT_OF_MEMORY, s, pub->topic);
+        return NJ_CAUSE_NONE;
+    }
+    }
+}
+
+void
+nj_session_pubrel(struct nj_session *s, uint16_t packet_id)
+{
+    struct nj_answer answer = {.type = NJ_PUBCOMP, .packet_id = packet_id};
+    struct nj_change change = {.kind = NJ_CHANGE_RELEASED, .session = s, .packet_id = packet_id};
+    uint64_t number = 0;
+
+    if (!nj_received_remove(&s->received, packet_id))
+        answer.reason = NJ_REASON_PACKET_IDENTIFIER_NOT_FOUND;
+    else if (nj_session_is_durable(s))
+        number = nj_home_append(s->home, &change);
+    nj_session_answer(s, &answer, number);
+}

@@ -1,0 +1,580 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Messages on their way to a client.
+ *
+ *     deliver ──► window open, nothing before it ──► inflight ──► PUBLISH
+ *        │                                             ▲  │
+ *        └──► queue ───────── pump ────────────────────┘  └─► PUBACK │ PUBREC, PUBREL, PUBCOMP
+ *
+ * The order of the inflight window and then the queue is the order of delivery. [MQTT5-4.6.0-5]
+ * A new connection sends what is in flight again, from the first on. [MQTT5-4.4.0-1]
+ * [MQTT311-4.4.0-1] */
+#include "broker/delivery.h"
+#include "broker/session.h"
+
+#include "base/assert.h"
+
+/* ---- counting what is held ---- */
+
+/* Relaxed: limits of the whole broker may be passed by a message or two of another worker. */
+static void
+count_held(struct nj_session *s, const struct nj_msg *msg, int sign)
+{
+    int64_t bytes = sign * (int64_t)nj_msg_bytes(msg);
+
+    nj_metric_add(s->home->metrics, NJ_METRIC_QUEUED_MESSAGES, sign);
+    nj_metric_add(s->home->metrics, NJ_METRIC_QUEUED_BYTES, bytes);
+}
+
+static void
+dropped(struct nj_session *s, enum nj_cause cause, struct nj_str topic)
+{
+    nj_home_dropped(s->home, cause, s, topic);
+}
+
+/* A parcel of the inflight window is finished with: acknowledged, or dropped. */
+static void
+finish(struct nj_session *s, struct nj_parcel *p)
+{
+    struct nj_change change = {
+        .kind = NJ_CHANGE_DELIVERED, .session = s, .msg = p->msg, .packet_id = p->packet_id};
+
+    if (nj_session_is_durable(s))
+        (void)nj_home_append(s->home, &change);
+    if (p->msg != NULL)
+        count_held(s, p->msg, -1);
+    nj_inflight_done(&s->inflight, p);
+}
+
+/* ---- sending ---- */
+
+bool
+nj_session_window_is_open(const struct nj_session *s)
+{
+    uint32_t limit = s->home->opts->max_inflight_messages;
+    uint64_t bytes = s->home->opts->max_inflight_bytes;
+
+    if (limit == 0 || limit > s->link->receive_maximum)
+        limit = s->link->receive_maximum;
+    return s->inflight.counted < limit &&
+           (bytes == 0 || s->inflight.bytes < bytes || s->inflight.counted == 0);
+}
+
+/* [MQTT5-4.9.0-1] [MQTT5-3.3.4-9] */
+static void
+count_in_window(struct nj_session *s, struct nj_parcel *p)
+{
+    if (!p->is_counted)
+        s->inflight.counted++;
+    p->is_counted = true;
+}
+
+static enum nj_sent
+send_publication(struct nj_session *s, struct nj_publication *pub, const struct nj_parcel *p,
+                 bool dup)
+{
+    struct nj_delivery d = {
+        .publication = pub,
+        .identifiers = nj_parcel_identifiers(p),
+        .identifier_count = p->identifier_count,
+        .packet_id = p->packet_id,
+        .qos = p->qos,
+        .retain = p->retain,
+        .dup = dup,
+    };
+
+    return s->link->ops->publish(s->link, &d);
+}
+
+/* The PUBLISH of a parcel with a packet identifier, or of QoS 0. */
+enum nj_sent
+nj_session_send_parcel(struct nj_session *s, struct nj_parcel *p, bool dup)
+{
+    struct nj_publication pub;
+    enum nj_sent sent;
+
+    nj_publication_of(&pub, p->msg);
+    sent = send_publication(s, &pub, p, dup);
+    nj_publication_fini(&pub);
+    return sent;
+}
+
+static void
+send_pubrel(struct nj_session *s, struct nj_parcel *p)
+{
+    struct nj_answer answer = {.type = NJ_PUBREL, .packet_id = p->packet_id};
+
+    p->state = NJ_PARCEL_RELEASED;
+    s->link->ops->answer(s->link, &answer);
+}
+
+/* Send the PUBLISH of an inflight parcel. False: not now. */
+static bool
+send_inflight(struct nj_session *s, struct nj_parcel *p, bool dup)
+{
+    switch (nj_session_send_parcel(s, p, dup)) {
+    case NJ_SENT:
+        p->state = NJ_PARCEL_SENT;
+        count_in_window(s, p);
+        return true;
+    case NJ_SENT_TOO_LARGE:
+        dropped(s, NJ_CAUSE_RECEIVER_PACKET_SIZE, nj_msg_topic(p->msg));
+        finish(s, p);
+        return true;
+    case NJ_SENT_NO_ROOM:
+        return false;
+    }
+    return false;
+}
+
+/* QoS 2 to a durable session: message and identifier are safe before the PUBLISH leaves. */
+static bool
+hold(struct nj_session *s, struct nj_parcel *p)
+{
+    struct nj_change change = {
+        .kind = NJ_CHANGE_SENDING, .session = s, .msg = p->msg, .packet_id = p->packet_id};
+    struct nj_promise promise = {
+        .kind = NJ_PROMISE_PUBLISH,
+        .session = s->subscriber.handle,
+        .packet_id = p->packet_id,
+    };
+
+    promise.number = nj_home_append(s->home, &change);
+    if (!nj_promises_push(&s->home->promises, &promise))
+        return false;
+    p->state = NJ_PARCEL_HELD;
+    count_in_window(s, p);
+    return true;
+}
+
+/* Bring one inflight parcel on its way on this connection. False: not now. */
+static bool
+advance(struct nj_session *s, struct nj_parcel *p)
+{
+    switch ((enum nj_parcel_state)p->state) {
+    case NJ_PARCEL_QUEUED:
+        if (!nj_session_window_is_open(s))
+            return false;
+        if (p->qos == 2 && nj_session_is_durable(s))
+            return hold(s, p);
+        return send_inflight(s, p, false);
+    case NJ_PARCEL_SENT:
+        return nj_session_window_is_open(s) && send_inflight(s, p, true);
+    case NJ_PARCEL_RELEASED:
+        send_pubrel(s, p);
+        return true;
+    case NJ_PARCEL_HELD:
+        count_in_window(s, p);
+        return true;
+    case NJ_PARCEL_RECEIVED:
+    case NJ_PARCEL_DONE:
+        return true;
+    }
+    return true;
+}
+
+static bool
+advance_inflight(struct nj_session *s)
+{
+    struct nj_inflight *f = &s->inflight;
+
+    while (f->next < f->count) {
+        /* Counted as passed before it is sent: if it is done at once, the window moves under us. */
+        struct nj_parcel *p = nj_inflight_at(f, f->next++);
+
+        if (!advance(s, p)) {
+            f->next--;
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What the queue's limits say about one more. */
+static enum nj_cause
+queue_limit(const struct nj_session *s, size_t bytes)
+{
+    const struct nj_broker_opts *o = s->home->opts;
+    const struct nj_broker *b = s->home->broker;
+
+    if (o->max_queued_messages > 0 && s->queue.count >= o->max_queued_messages)
+        return NJ_CAUSE_QUEUE_MESSAGES;
+    if (o->max_queued_bytes > 0 && s->queue.bytes + bytes > o->max_queued_bytes)
+        return NJ_CAUSE_QUEUE_BYTES;
+    /* Relaxed: see count_held(). */
+    if ((o->max_queued_messages_total > 0 &&
+         atomic_load_explicit(&b->queued_messages, memory_order_relaxed) >=
+             o->max_queued_messages_total) ||
+        (o->max_queued_bytes_total > 0 &&
+         atomic_load_explicit(&b->queued_bytes, memory_order_relaxed) + bytes >
+             o->max_queued_bytes_total))
+        return NJ_CAUSE_QUEUE_TOTAL;
+    return NJ_CAUSE_NONE;
+}
+
+static void
+count_queued(struct nj_session *s, size_t bytes, bool is_more)
+{
+    struct nj_broker *b = s->home->broker;
+
+    if (is_more) {
+        atomic_fetch_add_explicit(&b->queued_messages, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&b->queued_bytes, bytes, memory_order_relaxed);
+    } else {
+        atomic_fetch_sub_explicit(&b->queued_messages, 1, memory_order_relaxed);
+        atomic_fetch_sub_explicit(&b->queued_bytes, bytes, memory_order_relaxed);
+    }
+}
+
+/* Share groups pass over a member whose queue is full. Relaxed: it is advice. */
+static void
+tell_if_full(struct nj_session *s)
+{
+    uint32_t limit = s->home->opts->max_queued_messages;
+    uint8_t status = atomic_load_explicit(&s->subscriber.status, memory_order_relaxed);
+    bool is_full = limit > 0 && s->queue.count >= limit;
+
+    if (is_full == ((status & NJ_SUBSCRIBER_FULL) != 0))
+        return;
+    status ^= NJ_SUBSCRIBER_FULL;
+    atomic_store_explicit(&s->subscriber.status, status, memory_order_relaxed);
+}
+
+static void
+drop_expired(void *ctx, const struct nj_parcel *p)
+{
+    struct nj_session *s = ctx;
+    struct nj_change change = {.kind = NJ_CHANGE_DELIVERED, .session = s, .msg = p->msg};
+
+    count_held(s, p->msg, -1);
+    count_queued(s, nj_msg_bytes(p->msg), false);
+    if (nj_session_is_durable(s))
+        (void)nj_home_append(s->home, &change);
+    dropped(s, NJ_CAUSE_EXPIRED, nj_msg_topic(p->msg));
+}
+
+static void
+enqueue(struct nj_session *s, struct nj_publication *pub, const struct nj_terms *terms)
+{
+    struct nj_msg *msg = nj_publication_msg(pub);
+    struct nj_parcel p = {.group = terms->group, .qos = terms->qos, .retain = terms->retain};
+    enum nj_cause limit;
+
+    if (msg == NULL) {
+        dropped(s, NJ_CAUSE_OUT_OF_MEMORY, pub->topic);
+        return;
+    }
+    limit = queue_limit(s, nj_msg_bytes(msg));
+    if (limit != NJ_CAUSE_NONE) {
+        /* Those that nobody may get any more make room first. */
+        if (nj_queue_sweep(&s->queue, s->home->now, drop_expired, s) > 0)
+            limit = queue_limit(s, nj_msg_bytes(msg));
+        if (limit != NJ_CAUSE_NONE) {
+            dropped(s, limit, pub->topic);
+            return;
+        }
+    }
+    if (!nj_parcel_set_identifiers(&p, terms->identifiers, terms->identifier_count)) {
+        dropped(s, NJ_CAUSE_OUT_OF_MEMORY, pub->topic);
+        return;
+    }
+    p.msg = nj_msg_ref(msg);
+    if (!nj_queue_push(&s->queue, &p)) {
+        nj_parcel_fini(&p);
+        dropped(s, NJ_CAUSE_OUT_OF_MEMORY, pub->topic);
+        return;
+    }
+    count_held(s, msg, 1);
+    count_queued(s, nj_msg_bytes(msg), true);
+    tell_if_full(s);
+}
+
+/* The first of the queue on its way. False: not now. */
+static bool
+advance_queue(struct nj_session *s)
+{
+    struct nj_parcel *first = nj_queue_first(&s->queue);
+    struct nj_parcel p;
+
+    if (first->msg->expires <= s->home->now) { /* [MQTT5-3.3.2-5] */
+        p = nj_queue_pop(&s->queue);
+        drop_expired(s, &p);
+        nj_parcel_fini(&p);
+    } else if (first->qos == 0) {
+        enum nj_sent sent = nj_session_send_parcel(s, first, false);
+
+        if (sent == NJ_SENT_NO_ROOM)
+            return false;
+        if (sent == NJ_SENT_TOO_LARGE)
+            dropped(s, NJ_CAUSE_RECEIVER_PACKET_SIZE, nj_msg_topic(first->msg));
+        p = nj_queue_pop(&s->queue);
+        count_queued(s, nj_msg_bytes(p.msg), false);
+        count_held(s, p.msg, -1);
+        nj_parcel_fini(&p);
+    } else {
+        if (!nj_session_window_is_open(s) || nj_inflight_add(&s->inflight, first) == NULL)
+            return false;
+        p = nj_queue_pop(&s->queue); /* its contents have moved into the window */
+        count_queued(s, nj_msg_bytes(p.msg), false);
+    }
+    tell_if_full(s);
+    return advance_inflight(s);
+}
+
+void
+nj_session_resume(struct nj_session *s)
+{
+    if (s->link == NULL || s->link->is_full || !advance_inflight(s))
+        return;
+    while (s->queue.count > 0 && !s->link->is_full && advance_queue(s))
+        continue;
+    s->is_dropping = s->is_dropping && s->queue.count > 0;
+    nj_retained_start(s);
+}
+
+/* ---- delivering ---- */
+
+static void
+deliver_at_most_once(struct nj_session *s, struct nj_publication *pub, const struct nj_terms *terms)
+{
+    struct nj_delivery d = {
+        .publication = pub,
+        .identifiers = terms->identifiers,
+        .identifier_count = terms->identifier_count,
+        .retain = terms->retain,
+        .is_one_of_many = terms->is_one_of_many,
+    };
+
+    if (s->link == NULL) {
+        if (s->home->opts->queue_qos0_messages && nj_session_is_durable(s))
+            enqueue(s, pub, terms);
+        else
+            dropped(s, NJ_CAUSE_OFFLINE_QOS_0, pub->topic);
+        return;
+    }
+    switch (s->link->ops->publish(s->link, &d)) {
+    case NJ_SENT:
+        break;
+    case NJ_SENT_TOO_LARGE:
+        dropped(s, NJ_CAUSE_RECEIVER_PACKET_SIZE, pub->topic);
+        break;
+    case NJ_SENT_NO_ROOM:
+        dropped(s, NJ_CAUSE_OUTPUT_FULL, pub->topic);
+        break;
+    }
+}
+
+/* The common case at QoS 1 and 2: connected, nothing waits, the window is open. False: not so. */
+static bool
+deliver_at_once(struct nj_session *s, struct nj_publication *pub, const struct nj_terms *terms)
+{
+    struct nj_inflight *f = &s->inflight;
+    struct nj_parcel p = {.group = terms->group, .qos = terms->qos, .retain = terms->retain};
+    struct nj_parcel *slot;
+
+    if (s->link == NULL || s->link->is_full || s->queue.count > 0 || f->next < f->count ||
+        !nj_session_window_is_open(s))
+        return false;
+    p.msg = nj_publication_msg(pub);
+    if (p.msg == NULL ||
+        !nj_parcel_set_identifiers(&p, terms->identifiers, terms->identifier_count))
+        return false;
+    nj_msg_ref(p.msg);
+    slot = nj_inflight_add(f, &p);
+    if (slot == NULL) {
+        nj_parcel_fini(&p);
+        return false;
+    }
+    count_held(s, p.msg, 1);
+    if (p.qos == 2 && nj_session_is_durable(s)) {
+        if (hold(s, slot))
+            f->next = f->count;
+        return true;
+    }
+
+    struct nj_delivery d = {
+        .publication = pub,
+        .identifiers = terms->identifiers,
+        .identifier_count = terms->identifier_count,
+        .packet_id = slot->packet_id,
+        .qos = slot->qos,
+        .retain = slot->retain,
+        .is_one_of_many = terms->is_one_of_many,
+    };
+    switch (s->link->ops->publish(s->link, &d)) {
+    case NJ_SENT:
+        slot->state = NJ_PARCEL_SENT;
+        count_in_window(s, slot);
+        f->next = f->count;
+        break;
+    case NJ_SENT_TOO_LARGE:
+        dropped(s, NJ_CAUSE_RECEIVER_PACKET_SIZE, pub->topic);
+        f->next = f->count;
+        finish(s, slot);
+        break;
+    case NJ_SENT_NO_ROOM:
+        break; /* it keeps its identifier and goes when the link takes output again */
+    }
+    return true;
+}
+
+void
+nj_session_deliver(struct nj_session *s, struct nj_publication *pub, const struct nj_terms *terms)
+{
+    if (pub->expires <= s->home->now)
+        dropped(s, NJ_CAUSE_EXPIRED, pub->topic);
+    else if (terms->qos == 0)
+        deliver_at_most_once(s, pub, terms);
+    else if (!deliver_at_once(s, pub, terms))
+        enqueue(s, pub, terms);
+}
+
+/* ---- acknowledgements ---- */
+
+enum nj_cause
+nj_session_puback(struct nj_session *s, uint16_t packet_id, uint8_t reason)
+{
+    struct nj_parcel *p = nj_inflight_find(&s->inflight, packet_id);
+
+    if (p == NULL || p->qos != 1 || p->state != NJ_PARCEL_SENT || !p->is_counted)
+        return NJ_CAUSE_PACKET_ID_UNKNOWN;
+    if (reason >= 0x80)
+        dropped(s, NJ_CAUSE_REFUSED_BY_RECEIVER, nj_msg_topic(p->msg));
+    finish(s, p);
+    nj_session_resume(s);
+    return NJ_CAUSE_NONE;
+}
+
+static void
+receive(struct nj_session *s, struct nj_parcel *p)
+{
+    struct nj_change change = {
+        .kind = NJ_CHANGE_RECEIVED, .session = s, .msg = p->msg, .packet_id = p->packet_id};
+    struct nj_promise promise = {
+        .kind = NJ_PROMISE_PUBREL,
+        .session = s->subscriber.handle,
+        .packet_id = p->packet_id,
+    };
+
+    count_held(s, p->msg, -1);
+    if (!nj_session_is_durable(s)) {
+        nj_inflight_drop_message(&s->inflight, p);
+        send_pubrel(s, p);
+        return;
+    }
+    promise.number = nj_home_append(s->home, &change);
+    nj_inflight_drop_message(&s->inflight, p);
+    p->state = NJ_PARCEL_RECEIVED;
+    if (!nj_promises_push(&s->home->promises, &promise)) {
+        /* The next connection sends the PUBREL: its CONNACK waits for a later change. */
+        p->state = NJ_PARCEL_RELEASED;
+        nj_session_lose_link(s, NJ_CAUSE_OUT_OF_MEMORY);
+    }
+}
+
+/* [MQTT5-4.3.3-4] [MQTT5-4.3.3-5] [MQTT5-4.3.3-7] [MQTT311-4.3.3-1] */
+enum nj_cause
+nj_session_pubrec(struct nj_session *s, uint16_t packet_id, uint8_t reason)
+{
+    struct nj_parcel *p = nj_inflight_find(&s->inflight, packet_id);
+    struct nj_answer unknown = {
+        .type = NJ_PUBREL, .packet_id = packet_id, .reason = NJ_REASON_PACKET_IDENTIFIER_NOT_FOUND};
+
+    if (p == NULL || p->qos != 2 || p->state == NJ_PARCEL_QUEUED || p->state == NJ_PARCEL_HELD) {
+        if (reason < 0x80)
+            s->link->ops->answer(s->link, &unknown);
+        return NJ_CAUSE_PACKET_ID_UNKNOWN;
+    }
+    if (p->state == NJ_PARCEL_RELEASED)
+        send_pubrel(s, p); /* the first one was lost on a connection before */
+    if (p->state != NJ_PARCEL_SENT)
+        return NJ_CAUSE_NONE;
+    if (reason >= 0x80) {
+        dropped(s, NJ_CAUSE_REFUSED_BY_RECEIVER, nj_msg_topic(p->msg));
+        finish(s, p);
+        nj_session_resume(s);
+        return NJ_CAUSE_NONE;
+    }
+    receive(s, p);
+    return NJ_CAUSE_NONE;
+}
+
+enum nj_cause
+nj_session_pubcomp(struct nj_session *s, uint16_t packet_id)
+{
+    struct nj_parcel *p = nj_inflight_find(&s->inflight, packet_id);
+
+    if (p == NULL || p->qos != 2 || p->state != NJ_PARCEL_RELEASED)
+        return NJ_CAUSE_PACKET_ID_UNKNOWN;
+    finish(s, p);
+    nj_session_resume(s);
+    return NJ_CAUSE_NONE;
+}
+
+/* What was held until the store said so. The connection may be another one by now, or none: then
+ * the parcel waits in its new state for its turn. */
+void
+nj_session_keep_publish(struct nj_session *s, uint16_t packet_id)
+{
+    struct nj_parcel *p = nj_inflight_find(&s->inflight, packet_id);
+
+    if (p == NULL || p->state != NJ_PARCEL_HELD)
+        return;
+    p->state = NJ_PARCEL_QUEUED;
+    if (s->link != NULL && nj_inflight_is_passed(&s->inflight, p) && !send_inflight(s, p, false))
+        nj_session_lose_link(s, NJ_CAUSE_OUT_OF_MEMORY);
+}
+
+void
+nj_session_keep_pubrel(struct nj_session *s, uint16_t packet_id)
+{
+    struct nj_parcel *p = nj_inflight_find(&s->inflight, packet_id);
+
+    if (p == NULL || p->state != NJ_PARCEL_RECEIVED)
+        return;
+    p->state = NJ_PARCEL_RELEASED;
+    if (s->link != NULL && nj_inflight_is_passed(&s->inflight, p))
+        send_pubrel(s, p);
+}
+
+/* ---- the end ---- */
+
+/* What came through a share group and was not acknowledged belongs to the group: QoS 1 goes to
+ * another member; QoS 2 that was sent may not. [MQTT5-4.8.2-4] [MQTT5-4.8.2-5] */
+static void
+give_back(struct nj_session *s, const struct nj_parcel *p)
+{
+    struct nj_publication pub;
+    bool was_sent = p->state != NJ_PARCEL_QUEUED && p->state != NJ_PARCEL_HELD;
+
+    if (p->msg == NULL)
+        return;
+    if (p->group == 0)
+        return;
+    nj_publication_of(&pub, p->msg);
+    if (p->qos == 2 && was_sent)
+        dropped(s, NJ_CAUSE_SHARE_MEMBER_GONE, pub.topic);
+    else if (!nj_deliver_to_group(s->home, &pub, p->group, &s->subscriber))
+        dropped(s, NJ_CAUSE_SESSION_GONE, pub.topic);
+    nj_publication_fini(&pub);
+}
+
+void
+nj_session_clear_outbound(struct nj_session *s)
+{
+    for (uint32_t i = 0; i < s->inflight.count; i++) {
+        const struct nj_parcel *p = nj_inflight_at(&s->inflight, i);
+
+        give_back(s, p);
+        if (p->msg != NULL)
+            count_held(s, p->msg, -1);
+    }
+    nj_inflight_fini(&s->inflight);
+    while (s->queue.count > 0) {
+        struct nj_parcel p = nj_queue_pop(&s->queue);
+
+        give_back(s, &p);
+        count_held(s, p.msg, -1);
+        count_queued(s, nj_msg_bytes(p.msg), false);
+        nj_parcel_fini(&p);
+    }
+}

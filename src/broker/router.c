@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/router.h"
+
+#include "base/hash.h"
+#include "base/mem.h"
+
+#define NOBODY UINT32_MAX
+
+static void
+free_route(struct nj_route *route)
+{
+    nj_free(route); /* one block */
+}
+
+static void
+forget_all(struct nj_router *r)
+{
+    for (size_t i = 0; i < NJ_ROUTER_CACHE_ROUTES; i++) {
+        free_route(r->cache[i]);
+        r->cache[i] = NULL;
+    }
+    r->cached_targets = 0;
+}
+
+void
+nj_router_fini(struct nj_router *r)
+{
+    forget_all(r);
+    free_route(r->uncached);
+    nj_matches_fini(&r->matches);
+    nj_free(r->places);
+    *r = (struct nj_router){0};
+}
+
+/* One block: the route, its targets, its identifiers, its topic. */
+static struct nj_route *
+new_route(struct nj_str topic, size_t targets, size_t identifiers)
+{
+    size_t bytes = sizeof(struct nj_route) + targets * sizeof(struct nj_target) +
+                   identifiers * sizeof(uint32_t) + topic.n;
+    struct nj_route *route = nj_alloc(bytes);
+    char *text;
+
+    if (route == NULL)
+        return NULL;
+    route->targets = (struct nj_target *)(void *)(route + 1);
+    route->identifiers = (uint32_t *)(void *)(route->targets + targets);
+    text = (char *)(route->identifiers + identifiers);
+    memcpy(text, topic.p, topic.n);
+    route->topic = (struct nj_str){text, topic.n};
+    route->target_count = route->identifier_count = 0;
+    return route;
+}
+
+/* Empty the table of places, at least twice as large as what goes into it. */
+static bool
+clear_places(struct nj_router *r, size_t count)
+{
+    size_t size = r->places_size > 0 ? r->places_size : 64;
+
+    while (size < count * 2)
+        size *= 2;
+    if (size > r->places_size) {
+        uint32_t *places = nj_realloc(r->places, size * sizeof(*places));
+
+        if (places == NULL)
+            return false;
+        r->places = places;
+        r->places_size = size;
+    }
+    memset(r->places, 0xff, r->places_size * sizeof(*r->places));
+    return true;
+}
+
+/* The slot of the table in which the target of `who` is, or would be. */
+static uint32_t *
+place_of(struct nj_router *r, const struct nj_route *route, const struct nj_subscriber *who)
+{
+    size_t i = (size_t)(((uintptr_t)who >> 4) * 0x9e3779b97f4a7c15u >> 20) & (r->places_size - 1);
+
+    while (r->places[i] != NOBODY && route->targets[r->places[i]].who != who)
+        i = (i + 1) & (r->places_size - 1);
+    return &r->places[i];
+}
+
+static void
+add_target(struct nj_route *route, const struct nj_match *m)
+{
+    struct nj_target *t = &route->targets[route->target_count++];
+
+    *t = (struct nj_target){
+        .who = m->who,
+        .group = m->group,
+        .qos = m->opts.qos,
+        .no_local = m->opts.no_local,
+        .retain_as_published = m->opts.retain_as_published,
+    };
+}
+
+/* Overlapping subscriptions of one session become one delivery: at the highest QoS, and to its own
+ * messages unless all of them say No Local. [MQTT5-3.3.4-2] [MQTT311-3.3.5-1] */
+static void
+merge(struct nj_target *t, const struct nj_match *m)
+{
+    t->qos = NJ_MAX(t->qos, m->opts.qos);
+    t->no_local = t->no_local && m->opts.no_local;
+    t->retain_as_published = t->retain_as_published || m->opts.retain_as_published;
+}
+
+/* The identifiers of each target lie together, so they are written after all targets are known.
+ * [MQTT5-3.3.4-3] [MQTT5-3.3.4-4] */
+static void
+add_identifiers(struct nj_route *route, const struct nj_matches *matches, const uint32_t *target_of)
+{
+    uint32_t next = 0;
+
+    for (size_t i = 0; i < matches->count; i++)
+        if (matches->list[i].opts.identifier != 0)
+            route->targets[target_of[i]].identifier_count++;
+    for (uint32_t t = 0; t < route->target_count; t++) {
+        route->targets[t].first_identifier = next;
+        next += route->targets[t].identifier_count;
+        route->targets[t].identifier_count = 0;
+    }
+    for (size_t i = 0; i < matches->count; i++) {
+        struct nj_target *t = &route->targets[target_of[i]];
+
+        if (matches->list[i].opts.identifier != 0)
+            route->identifiers[t->first_identifier + t->identifier_count++] =
+                matches->list[i].opts.identifier;
+    }
+    route->identifier_count = next;
+}
+
+static struct nj_route *
+flatten(struct nj_router *r, struct nj_str topic, bool allow_duplicates)
+{
+    const struct nj_matches *matches = &r->matches;
+    uint32_t *target_of = NULL;
+    size_t identifiers = 0;
+    struct nj_route *route;
+
+    for (size_t i = 0; i < matches->count; i++)
+        identifiers += matches->list[i].who != NULL && matches->list[i].opts.identifier != 0;
+    route = new_route(topic, matches->count, identifiers);
+    if (route == NULL)
+        return NULL;
+    if (identifiers > 0) {
+        target_of = nj_alloc_array(matches->count, sizeof(*target_of));
+        if (target_of == NULL)
+            goto fail;
+    }
+    allow_duplicates = allow_duplicates || matches->count < 2;
+    if (!allow_duplicates && !clear_places(r, matches->count))
+        goto fail;
+
+    for (size_t i = 0; i < matches->count; i++) {
+        struct nj_match *m = &matches->list[i];
+        uint32_t target = route->target_count;
+
+        if (m->who == NULL)
+            m->opts.identifier = 0; /* the member's own is taken when it is picked */
+        if (allow_duplicates || m->who == NULL) {
+            add_target(route, m);
+        } else {
+            uint32_t *place = place_of(r, route, m->who);
+
+            if (*place == NOBODY) {
+                *place = target;
+                add_target(route, m);
+            } else {
+                target = *place;
+                merge(&route->targets[target], m);
+            }
+        }
+        if (target_of != NULL)
+            target_of[i] = target;
+    }
+    if (target_of != NULL)
+        add_identifiers(route, matches, target_of);
+    nj_free(target_of);
+    return route;
+
+fail:
+    nj_free(target_of);
+    free_route(route);
+    return NULL;
+}
+
+static void
+keep(struct nj_router *r, struct nj_route *route)
+{
+    struct nj_route **slot = &r->cache[route->hash % NJ_ROUTER_CACHE_ROUTES];
+
+    if (route->target_count > NJ_ROUTER_CACHE_TARGETS / 4) {
+        free_route(r->uncached);
+        r->uncached = route;
+        return;
+    }
+    if (r->cached_targets + route->target_count > NJ_ROUTER_CACHE_TARGETS)
+        forget_all(r);
+    if (*slot != NULL)
+        r->cached_targets -= (*slot)->target_count;
+    free_route(*slot);
+    *slot = route;
+    r->cached_targets += route->target_count;
+}
+
+const struct nj_route *
+nj_router_find(struct nj_router *r, struct nj_index *index, struct nj_str topic,
+               bool allow_duplicates)
+{
+    uint64_t generation = nj_index_generation(index);
+    uint64_t hash = nj_hash(topic);
+    struct nj_route *route = r->cache[hash % NJ_ROUTER_CACHE_ROUTES];
+
+    if (route != NULL && route->hash == hash && route->generation == generation &&
+        nj_str_eq(route->topic, topic))
+        return route;
+
+    r->matches.count = 0;
+    if (nj_index_match(index, topic, &r->matches) != NJ_OK)
+        return NULL;
+    route = flatten(r, topic, allow_duplicates);
+    if (route == NULL)
+        return NULL;
+    route->generation = generation;
+    route->hash = hash;
+    keep(r, route);
+    return route;
+}

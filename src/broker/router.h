@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* router.h — from a topic name to those who get the message.
+ *
+ * A route is what the index found, flattened: one target for each session (the highest QoS, all
+ * subscription identifiers), or one for each subscription where duplicates are allowed. Routes are
+ * cached by topic and used only while the index's generation is the one they were made under, which
+ * is compared for each message; so the pointers in them are alive for this turn.
+ *
+ * Cost of a cached route: one hash and one comparison of the topic. The cache holds at most
+ * NJ_ROUTER_CACHE_TARGETS targets and forgets everything when it is full: a topic that matters is
+ * soon back. */
+#ifndef NJ_BROKER_ROUTER_H
+#define NJ_BROKER_ROUTER_H
+
+#include "broker/ports.h"
+
+#define NJ_ROUTER_CACHE_ROUTES  2048
+#define NJ_ROUTER_CACHE_TARGETS 65536
+
+struct nj_target {
+    struct nj_subscriber *who; /* NULL: */
+    struct nj_group *group;
+    uint32_t first_identifier, identifier_count;
+    uint8_t qos;
+    bool no_local;
+    bool retain_as_published;
+};
+
+struct nj_route {
+    uint64_t generation;
+    uint64_t hash;
+    struct nj_str topic; /* the route's own */
+    uint32_t target_count, identifier_count;
+    struct nj_target *targets;
+    uint32_t *identifiers;
+};
+
+struct nj_router {
+    struct nj_route *cache[NJ_ROUTER_CACHE_ROUTES];
+    size_t cached_targets;
+    struct nj_matches matches; /* scratch */
+    uint32_t *places;          /* scratch: an open hash table of targets by subscriber */
+    size_t places_size;
+    struct nj_route *uncached; /* the last one that was too large to keep */
+};
+
+void nj_router_fini(struct nj_router *r);
+
+/* The route of a topic name, valid until the next call. NULL without memory. */
+const struct nj_route *nj_router_find(struct nj_router *r, struct nj_index *index,
+                                      struct nj_str topic, bool allow_duplicates);
+
+#endif

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/session.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+
+/* ---- status, as others see it ---- */
+
+/* Relaxed: publishers on other workers take it as advice; what they decide on it is looked at again
+ * at home. */
+static void
+set_status(struct nj_session *s, uint8_t bit, bool is_set)
+{
+    uint8_t status = atomic_load_explicit(&s->subscriber.status, memory_order_relaxed);
+
+    status = is_set ? (uint8_t)(status | bit) : (uint8_t)(status & ~bit);
+    atomic_store_explicit(&s->subscriber.status, status, memory_order_relaxed);
+}
+
+/* ---- deadlines ---- */
+
+static void
+set_deadline(struct nj_session *s)
+{
+    nj_heap_set(&s->home->deadlines, &s->deadline, NJ_MIN(s->will_due, s->expires_at));
+}
+
+static void
+publish_will(struct nj_session *s)
+{
+    struct nj_publication pub;
+
+    if (s->will == NULL)
+        return;
+    /* Its times begin now, so it becomes a message of its own. */
+    pub = (struct nj_publication){
+        .topic = nj_msg_topic(s->will),
+        .properties = nj_msg_properties(s->will),
+        .payload = nj_msg_payload(s->will),
+        .qos = s->will->qos,
+        .retain = s->will->retain,
+        .source = s->hash,
+    };
+    nj_home_stamp(s->home, &pub, s->will_expiry_s);
+    nj_home_publish(s->home, &pub);
+    nj_publication_fini(&pub);
+    nj_msg_unref(s->will);
+    s->will = NULL;
+    s->will_due = NJ_NEVER;
+}
+
+void
+nj_session_on_deadline(struct nj_session *s)
+{
+    nj_time now = s->home->now;
+
+    if (s->will_due <= now)
+        publish_will(s);
+    if (s->expires_at <= now) {
+        nj_metric_add(s->home->metrics, NJ_METRIC_SESSIONS_EXPIRED, 1);
+        s->home->ops->expired(s->home->ctx, s);
+        nj_session_end(s);
+        return;
+    }
+    set_deadline(s);
+}
+
+/* ---- connections come and go ---- */
+
+void
+nj_session_attach(struct nj_session *s, struct nj_link *link)
+{
+    NJ_ASSERT(s->link == NULL);
+    s->link = link;
+    s->epoch++;
+    s->promised = 0;
+    s->unanswered = 0;
+    s->is_dropping = false;
+    /* Back in time: the will of the connection before is not published. [MQTT5-3.1.3-9] */
+    nj_msg_unref(s->will);
+    s->will = NULL;
+    s->will_due = s->expires_at = NJ_NEVER;
+    set_deadline(s);
+    set_status(s, NJ_SUBSCRIBER_ONLINE, true);
+    set_status(s, NJ_SUBSCRIBER_DURABLE, nj_session_is_durable(s));
+    nj_metric_add(s->home->metrics, NJ_METRIC_CLIENTS_CONNECTED, 1);
+}
+
+static void
+detach(struct nj_session *s)
+{
+    s->link = NULL;
+    s->epoch++; /* what was promised to this connection is void */
+    s->promised = 0;
+    s->unanswered = 0;
+    nj_inflight_restart(&s->inflight);
+    nj_list_remove(&s->work);
+    set_status(s, NJ_SUBSCRIBER_ONLINE, false);
+    nj_metric_add(s->home->metrics, NJ_METRIC_CLIENTS_CONNECTED, -1);
+}
+
+void
+nj_session_leave(struct nj_session *s, bool is_will_withdrawn)
+{
+    uint32_t expiry_s = NJ_MIN(s->expiry_s, s->home->opts->persistent_client_expiration_s);
+    nj_time now = s->home->now;
+
+    detach(s);
+    if (is_will_withdrawn) {
+        nj_msg_unref(s->will);
+        s->will = NULL;
+    }
+    if (s->will != NULL && s->will_delay_s > 0 && s->expiry_s > 0)
+        s->will_due = nj_time_after_s(now, s->will_delay_s);
+    else
+        publish_will(s);
+    if (s->expiry_s == 0) {
+        nj_session_end(s);
+        return;
+    }
+    s->expires_at = expiry_s == NJ_SESSION_FOR_EVER ? NJ_NEVER : nj_time_after_s(now, expiry_s);
+    set_deadline(s);
+}
+
+void
+nj_session_lose_link(struct nj_session *s, enum nj_cause cause)
+{
+    s->link->ops->close(s->link, cause);
+    nj_session_leave(s, false);
+}
+
+bool
+nj_session_set_expiry(struct nj_session *s, uint32_t expiry_s)
+{
+    struct nj_change change = {.kind = NJ_CHANGE_SESSION, .session = s};
+
+    if (s->expiry_s == 0 && expiry_s > 0)
+        return false;
+    if (s->expiry_s != expiry_s)
+        (void)nj_home_append(s->home, &change);
+    s->expiry_s = expiry_s;
+    set_status(s, NJ_SUBSCRIBER_DURABLE, nj_session_is_durable(s));
+    return true;
+}
+
+static void
+free_session(struct nj_rcu_head *rcu)
+{
+    nj_free(nj_container_of(rcu, struct nj_session, rcu));
+}
+
+void
+nj_session_end(struct nj_session *s)
+{
+    struct nj_change change = {.kind = NJ_CHANGE_SESSION_END, .session = s};
+    struct nj_home *home = s->home;
+
+    NJ_ASSERT(s->link == NULL);
+    /* Out of the index first: what it gives back must not come to it again. */
+    nj_metric_add(home->metrics, NJ_METRIC_SUBSCRIPTIONS, -(int64_t)s->subscriber.sub_count);
+    nj_metric_add(home->metrics, NJ_METRIC_SHARED_SUBSCRIPTIONS, -(int64_t)s->shared_count);
+    nj_index_remove_all(home->broker->index, &s->subscriber);
+    publish_will(s); /* [MQTT5-3.1.2-8] */
+    nj_retained_forget(s);
+    nj_session_clear_outbound(s);
+    nj_received_fini(&s->received);
+    /* Not nj_session_is_durable(): a clean start has set the expiry to 0 by now. */
+    if ((atomic_load_explicit(&s->subscriber.status, memory_order_relaxed) &
+         NJ_SUBSCRIBER_DURABLE) != 0)
+        (void)nj_home_append(home, &change);
+    nj_heap_cancel(&home->deadlines, &s->deadline);
+    nj_home_remove(home, s);
+    nj_rcu_call(&s->rcu, free_session);
+}
+
+/* ---- subscribing ---- */
+
+static void
+count_subscriptions(struct nj_session *s, bool is_shared, int difference)
+{
+    nj_metric_add(s->home->metrics, NJ_METRIC_SUBSCRIPTIONS, difference);
+    if (!is_shared)
+        return;
+    nj_metric_add(s->home->metrics, NJ_METRIC_SHARED_SUBSCRIPTIONS, difference);
+    s->shared_count += (uint32_t)difference;
+}
+
+uint8_t
+nj_session_subscribe(struct nj_session *s, const struct nj_subscription *subscription,
+                     uint32_t identifier)
+{
+    const struct nj_broker_opts *o = s->home->opts;
+    struct nj_sub_opts opts = {
+        .qos = subscription->qos,
+        .no_local = subscription->no_local,
+        .retain_as_published = subscription->retain_as_published || s->is_bridge,
+        .identifier = identifier,
+    };
+    struct nj_change change = {.kind = NJ_CHANGE_SUBSCRIPTION, .session = s};
+    struct nj_filter filter;
+    bool is_shared, existed;
+
+    if (!nj_filter_parse(subscription->filter, &filter))
+        return NJ_REASON_TOPIC_FILTER_INVALID;
+    is_shared = filter.share.n > 0;
+    opts.no_local = opts.no_local || (s->is_bridge && !is_shared);
+    if (o->max_subscriptions_per_client > 0 &&
+        s->subscriber.sub_count >= o->max_subscriptions_per_client) {
+        nj_home_dropped(s->home, NJ_CAUSE_MAX_SUBSCRIPTIONS, s, subscription->filter);
+        return NJ_REASON_QUOTA_EXCEEDED;
+    }
+    switch (nj_index_subscribe(s->home->broker->index, &s->subscriber, &filter, &opts, &existed)) {
+    case NJ_OK:
+        break;
+    case NJ_EINVAL:
+        nj_home_dropped(s->home, NJ_CAUSE_TOPIC_TOO_DEEP, s, subscription->filter);
+        return NJ_REASON_TOPIC_FILTER_INVALID;
+    default:
+        nj_home_dropped(s->home, NJ_CAUSE_OUT_OF_MEMORY, s, subscription->filter);
+        return NJ_REASON_QUOTA_EXCEEDED;
+    }
+    if (!existed)
+        count_subscriptions(s, is_shared, 1);
+    if (nj_session_is_durable(s))
+        (void)nj_home_append(s->home, &change);
+
+    /* No retained messages for a share group, nor where the client does not want them. */
+    if (!is_shared &&
+        (subscription->retain_handling == 0 || (subscription->retain_handling == 1 && !existed)) &&
+        nj_retained_begin(s, filter.filter, &opts) != NJ_OK)
+        nj_home_dropped(s->home, NJ_CAUSE_OUT_OF_MEMORY, s, subscription->filter);
+    return subscription->qos;
+}
+
+uint8_t
+nj_session_unsubscribe(struct nj_session *s, struct nj_str text)
+{
+    struct nj_change change = {.kind = NJ_CHANGE_SUBSCRIPTION, .session = s};
+    struct nj_filter filter;
+
+    if (!nj_filter_parse(text, &filter))
+        return NJ_REASON_TOPIC_FILTER_INVALID;
+    if (!nj_index_unsubscribe(s->home->broker->index, &s->subscriber, &filter))
+        return NJ_REASON_NO_SUBSCRIPTION_EXISTED;
+    count_subscriptions(s, filter.share.n > 0, -1);
+    if (nj_session_is_durable(s))
+        (void)nj_home_append(s->home, &change);
+    return NJ_REASON_SUCCESS;
+}
+
+void
+nj_session_answer_subscribe(struct nj_session *s, enum nj_packet_type type, uint16_t packet_id,
+                            struct nj_str codes)
+{
+    struct nj_answer answer = {.type = type, .packet_id = packet_id, .codes = codes};
+
+    nj_session_answer(s, &answer, nj_session_is_durable(s) ? s->home->appended : 0);
+}

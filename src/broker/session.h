@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* session.h — a client's state: what it subscribes to, what is under way to it and from it, its
+ * will.
+ *
+ *             ┌────────── link ──────────┐          connected: status ONLINE
+ *   connect ──┤                          ├── leave ──► away, until it expires ──► end
+ *             └── taken over: new link ──┘
+ *
+ * A session belongs to its home's thread. Others see only `subscriber`, in the index, and a handle.
+ * Its memory is freed through RCU, since routes on other workers point into it. */
+#ifndef NJ_BROKER_SESSION_H
+#define NJ_BROKER_SESSION_H
+
+#include "broker/home.h"
+#include "broker/inflight.h"
+#include "broker/queue.h"
+#include "broker/received.h"
+
+#define NJ_SESSION_FOR_EVER UINT32_MAX
+
+struct nj_retained_job;
+
+struct nj_session {
+    struct nj_subscriber subscriber;
+    struct nj_rcu_head rcu;
+    struct nj_home *home;
+    struct nj_link *link;  /* NULL: away */
+    uint32_t epoch;        /* counts connections */
+    uint32_t expiry_s;     /* session expiry interval; NJ_SESSION_FOR_EVER */
+    uint32_t promised;     /* answers of this connection that wait for the store */
+    uint32_t shared_count; /* of its subscriptions */
+    uint16_t unanswered;   /* QoS 1 messages from the client that wait for their PUBACK */
+    bool is_bridge;
+    bool is_dropping; /* it has been said that its messages are being dropped */
+
+    struct nj_inflight inflight; /* to the client */
+    struct nj_queue queue;       /* after these */
+    struct nj_received received; /* from the client */
+
+    struct nj_retained_job *retained; /* retained messages still to come */
+    struct nj_list work;              /* on the home's list while there are any */
+
+    struct nj_msg *will;
+    uint32_t will_delay_s, will_expiry_s;
+    nj_time will_due, expires_at;
+    struct nj_deadline deadline; /* the earlier of the two */
+
+    struct nj_session *next_in_table;
+    uint64_t hash;
+    uint16_t client_id_n;
+    char client_id[];
+};
+
+static inline struct nj_str
+nj_session_client_id(const struct nj_session *s)
+{
+    return (struct nj_str){s->client_id, s->client_id_n};
+}
+
+/* Its state outlives its connection: what is acknowledged to it or for it waits for the store. */
+static inline bool
+nj_session_is_durable(const struct nj_session *s)
+{
+    return s->expiry_s > 0;
+}
+
+/* ---- from the client: PUBLISH and its acknowledgements ---- */
+
+/**
+ * A message from the client. Stamped here; PUBACK or PUBREC goes out through the link when it is
+ * due.
+ *
+ * Returns  NJ_CAUSE_NONE, or why the connection must end: NJ_CAUSE_RECEIVE_MAXIMUM,
+ *          NJ_CAUSE_OUT_OF_MEMORY (nothing was acknowledged).
+ * Spec     [MQTT5-4.3.2-4] [MQTT5-4.3.3-8] [MQTT5-4.3.3-9] [MQTT5-3.3.4-7] [MQTT5-3.3.4-8]
+ *          [MQTT311-4.3.2-2] [MQTT311-4.3.3-2]
+ */
+enum nj_cause nj_session_publish(struct nj_session *s, struct nj_publication *pub,
+                                 uint16_t packet_id, uint32_t expiry_s);
+/* A message that is not taken: PUBACK or PUBREC with the cause's reason code in MQTT 5; before, an
+ * acknowledgement like any other, since there is no other answer. Counted and logged as dropped. */
+void nj_session_refuse(struct nj_session *s, const struct nj_publication *pub, uint16_t packet_id,
+                       enum nj_cause cause);
+/* PUBREL: the packet identifier is free again. [MQTT5-4.3.3-11] */
+void nj_session_pubrel(struct nj_session *s, uint16_t packet_id);
+
+/* ---- to the client ---- */
+
+/* The client acknowledges. NJ_CAUSE_PACKET_ID_UNKNOWN: nothing of this kind was under way, which is
+ * worth a line in the log; the standard has been followed. `reason` is MQTT 5's, 0 before. */
+enum nj_cause nj_session_puback(struct nj_session *s, uint16_t packet_id, uint8_t reason);
+enum nj_cause nj_session_pubrec(struct nj_session *s, uint16_t packet_id, uint8_t reason);
+enum nj_cause nj_session_pubcomp(struct nj_session *s, uint16_t packet_id);
+
+/* How one target gets a publication. */
+struct nj_terms {
+    const uint32_t *identifiers;
+    uint32_t identifier_count;
+    uint64_t group; /* nj_group_id() of its share group, or 0 */
+    uint8_t qos;
+    bool retain;
+    bool is_one_of_many;
+};
+/* Send it, or queue it, or drop it with a reason. */
+void nj_session_deliver(struct nj_session *s, struct nj_publication *pub,
+                        const struct nj_terms *terms);
+
+/* The link takes output again. */
+void nj_session_resume(struct nj_session *s);
+
+/* ---- subscribing ---- */
+
+/**
+ * One topic filter of a SUBSCRIBE. The retained messages that it brings come after the SUBACK.
+ *
+ * Returns  the reason code for the SUBACK: 0 to 2, or 0x80 and above.
+ * Spec     [MQTT5-3.8.4-3] [MQTT5-3.8.4-4] [MQTT5-3.8.4-5] [MQTT5-3.3.1-9] [MQTT5-3.3.1-10]
+ *          [MQTT5-3.3.1-11] [MQTT311-3.8.4-3]
+ */
+uint8_t nj_session_subscribe(struct nj_session *s, const struct nj_subscription *subscription,
+                             uint32_t identifier);
+/* One topic filter of an UNSUBSCRIBE; the reason code for the UNSUBACK. [MQTT5-3.10.4-1] */
+uint8_t nj_session_unsubscribe(struct nj_session *s, struct nj_str filter);
+/* SUBACK or UNSUBACK, when it is due. */
+void nj_session_answer_subscribe(struct nj_session *s, enum nj_packet_type type, uint16_t packet_id,
+                                 struct nj_str codes);
+
+/* ---- the end of a connection ---- */
+
+/* DISCONNECT may change it. False: it was 0 and may not become more. [MQTT5-3.14.2-2] */
+bool nj_session_set_expiry(struct nj_session *s, uint32_t expiry_s);
+
+/**
+ * The link is gone, or about to go. The will is published (now or after its delay) unless the
+ * client has taken it back with DISCONNECT 0x00; the session ends, or waits.
+ *
+ * s  may be freed by this call.
+ * Spec  [MQTT5-3.1.2-8] [MQTT5-3.1.2-10] [MQTT5-3.1.3-9] [MQTT311-3.1.2-8] [MQTT311-3.14.4-3]
+ */
+void nj_session_leave(struct nj_session *s, bool is_will_withdrawn);
+
+/* ---- private to the room ---- */
+
+/* session.c */
+void nj_session_attach(struct nj_session *s, struct nj_link *link);
+/* No memory for what the standard asks: the connection ends, the session goes on. May free it. */
+void nj_session_lose_link(struct nj_session *s, enum nj_cause cause);
+void nj_session_end(struct nj_session *s);
+/* Its deadline has come: a will to publish, or the end. May free it. */
+void nj_session_on_deadline(struct nj_session *s);
+
+/* inbound.c: send it now, or when `number` is safe, and never before what was to be sent earlier */
+void nj_session_answer(struct nj_session *s, const struct nj_answer *answer, uint64_t number);
+void nj_session_keep(struct nj_home *home, struct nj_promise *p);
+
+/* outbound.c */
+bool nj_session_window_is_open(const struct nj_session *s);
+void nj_session_keep_publish(struct nj_session *s, uint16_t packet_id);
+void nj_session_keep_pubrel(struct nj_session *s, uint16_t packet_id);
+/* Everything not yet delivered is given back to its share group, or to nobody. */
+void nj_session_clear_outbound(struct nj_session *s);
+
+/* retained.c */
+enum nj_err nj_retained_begin(struct nj_session *s, struct nj_str filter,
+                              const struct nj_sub_opts *opts);
+/* There may be something to deliver: look at the session in nj_home_work(). */
+void nj_retained_start(struct nj_session *s);
+/* Up to about `*budget` messages; true when there is more to do at once. */
+bool nj_retained_continue(struct nj_session *s, unsigned *budget);
+void nj_retained_forget(struct nj_session *s);
+
+#endif
