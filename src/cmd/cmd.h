@@ -9,6 +9,8 @@
 
 #include "base/compiler.h"
 
+#include <stdio.h>
+
 /* How our own commands end; those of Mosquitto's end as Mosquitto's do. */
 enum nj_exit {
     NJ_EXIT_GOOD = 0,
@@ -22,6 +24,10 @@ struct nj_cmd {
     const char *does;      /* one line, for `nightjar help` */
     /* Its exit code. NULL: the command comes with a later version. */
     int (*run)(int argc, char **argv);
+    /* Both from its table of options: its manual page in mdoc(7), and for completion the names of
+     * its options, one a line. NULL: it has none. */
+    void (*print_manual)(FILE *out);
+    void (*print_options)(FILE *out);
 };
 
 /* Every command in the order of `nightjar help`; the last has no name. */
@@ -29,6 +35,11 @@ extern const struct nj_cmd nj_cmds[];
 
 /* By name or by Mosquitto's name; NULL when there is none. */
 const struct nj_cmd *nj_cmd_find(const char *name);
+
+/* The installed texts that are made from the tables: the manual page of nightjar itself, and
+ * completion for bash. */
+void nj_cmd_print_manual(FILE *out);
+void nj_cmd_print_completion(FILE *out);
 
 /* The commands' entries, each in the file of its name. */
 int nj_cmd_help(int argc, char **argv);

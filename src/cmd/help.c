@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* help.c — `nightjar help`: the commands there are, those to come, and the help of one of them. */
+/* help.c — `nightjar help`: the commands there are, those to come, and the help of one of them. The
+ * build asks it for what is installed, too: `help --man COMMAND`, `help --completion bash`. */
 #include "cmd/cmd.h"
 
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 
 static void
@@ -19,7 +19,7 @@ list_commands(bool is_later)
     }
 }
 
-static void
+static int
 help_of_all(void)
 {
     puts("nightjar: an MQTT broker, its clients, and tools to secure them.\n");
@@ -30,26 +30,63 @@ help_of_all(void)
     puts("\n`nightjar COMMAND --help` says more of one. Called by the name of a Mosquitto program "
          "(a\n"
          "link is enough), nightjar is that program.");
+    return NJ_EXIT_GOOD;
+}
+
+static int
+help_of_one(char *name)
+{
+    const struct nj_cmd *command = nj_cmd_find(name);
+    char help_option[] = "--help";
+    char *asked[] = {name, help_option, NULL};
+
+    if (command == NULL) {
+        fprintf(stderr, "nightjar help: there is no command '%s'.\n", name);
+        return NJ_EXIT_COULD_NOT;
+    }
+    if (command->run != NULL && command->run != nj_cmd_help)
+        return command->run(2, asked);
+    printf("nightjar %s: %s.%s\n", command->name, command->does,
+           command->run == NULL ? " Not available yet." : "");
+    return NJ_EXIT_GOOD;
+}
+
+static int
+manual_of(const char *name)
+{
+    const struct nj_cmd *command = nj_cmd_find(name);
+
+    if (strcmp(name, "nightjar") == 0) {
+        nj_cmd_print_manual(stdout);
+        return NJ_EXIT_GOOD;
+    }
+    if (command == NULL || command->print_manual == NULL) {
+        fprintf(stderr, "nightjar help --man: there is no manual page of '%s'.\n", name);
+        return NJ_EXIT_COULD_NOT;
+    }
+    command->print_manual(stdout);
+    return NJ_EXIT_GOOD;
+}
+
+static int
+completion_for(const char *shell)
+{
+    if (strcmp(shell, "bash") != 0) {
+        fprintf(stderr, "nightjar help --completion: only for bash, not for '%s'.\n", shell);
+        return NJ_EXIT_COULD_NOT;
+    }
+    nj_cmd_print_completion(stdout);
+    return NJ_EXIT_GOOD;
 }
 
 int
 nj_cmd_help(int argc, char **argv)
 {
-    char help_option[] = "--help";
-
-    if (argc < 2 || strcmp(argv[1], "--help") == 0) {
-        help_of_all();
-        return NJ_EXIT_GOOD;
-    }
-    const struct nj_cmd *command = nj_cmd_find(argv[1]);
-    if (command == NULL) {
-        fprintf(stderr, "nightjar help: there is no command '%s'.\n", argv[1]);
-        return NJ_EXIT_COULD_NOT;
-    }
-    if (command->run == NULL) {
-        printf("nightjar %s: %s. Not available yet.\n", command->name, command->does);
-        return NJ_EXIT_GOOD;
-    }
-    char *asked[] = {argv[1], help_option, NULL};
-    return command->run(2, asked);
+    if (argc < 2 || strcmp(argv[1], "--help") == 0)
+        return help_of_all();
+    if (argc > 2 && strcmp(argv[1], "--man") == 0)
+        return manual_of(argv[2]);
+    if (argc > 2 && strcmp(argv[1], "--completion") == 0)
+        return completion_for(argv[2]);
+    return help_of_one(argv[1]);
 }
