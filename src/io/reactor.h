@@ -28,13 +28,13 @@ enum nj_io_events {
 struct nj_io {
     int fd;
     uint8_t interest;  /* bits of enum nj_io_events; set through nj_reactor_watch() */
-    bool is_exclusive; /* wake one of several reactors only: listening sockets */
+    bool is_exclusive; /* wake one of several reactors only: listening sockets, of which each
+                          reactor watches a struct nj_io of its own with the same fd */
     /* Called from nj_reactor_wait() with what is ready; an error or hang-up counts as both. It may
      * close and free any nj_io of this reactor, its own too. */
     void (*on_ready)(struct nj_io *io, unsigned events);
     /* private */
-    uint32_t generation;
-    uint32_t slot;
+    bool is_watched;
 };
 
 NJ_NODISCARD enum nj_err nj_reactor_new(struct nj_reactor **out);
@@ -48,8 +48,9 @@ NJ_NODISCARD enum nj_err nj_reactor_watch(struct nj_reactor *r, struct nj_io *io
  * Events already fetched for it are not delivered any more. */
 void nj_reactor_forget(struct nj_reactor *r, struct nj_io *io);
 
-/* Wait up to `timeout_ms` (0: look only, -1: for ever) and deliver. RCU is offline while it sleeps;
- * the caller is a registered reader. Returns how many were delivered. */
+/* Wait up to `timeout_ms` (0: look only, -1: for ever) and deliver; may return early. RCU is
+ * offline while it sleeps, and each wait is a quiescent state; the caller is a registered reader.
+ * Returns how many were delivered. */
 int nj_reactor_wait(struct nj_reactor *r, int timeout_ms);
 /* End another thread's wait, or its next one. Any thread, async-signal-safe, cheap when repeated.
  */
@@ -72,13 +73,14 @@ void nj_io_close(struct nj_io *io);
 
 /* Who is at the other end, as it stands in log lines. */
 struct nj_peer {
-    char address[64]; /* "127.0.0.1", "::1"; for Unix sockets the path as Mosquitto shows it */
+    char address[64]; /* "127.0.0.1", "::1"; for Unix sockets the listener's path, as Mosquitto */
     uint16_t port;    /* 0 for Unix sockets */
 };
 
 /* Accept one connection of a listening nj_io: non-blocking, close-on-exec, TCP_NODELAY. `fd` and
- * `peer` are written on NJ_OK. Errors: NJ_ETIMEOUT none is waiting (any more), NJ_ENOFD, NJ_ESYS.
- */
+ * `peer` are written on NJ_OK. Errors: NJ_ETIMEOUT none is waiting (any more); NJ_ENOFD the process
+ * or the machine has no descriptor (or no memory for one) left: try again when one is free, the
+ * connection still waits; NJ_ESYS. */
 NJ_NODISCARD enum nj_err nj_io_accept(struct nj_io *listener, int *fd, struct nj_peer *peer);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* timer.h — a wheel of timers for one thread: setting, moving and cancelling cost O(1), and an
- * idle wheel costs nothing. Resolution 1 ms, and a timer never fires early. */
+ * idle wheel costs nothing. Resolution 1 ms, and a timer never fires early. However far a timer is
+ * (sessions may expire in 136 years) and however far time jumps, only timers that are set cost. */
 #ifndef NJ_IO_TIMER_H
 #define NJ_IO_TIMER_H
 
@@ -18,7 +19,7 @@ struct nj_timer {
 struct nj_wheel;
 
 struct nj_wheel *nj_wheel_new(nj_time now);
-/* Timers still set are forgotten. NULL is accepted. */
+/* Timers still set are forgotten, without being touched. NULL is accepted. */
 void nj_wheel_free(struct nj_wheel *w);
 
 void nj_timer_init(struct nj_timer *t, void (*on_time)(struct nj_timer *, nj_time));
@@ -31,9 +32,11 @@ nj_timer_is_set(const struct nj_timer *t)
     return t->due != NJ_NEVER;
 }
 
-/* Fire what is due, in order of time, and advance. A callback may set and cancel any timer, its own
- * too; what it sets for `now` or earlier fires at the next run. At most `limit` fire (0: all); the
- * rest at the next run. */
+/* Fire what is due, in order of time, and advance. Timers due in the same millisecond fire in the
+ * order in which they were set; one that is set for the past counts as set for the time of the last
+ * run. A callback may set and cancel any timer, its own too (it is no longer set when it is
+ * called), and may free what the timer lies in; what it sets for `now` or earlier fires at the next
+ * run. At most `limit` fire (0: all); the rest at the next run. */
 unsigned nj_wheel_run(struct nj_wheel *w, nj_time now, unsigned limit);
 /* When nj_wheel_run() must be called next (may be earlier than the first timer); NJ_NEVER: no
  * timer. */
