@@ -15,11 +15,13 @@ struct nj_retain;
 
 struct nj_retain_opts {
     uint64_t max_messages; /* 0: no limit */
-    uint64_t max_bytes;    /* always in force */
+    uint64_t max_bytes;    /* always in force, 0 too; counted by nj_msg_bytes() */
 };
 
 NJ_NODISCARD enum nj_err nj_retain_new(struct nj_retain **out, const struct nj_retain_opts *opts);
+/* No reader and no cursor is left. */
 void nj_retain_free(struct nj_retain *shelf);
+/* What is beyond a lowered ceiling stays; it may be replaced by what is no larger. */
 void nj_retain_limits(struct nj_retain *shelf, const struct nj_retain_opts *opts);
 
 enum nj_retain_result {
@@ -42,10 +44,11 @@ enum nj_retain_result nj_retain_set(struct nj_retain *shelf, struct nj_msg *msg)
 
 /* A reader's place in the shelf: delivery may stop after any message and go on turns later,
  * whatever is set or removed meanwhile. What is there from beginning to end is found once; what
- * comes or goes meanwhile may be found or not. */
+ * comes or goes meanwhile may be found or not, and what goes and comes again even twice.
+ * Thread: one registered RCU reader at a time, which may be quiescent between the calls. */
 struct nj_retain_cursor;
 
-/* `filter` is copied. NULL without memory. */
+/* `filter` is valid, without share prefix, and copied. NULL without memory. */
 struct nj_retain_cursor *nj_retain_open(struct nj_retain *shelf, struct nj_str filter);
 /* The next message that matches, skipping those that have expired at `now`; a reference that the
  * caller gives back. NULL with *is_end true at the end; NULL with *is_end false when `steps` nodes
@@ -55,8 +58,8 @@ struct nj_msg *nj_retain_next(struct nj_retain_cursor *c, nj_time now, unsigned 
 /* NULL is accepted. */
 void nj_retain_close(struct nj_retain_cursor *c);
 
-/* Remove what has expired, looking at no more than `steps` nodes per call; goes round. Returns how
- * many were removed. */
+/* Remove what has expired, looking at no more than `steps` nodes per call; goes round, and stops
+ * where a round ends. Returns how many were removed. Thread: any registered RCU reader. */
 size_t nj_retain_sweep(struct nj_retain *shelf, nj_time now, unsigned steps);
 
 struct nj_retain_stats {
