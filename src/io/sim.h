@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sim.h — the world behind reactor_sim.c: virtual time, sockets in memory, and a seed that decides
  * how much each read and write moves, in which order things become ready, and what breaks. One
- * world per process, one thread. */
+ * world per process at a time, one thread, registered with RCU. Whoever uses it wrongly (a closed
+ * descriptor, a world that ends with sockets open) meets an assertion. */
 #ifndef NJ_IO_SIM_H
 #define NJ_IO_SIM_H
 
@@ -10,7 +11,7 @@
 
 struct nj_sim_opts {
     uint64_t seed;
-    unsigned short_io_percent; /* reads and writes that move less than they could */
+    unsigned short_io_percent; /* reads and writes that move less than they could, or nothing */
     size_t pipe_bytes; /* what fits between two ends; a slow reader stops its writer there */
 };
 
@@ -29,10 +30,13 @@ int nj_sim_connect(int listener);
 /* The client's end: as much as moves now. Bytes, or NJ_IO_…. */
 ssize_t nj_sim_read(int fd, void *buffer, size_t bytes);
 ssize_t nj_sim_write(int fd, const void *bytes, size_t n);
-/* In order (what was written still arrives), or by reset (what is under way is lost). */
+/* In order (what was written still arrives), or by reset (what is under way is lost). Either frees
+ * the descriptor. The broker's nj_io_close() is in order, too, unless bytes lie unread: then the
+ * kernel resets, and here chance decides whether what was under way to the client is lost. */
 void nj_sim_close(int fd);
 void nj_sim_reset(int fd);
-/* Anything left to deliver to any reactor? */
+/* Nothing is ready, for any reactor, and none is woken. Sockets that nobody watches do not count.
+ */
 bool nj_sim_is_idle(void);
 
 #endif
