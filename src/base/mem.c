@@ -83,6 +83,18 @@ nj_zalloc(size_t bytes)
 }
 
 void *
+nj_zalloc_aligned(size_t alignment, size_t bytes)
+{
+    void *p;
+
+    if (is_over_limit(bytes) || posix_memalign(&p, alignment, bytes > 0 ? bytes : 1) != 0)
+        return NULL;
+    memset(p, 0, bytes);
+    count((int64_t)malloc_usable_size(p));
+    return p;
+}
+
+void *
 nj_alloc_array(size_t n, size_t size)
 {
     size_t bytes;

@@ -15,6 +15,9 @@
 /* NULL when the machine has none left or the ceiling is reached. Zero bytes give a pointer, too. */
 void *nj_alloc(size_t bytes) NJ_NODISCARD;
 void *nj_zalloc(size_t bytes) NJ_NODISCARD;
+/* Zeroed, at a multiple of `alignment` (a power of two): for what several threads write side by
+ * side. */
+void *nj_zalloc_aligned(size_t alignment, size_t bytes) NJ_NODISCARD;
 /* `p` may be NULL. On failure the old block stays as it was. */
 void *nj_realloc(void *p, size_t bytes) NJ_NODISCARD;
 /* n * size, refused when that overflows. */

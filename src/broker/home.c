@@ -141,6 +141,14 @@ nj_home_post(struct nj_home *home)
     }
 }
 
+void
+nj_home_publish_wills(struct nj_home *home)
+{
+    for (uint32_t i = 0; i < home->slot_count; i++)
+        if (home->slots[i].session != NULL)
+            nj_session_publish_will(home->slots[i].session);
+}
+
 uint64_t
 nj_home_append(struct nj_home *home, const struct nj_change *change)
 {
@@ -149,7 +157,7 @@ nj_home_append(struct nj_home *home, const struct nj_change *change)
 }
 
 void
-nj_home_dropped(struct nj_home *home, enum nj_cause cause, const struct nj_session *session,
+nj_home_dropped(struct nj_home *home, enum nj_cause cause, struct nj_session *session,
                 struct nj_str topic)
 {
     nj_metric_add(home->metrics, NJ_METRIC_PUBLISH_DROPPED, 1);

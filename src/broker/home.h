@@ -80,6 +80,9 @@ bool nj_home_work(struct nj_home *home, unsigned budget);
 void nj_home_committed(struct nj_home *home, uint64_t number);
 void nj_home_post(struct nj_home *home);
 
+/* Every will there is, now: the broker is about to stop. */
+void nj_home_publish_wills(struct nj_home *home);
+
 /* ---- publishing without a session: $SYS, wills ---- */
 
 /* An identity and times for a message that arrives now. `expiry_s` NJ_NO_EXPIRY: never. */
@@ -119,7 +122,7 @@ struct nj_session *nj_home_session(struct nj_home *home, nj_handle handle);
 
 /* private to the room */
 uint64_t nj_home_append(struct nj_home *home, const struct nj_change *change);
-void nj_home_dropped(struct nj_home *home, enum nj_cause cause, const struct nj_session *session,
+void nj_home_dropped(struct nj_home *home, enum nj_cause cause, struct nj_session *session,
                      struct nj_str topic);
 void nj_home_remove(struct nj_home *home, struct nj_session *s);
 

@@ -86,8 +86,8 @@ send_publication(struct nj_session *s, struct nj_publication *pub, const struct 
 }
 
 /* The PUBLISH of a parcel with a packet identifier, or of QoS 0. */
-enum nj_sent
-nj_session_send_parcel(struct nj_session *s, struct nj_parcel *p, bool dup)
+static enum nj_sent
+send_parcel(struct nj_session *s, struct nj_parcel *p, bool dup)
 {
     struct nj_publication pub;
     enum nj_sent sent;
@@ -111,7 +111,7 @@ send_pubrel(struct nj_session *s, struct nj_parcel *p)
 static bool
 send_inflight(struct nj_session *s, struct nj_parcel *p, bool dup)
 {
-    switch (nj_session_send_parcel(s, p, dup)) {
+    switch (send_parcel(s, p, dup)) {
     case NJ_SENT:
         p->state = NJ_PARCEL_SENT;
         count_in_window(s, p);
@@ -300,7 +300,7 @@ advance_queue(struct nj_session *s)
         drop_expired(s, &p);
         nj_parcel_fini(&p);
     } else if (first->qos == 0) {
-        enum nj_sent sent = nj_session_send_parcel(s, first, false);
+        enum nj_sent sent = send_parcel(s, first, false);
 
         if (sent == NJ_SENT_NO_ROOM)
             return false;

@@ -100,7 +100,7 @@ struct nj_home_ops {
     void (*post)(void *ctx, uint16_t to, struct nj_bundle *bundle);
     /* A message for `session` (NULL: for nobody) was dropped. Counted already; this is for the log.
      */
-    void (*dropped)(void *ctx, enum nj_cause cause, const struct nj_session *session,
+    void (*dropped)(void *ctx, enum nj_cause cause, struct nj_session *session,
                     struct nj_str topic);
     /* A session ended because its expiry interval has passed. */
     void (*expired)(void *ctx, const struct nj_session *session);

@@ -25,8 +25,8 @@ set_deadline(struct nj_session *s)
     nj_heap_set(&s->home->deadlines, &s->deadline, NJ_MIN(s->will_due, s->expires_at));
 }
 
-static void
-publish_will(struct nj_session *s)
+void
+nj_session_publish_will(struct nj_session *s)
 {
     struct nj_publication pub;
 
@@ -55,7 +55,7 @@ nj_session_on_deadline(struct nj_session *s)
     nj_time now = s->home->now;
 
     if (s->will_due <= now)
-        publish_will(s);
+        nj_session_publish_will(s);
     if (s->expires_at <= now) {
         nj_metric_add(s->home->metrics, NJ_METRIC_SESSIONS_EXPIRED, 1);
         s->home->ops->expired(s->home->ctx, s);
@@ -113,7 +113,7 @@ nj_session_leave(struct nj_session *s, bool is_will_withdrawn)
     if (s->will != NULL && s->will_delay_s > 0 && s->expiry_s > 0)
         s->will_due = nj_time_after_s(now, s->will_delay_s);
     else
-        publish_will(s);
+        nj_session_publish_will(s);
     if (s->expiry_s == 0) {
         nj_session_end(s);
         return;
@@ -160,7 +160,7 @@ nj_session_end(struct nj_session *s)
     nj_metric_add(home->metrics, NJ_METRIC_SUBSCRIPTIONS, -(int64_t)s->subscriber.sub_count);
     nj_metric_add(home->metrics, NJ_METRIC_SHARED_SUBSCRIPTIONS, -(int64_t)s->shared_count);
     nj_index_remove_all(home->broker->index, &s->subscriber);
-    publish_will(s); /* [MQTT5-3.1.2-8] */
+    nj_session_publish_will(s); /* [MQTT5-3.1.2-8] */
     nj_retained_forget(s);
     nj_session_clear_outbound(s);
     nj_received_fini(&s->received);

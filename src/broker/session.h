@@ -146,6 +146,8 @@ void nj_session_attach(struct nj_session *s, struct nj_link *link);
 /* No memory for what the standard asks: the connection ends, the session goes on. May free it. */
 void nj_session_lose_link(struct nj_session *s, enum nj_cause cause);
 void nj_session_end(struct nj_session *s);
+/* If there is one. */
+void nj_session_publish_will(struct nj_session *s);
 /* Its deadline has come: a will to publish, or the end. May free it. */
 void nj_session_on_deadline(struct nj_session *s);
 

@@ -1,0 +1,579 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/conn.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "server/say.h"
+#include "server/server_priv.h"
+
+#include <errno.h>
+
+/* What is accepted at one door in one turn before connections get theirs. */
+#define ACCEPT_BATCH 32
+/* How long a door rests after descriptors ran out. */
+#define ACCEPT_REST_MS 100
+/* Answers that wait for the store, for one connection, before it is not read for a while. */
+#define PROMISED_MAX 4096
+
+/* ---- states ---- */
+
+#define TO(name) (1u << NJ_CONN_##name)
+static const struct {
+    const char *name;
+    unsigned next;
+} states[] = {
+#define X(name, words, next) [NJ_CONN_##name] = {words, next},
+    NJ_CONN_STATES(X)
+#undef X
+};
+
+void
+nj_conn_enter(struct nj_conn *c, enum nj_conn_state to)
+{
+    NJ_ASSERT((states[c->state].next & 1u << to) != 0);
+    c->state = (uint8_t)to;
+}
+
+/* ---- lists and names ---- */
+
+void
+nj_conn_dirty(struct nj_conn *c)
+{
+    if (nj_list_is_empty(&c->link_out))
+        nj_list_push(&c->worker->dirty, &c->link_out);
+}
+
+bool
+nj_conn_is_known(const struct nj_conn *c)
+{
+    return c->session != NULL || c->client_id != NULL;
+}
+
+struct nj_str
+nj_conn_name(const struct nj_conn *c)
+{
+    if (c->session != NULL)
+        return nj_session_client_id(c->session);
+    return nj_str_of(c->client_id != NULL ? c->client_id : c->peer.address);
+}
+
+/* ---- coming ---- */
+
+static void on_ready(struct nj_io *io, unsigned events);
+static void on_time(struct nj_timer *t, nj_time now);
+
+static void
+free_conn(struct nj_conn *c)
+{
+    nj_out_clear(c->worker->pool, &c->out);
+    nj_aliases_free(c->aliases);
+    nj_exchange_free(c->exchange);
+    nj_free(c->client_id);
+    nj_free(c->in);
+    nj_free(c);
+}
+
+/* Relaxed: the counts limit, they order nothing. */
+static void
+count(struct nj_worker *w, size_t door, int32_t difference)
+{
+    atomic_fetch_add_explicit(&w->server->connections, (uint32_t)difference, memory_order_relaxed);
+    atomic_fetch_add_explicit(&w->server->door_connections[door].n, (uint32_t)difference,
+                              memory_order_relaxed);
+    nj_metric_add(&w->metrics, NJ_METRIC_CONNECTIONS, difference);
+}
+
+static enum nj_cause
+limit_reached(const struct nj_worker *w, const struct nj_doorway *d)
+{
+    if (atomic_load_explicit(&w->server->connections, memory_order_relaxed) >=
+        w->opts->max_connections)
+        return NJ_CAUSE_GLOBAL_MAX_CONNECTIONS;
+    if (atomic_load_explicit(&w->server->door_connections[d->index].n, memory_order_relaxed) >=
+        d->door->opts->max_connections)
+        return NJ_CAUSE_MAX_CONNECTIONS;
+    return NJ_CAUSE_NONE;
+}
+
+static void
+watch_for_connect(struct nj_conn *c)
+{
+    struct nj_worker *w = c->worker;
+
+    nj_list_push(&w->conns, &c->link_all);
+    nj_timer_set(w->wheel, &c->timer, nj_time_after_s(w->now, w->opts->connect_timeout_s));
+    if (nj_reactor_watch(w->reactor, &c->io, NJ_IO_READ) != NJ_OK)
+        nj_conn_end(c, NJ_CAUSE_OUT_OF_MEMORY);
+}
+
+static void
+welcome(struct nj_worker *w, struct nj_doorway *d, int fd, const struct nj_peer *peer)
+{
+    enum nj_cause limit = limit_reached(w, d);
+    struct nj_conn *c = limit == NJ_CAUSE_NONE ? nj_zalloc(sizeof(*c)) : NULL;
+    struct nj_io refused = {.fd = fd};
+
+    nj_metric_add(&w->metrics, NJ_METRIC_SOCKETS_ACCEPTED, 1);
+    if (c == NULL) {
+        nj_say_denied(w, peer, limit != NJ_CAUSE_NONE ? limit : NJ_CAUSE_OUT_OF_MEMORY);
+        nj_io_close(&refused);
+        return;
+    }
+    c->io = (struct nj_io){.fd = fd, .on_ready = on_ready};
+    c->link = (struct nj_link){.ops = &nj_conn_link_ops, .version = NJ_MQTT_311};
+    c->worker = w;
+    c->door = d->door;
+    c->door_index = d->index;
+    c->peer = *peer;
+    c->maximum_packet_size = UINT32_MAX;
+    c->last_read = w->now;
+    nj_timer_init(&c->timer, on_time);
+    nj_list_init(&c->link_all);
+    nj_list_init(&c->link_in);
+    nj_list_init(&c->link_out);
+    count(w, d->index, 1);
+    nj_say_new_connection(c);
+    watch_for_connect(c);
+}
+
+void
+nj_conn_accept(struct nj_doorway *d)
+{
+    struct nj_worker *w = d->worker;
+
+    for (int i = 0; i < ACCEPT_BATCH; i++) {
+        struct nj_peer peer;
+        int fd;
+
+        switch (nj_io_accept(&d->io, &fd, &peer)) {
+        case NJ_OK:
+            welcome(w, d, fd, &peer);
+            break;
+        case NJ_ETIMEOUT:
+            return;
+        default:
+            /* A listening socket stays readable: left in the set, it would spin. */
+            nj_say_accept_failed(w, errno);
+            nj_reactor_forget(w->reactor, &d->io);
+            nj_timer_set(w->wheel, &d->again, w->now + ACCEPT_REST_MS);
+            return;
+        }
+    }
+}
+
+void
+nj_conn_arrive(struct nj_conn *c, struct nj_worker *w)
+{
+    c->worker = w;
+    nj_metric_add(&w->metrics, NJ_METRIC_CONNECTIONS, 1);
+    nj_conn_enter(c, NJ_CONN_CONNECT);
+    watch_for_connect(c);
+    nj_conn_continue(c);
+}
+
+/* ---- reading ---- */
+
+static void
+set_reading(struct nj_conn *c, bool is_on)
+{
+    unsigned interest = is_on ? c->io.interest | NJ_IO_READ : c->io.interest & ~NJ_IO_READ;
+
+    if (interest != c->io.interest &&
+        nj_reactor_watch(c->worker->reactor, &c->io, interest) != NJ_OK)
+        nj_conn_end(c, NJ_CAUSE_OUT_OF_MEMORY);
+}
+
+static void
+make_ready(struct nj_conn *c)
+{
+    if (nj_list_is_empty(&c->link_in))
+        nj_list_push(&c->worker->ready, &c->link_in);
+}
+
+/* Not read until the other workers have room for what it publishes. */
+static void
+pause_reading(struct nj_conn *c)
+{
+    set_reading(c, false);
+    if (nj_list_is_empty(&c->link_in))
+        nj_list_push(&c->worker->paused, &c->link_in);
+}
+
+void
+nj_conn_unpause(struct nj_conn *c)
+{
+    nj_list_remove(&c->link_in);
+    nj_conn_continue(c);
+}
+
+void
+nj_conn_answered(struct nj_conn *c)
+{
+    if ((c->io.interest & NJ_IO_READ) == 0)
+        make_ready(c);
+}
+
+/* May packets be taken from it now? */
+static bool
+is_taking(const struct nj_conn *c)
+{
+    if (c->state == NJ_CONN_CLOSING || c->state == NJ_CONN_MOVING || c->state == NJ_CONN_OPENING)
+        return false;
+    return !c->link.is_full && (c->session == NULL || c->session->promised < PROMISED_MAX);
+}
+
+static enum nj_cause
+take_packet(struct nj_conn *c, const struct nj_frame *frame)
+{
+    nj_metric_add(&c->worker->metrics, NJ_METRIC_PACKETS_RECEIVED, 1);
+    switch ((enum nj_conn_state)c->state) {
+    case NJ_CONN_CONNECT:
+        return nj_conn_on_connect(c, frame);
+    case NJ_CONN_AUTH:
+        return nj_conn_on_auth(c, frame);
+    case NJ_CONN_ACTIVE:
+        return nj_conn_on_packet(c, frame);
+    case NJ_CONN_MOVING:
+    case NJ_CONN_OPENING:
+    case NJ_CONN_CLOSING:
+        break;
+    }
+    return NJ_CAUSE_NONE;
+}
+
+/* Take whole packets from `bytes` until there are none, or the connection may not go on, or its
+ * share of this turn is used up. How many bytes were taken. */
+static size_t
+take(struct nj_conn *c, struct nj_str bytes)
+{
+    const struct nj_home *home = c->worker->home;
+    uint64_t end = home->deliveries + NJ_WORKER_BUDGET;
+    size_t taken = 0;
+    unsigned packets = 0;
+
+    c->in_needed = 0;
+    while (is_taking(c) && home->deliveries < end && packets < NJ_WORKER_BUDGET) {
+        struct nj_frame frame;
+        enum nj_cause cause = NJ_CAUSE_NONE;
+
+        switch (
+            nj_frame_find(nj_str_from(bytes, taken), c->worker->opts->max_packet_size, &frame)) {
+        case NJ_FRAME_PART:
+            c->in_needed = frame.bytes > 0 ? frame.bytes : (uint32_t)(bytes.n - taken) + 1;
+            return taken;
+        case NJ_FRAME_FAULT:
+            cause = frame.cause;
+            break;
+        case NJ_FRAME_WHOLE:
+            cause = take_packet(c, &frame);
+            /* On its way home, it takes its CONNECT along. */
+            if (c->state != NJ_CONN_MOVING)
+                taken += frame.bytes;
+            break;
+        }
+        if (cause != NJ_CAUSE_NONE) {
+            nj_say_fault(c, cause, &frame);
+            nj_conn_end(c, cause);
+        }
+        packets++;
+    }
+    return taken;
+}
+
+/* Room for `n` bytes behind those that are here. */
+static bool
+make_room(struct nj_conn *c, uint32_t n)
+{
+    uint32_t capacity = c->in_capacity;
+    uint8_t *in;
+
+    if (c->in_from > 0) {
+        memmove(c->in, c->in + c->in_from, c->in_n);
+        c->in_from = 0;
+    }
+    if (c->in_n + n <= capacity)
+        return true;
+    capacity = NJ_MAX(c->in_n + n, NJ_MIN(capacity * 2, 1024u * 1024));
+    in = nj_realloc(c->in, capacity);
+    if (in == NULL)
+        return false;
+    c->in = in;
+    c->in_capacity = capacity;
+    return true;
+}
+
+static void
+drop_in(struct nj_conn *c)
+{
+    nj_free(c->in);
+    c->in = NULL;
+    c->in_from = c->in_n = c->in_capacity = 0;
+}
+
+/* What is to be done next with a connection that has bytes here, or none. */
+static void
+settle(struct nj_conn *c)
+{
+    if (c->state == NJ_CONN_CLOSING || c->state == NJ_CONN_MOVING)
+        return;
+    if (!is_taking(c)) {
+        set_reading(c, false); /* the answer that it waits for, or the peer's reading, goes on */
+    } else if (c->worker->is_stalled && c->session != NULL) {
+        pause_reading(c);
+    } else if (c->in_n > 0 && c->in_needed == 0) {
+        set_reading(c, false);
+        make_ready(c);
+    } else {
+        set_reading(c, true);
+    }
+}
+
+/* Bytes that are here: take what can be taken, and let go of the buffer when it is empty. */
+static void
+take_from_buffer(struct nj_conn *c)
+{
+    struct nj_str bytes = {(const char *)c->in + c->in_from, c->in_n};
+    size_t taken = take(c, bytes);
+
+    c->in_from += (uint32_t)taken;
+    c->in_n -= (uint32_t)taken;
+    if (c->in_n == 0)
+        drop_in(c);
+    settle(c);
+    if (c->state == NJ_CONN_MOVING)
+        nj_worker_send_home(c);
+}
+
+void
+nj_conn_continue(struct nj_conn *c)
+{
+    if (c->state == NJ_CONN_CLOSING)
+        return;
+    if (c->in_n > 0 && is_taking(c) && !c->worker->is_stalled)
+        take_from_buffer(c);
+    else
+        settle(c);
+}
+
+/* What was read into the worker's buffer: take it there, keep what is left. */
+static void
+take_from_worker(struct nj_conn *c, size_t n)
+{
+    struct nj_str bytes = {(const char *)c->worker->buffer, n};
+    size_t taken = take(c, bytes);
+    uint32_t left = (uint32_t)(n - taken);
+
+    c->in_from = c->in_n = 0;
+    if (c->state == NJ_CONN_CLOSING)
+        return;
+    if (left == 0) {
+        drop_in(c);
+    } else if (make_room(c, left)) {
+        memcpy(c->in, c->worker->buffer + taken, left);
+        c->in_n = left;
+    } else {
+        nj_conn_end(c, NJ_CAUSE_OUT_OF_MEMORY);
+        return;
+    }
+    settle(c);
+    if (c->state == NJ_CONN_MOVING)
+        nj_worker_send_home(c);
+}
+
+/* Count what came, or end the connection. */
+static bool
+is_read(struct nj_conn *c, ssize_t n)
+{
+    if (n == NJ_IO_AGAIN)
+        return false;
+    if (n < 0) {
+        c->is_mute = true;
+        nj_say_socket(c, n == NJ_IO_ERROR ? errno : 0);
+        nj_conn_end(c, n == NJ_IO_CLOSED ? NJ_CAUSE_CLIENT_CLOSED : NJ_CAUSE_SOCKET_ERROR);
+        return false;
+    }
+    c->last_read = c->worker->now;
+    nj_metric_add(&c->worker->metrics, NJ_METRIC_BYTES_RECEIVED, n);
+    return true;
+}
+
+/* A packet larger than half of the worker's buffer gathers in a buffer of the connection's own,
+ * which grows as its bytes come: nothing is set aside for a length that is only claimed. */
+static void
+read_large(struct nj_conn *c)
+{
+    uint32_t want = c->in_needed > c->in_n ? c->in_needed - c->in_n : NJ_WORKER_READ_BYTES;
+    ssize_t n;
+
+    want = NJ_MIN(want, NJ_MAX(c->in_n, NJ_WORKER_READ_BYTES));
+    if (!make_room(c, want)) {
+        nj_conn_end(c, NJ_CAUSE_OUT_OF_MEMORY);
+        return;
+    }
+    n = nj_io_read(&c->io, c->in + c->in_n, want);
+    if (!is_read(c, n))
+        return;
+    c->in_n += (uint32_t)n;
+    if (c->in_needed == 0 || c->in_n >= c->in_needed)
+        take_from_buffer(c);
+}
+
+static void
+read_some(struct nj_conn *c)
+{
+    struct nj_worker *w = c->worker;
+    uint32_t before = c->in_n;
+    ssize_t n;
+
+    if (before >= NJ_WORKER_READ_BYTES / 2 || c->in_needed > NJ_WORKER_READ_BYTES) {
+        read_large(c);
+        return;
+    }
+    if (before > 0)
+        memcpy(w->buffer, c->in + c->in_from, before);
+    n = nj_io_read(&c->io, w->buffer + before, NJ_WORKER_READ_BYTES - before);
+    if (is_read(c, n))
+        take_from_worker(c, before + (size_t)n);
+}
+
+static void
+on_ready(struct nj_io *io, unsigned events)
+{
+    struct nj_conn *c = nj_container_of(io, struct nj_conn, io);
+
+    if (c->state == NJ_CONN_CLOSING)
+        return;
+    nj_worker_look_at_clock(c->worker);
+    if ((events & NJ_IO_WRITE) != 0 && c->out.bytes > 0)
+        nj_conn_dirty(c);
+    /* An error counts as readable; one that is not read now is met by the next write or read. */
+    if ((events & NJ_IO_READ) == 0)
+        return;
+    if (c->worker->is_stalled && c->session != NULL)
+        pause_reading(c);
+    else if ((c->io.interest & NJ_IO_READ) != 0)
+        read_some(c);
+}
+
+/* ---- writing ---- */
+
+void
+nj_conn_flush(struct nj_conn *c)
+{
+    ssize_t n = nj_out_write(c->worker->pool, &c->out, &c->io);
+    bool was_full = c->link.is_full;
+
+    nj_list_remove(&c->link_out);
+    if (n > 0)
+        nj_metric_add(&c->worker->metrics, NJ_METRIC_BYTES_SENT, n);
+    if (n == NJ_IO_CLOSED || n == NJ_IO_ERROR) {
+        c->is_mute = true;
+        nj_say_socket(c, errno);
+        nj_conn_end(c, NJ_CAUSE_SOCKET_ERROR);
+        return;
+    }
+    if (was_full && c->out.bytes <= c->worker->opts->max_output_bytes / 2) {
+        c->link.is_full = false;
+        nj_conn_continue(c);
+        if (c->session != NULL && c->state == NJ_CONN_ACTIVE)
+            nj_session_resume(c->session);
+    }
+    if (c->state == NJ_CONN_CLOSING)
+        return;
+    if ((c->out.bytes > 0) != ((c->io.interest & NJ_IO_WRITE) != 0) &&
+        nj_reactor_watch(c->worker->reactor, &c->io, c->io.interest ^ NJ_IO_WRITE) != NJ_OK)
+        nj_conn_end(c, NJ_CAUSE_OUT_OF_MEMORY);
+}
+
+/* ---- time ---- */
+
+/* One and a half times the keep alive, looked at only when the timer fires: a packet costs nothing.
+ * [MQTT5-3.1.2-22] [MQTT311-3.1.2-24] */
+static nj_time
+keep_alive_ends(const struct nj_conn *c)
+{
+    return c->last_read + (nj_time)c->keep_alive_s * 1500;
+}
+
+void
+nj_conn_start_keep_alive(struct nj_conn *c)
+{
+    nj_timer_set(c->worker->wheel, &c->timer, c->keep_alive_s > 0 ? keep_alive_ends(c) : NJ_NEVER);
+}
+
+static void
+on_time(struct nj_timer *t, nj_time now)
+{
+    struct nj_conn *c = nj_container_of(t, struct nj_conn, timer);
+
+    if (!nj_list_is_empty(&c->link_in))
+        c->last_read = now; /* it waits for us, not we for it */
+    if (c->session == NULL)
+        nj_conn_end(c, NJ_CAUSE_CONNECT_TIMEOUT);
+    else if (keep_alive_ends(c) <= now)
+        nj_conn_end(c, NJ_CAUSE_KEEP_ALIVE);
+    else
+        nj_conn_start_keep_alive(c);
+}
+
+/* ---- going ---- */
+
+static struct nj_session *
+end(struct nj_conn *c, enum nj_cause cause)
+{
+    struct nj_session *s = c->session;
+    bool was_refused = c->state == NJ_CONN_CONNECT || c->state == NJ_CONN_AUTH ||
+                       (c->state == NJ_CONN_OPENING && s == NULL);
+
+    if (c->state == NJ_CONN_CLOSING)
+        return NULL;
+    if (!c->is_mute && was_refused)
+        nj_conn_send_connack(c, false, cause);
+    else if (!c->is_mute)
+        nj_conn_send_disconnect(c, cause);
+    nj_say_disconnected(c, cause);
+    nj_metric_add_cause(&c->worker->metrics, cause);
+    nj_conn_enter(c, NJ_CONN_CLOSING);
+
+    nj_reactor_forget(c->worker->reactor, &c->io);
+    nj_timer_cancel(c->worker->wheel, &c->timer);
+    nj_list_remove(&c->link_in);
+    nj_list_remove(&c->link_out);
+    nj_list_push(&c->worker->closing, &c->link_out);
+
+    c->session = NULL;
+    return s;
+}
+
+void
+nj_conn_end(struct nj_conn *c, enum nj_cause cause)
+{
+    struct nj_session *s = end(c, cause);
+
+    if (s != NULL)
+        nj_session_leave(s, cause == NJ_CAUSE_CLIENT_DISCONNECT);
+}
+
+void
+nj_conn_end_link(struct nj_conn *c, enum nj_cause cause)
+{
+    (void)end(c, cause);
+}
+
+void
+nj_conn_close(struct nj_conn *c)
+{
+    ssize_t n;
+
+    /* One attempt: what the peer does not take now, it does not get. */
+    if (!c->is_mute && c->out.bytes > 0) {
+        n = nj_out_write(c->worker->pool, &c->out, &c->io);
+        if (n > 0)
+            nj_metric_add(&c->worker->metrics, NJ_METRIC_BYTES_SENT, n);
+    }
+    nj_io_close(&c->io);
+    count(c->worker, c->door_index, -1);
+    nj_list_remove(&c->link_all);
+    nj_list_remove(&c->link_out);
+    free_conn(c);
+}

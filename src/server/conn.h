@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* conn.h — one connection: bytes in, packets to its session, packets out. Private to the room.
+ *
+ *   CONNECT ──► AUTH ──► OPENING ──► ACTIVE ──► CLOSING
+ *      │  └──────────────────▲
+ *      └─► MOVING (to the home of its client identifier, where CONNECT is read again)
+ *
+ *   CONNECT   nothing but a CONNECT may come, within connect_timeout
+ *   AUTH      the extended exchange before the CONNACK
+ *   OPENING   the session is open, its CONNACK waits for the store; nothing is read
+ *   ACTIVE    everything else
+ *   CLOSING   nothing is read; written once more and closed at the end of the turn */
+#ifndef NJ_SERVER_CONN_H
+#define NJ_SERVER_CONN_H
+
+#include "broker/session.h"
+#include "server/alias.h"
+#include "server/worker.h"
+
+#define NJ_CONN_STATES(X)                                                                          \
+    X(CONNECT, "connect", TO(MOVING) | TO(AUTH) | TO(OPENING) | TO(CLOSING))                       \
+    X(MOVING, "moving", TO(CONNECT) | TO(CLOSING))                                                 \
+    X(AUTH, "auth", TO(OPENING) | TO(CLOSING))                                                     \
+    X(OPENING, "opening", TO(ACTIVE) | TO(CLOSING))                                                \
+    X(ACTIVE, "active", TO(CLOSING))                                                               \
+    X(CLOSING, "closing", 0u)
+
+enum nj_conn_state {
+#define X(name, words, next) NJ_CONN_##name,
+    NJ_CONN_STATES(X)
+#undef X
+};
+
+struct nj_exchange;
+
+struct nj_conn {
+    struct nj_io io;
+    struct nj_link link;
+    struct nj_letter letter; /* for the way home */
+    struct nj_worker *worker;
+    const struct nj_door *door;
+    size_t door_index;
+    struct nj_session *session;   /* NULL before it is open and after it has left */
+    struct nj_exchange *exchange; /* of AUTH packets; NULL: none */
+    struct nj_aliases *aliases;   /* NULL until one is used */
+    struct nj_out out;
+    struct nj_timer timer; /* connect_timeout, then keep alive */
+    nj_time last_read;
+    struct nj_list link_all; /* of the worker's connections */
+    struct nj_list link_in;  /* ready, or paused */
+    struct nj_list link_out; /* dirty, or closing */
+
+    /* Bytes that have come but cannot be taken yet; an idle connection owns none. */
+    uint8_t *in;
+    uint32_t in_from, in_n, in_capacity;
+    uint32_t in_needed; /* of the packet that has begun; 0: not known */
+
+    uint32_t maximum_packet_size; /* the client's; UINT32_MAX where it said nothing */
+    uint16_t keep_alive_s;        /* as in force; 0: none */
+    uint16_t topic_alias_maximum; /* broker to client */
+    uint8_t state;                /* enum nj_conn_state */
+    bool wants_reasons;           /* request problem information */
+    bool is_assigned_id;
+    bool is_mute;     /* nothing more is to be said, not even DISCONNECT: the peer is gone */
+    int socket_error; /* errno of the read or write that failed */
+    struct nj_peer peer;
+    char *client_id; /* from CONNECT until the session has it */
+};
+
+/* Accept everything that waits at a door. */
+void nj_conn_accept(struct nj_doorway *doorway);
+/* It has come home: watch it here and read its CONNECT again. */
+void nj_conn_arrive(struct nj_conn *c, struct nj_worker *w);
+/* Go on with bytes that are here already. */
+void nj_conn_continue(struct nj_conn *c);
+/* Write what waits. */
+void nj_conn_flush(struct nj_conn *c);
+/* Watch for reading again. */
+void nj_conn_unpause(struct nj_conn *c);
+/* An answer has left, for which reading may have waited. */
+void nj_conn_answered(struct nj_conn *c);
+
+/**
+ * End it: say why as far as the protocol allows, log it, take leave of the session; the socket
+ * closes at the end of the turn. Does nothing when it is closing already.
+ */
+void nj_conn_end(struct nj_conn *c, enum nj_cause cause);
+/* The same, when it is the session that has done with the connection and takes leave by itself. */
+void nj_conn_end_link(struct nj_conn *c, enum nj_cause cause);
+/* At the end of the turn: write once more, close, free. */
+void nj_conn_close(struct nj_conn *c);
+
+/* ---- between the files of this room ---- */
+
+/* conn.c */
+void nj_conn_enter(struct nj_conn *c, enum nj_conn_state to);
+void nj_conn_dirty(struct nj_conn *c);
+void nj_conn_start_keep_alive(struct nj_conn *c);
+/* How it is called in log lines: client identifier, or address before one is known. */
+struct nj_str nj_conn_name(const struct nj_conn *c);
+bool nj_conn_is_known(const struct nj_conn *c);
+
+/* connect.c: the packets before the session; NJ_CAUSE_NONE or why it must end */
+enum nj_cause nj_conn_on_connect(struct nj_conn *c, const struct nj_frame *frame);
+enum nj_cause nj_conn_on_auth(struct nj_conn *c, const struct nj_frame *frame);
+void nj_exchange_free(struct nj_exchange *e);
+/* For the CONNACK; empty without an exchange. */
+struct nj_str nj_exchange_method(const struct nj_exchange *e);
+struct nj_str nj_exchange_data(const struct nj_exchange *e);
+
+/* packet.c: the packets of an open session */
+enum nj_cause nj_conn_on_packet(struct nj_conn *c, const struct nj_frame *frame);
+
+/* link.c: packets out */
+extern const struct nj_link_ops nj_conn_link_ops;
+void nj_conn_send_connack(struct nj_conn *c, bool session_present, enum nj_cause cause);
+void nj_conn_send_pong(struct nj_conn *c);
+void nj_conn_send_auth(struct nj_conn *c, enum nj_reason reason, struct nj_str method,
+                       struct nj_str data);
+void nj_conn_send_disconnect(struct nj_conn *c, enum nj_cause cause);
+
+#endif

@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Packets out: what a session, or the connection itself, has to say, encoded into the output.
+ *
+ * A PUBLISH that goes to many is encoded once for each kind of receiver (version, QoS, retain flag)
+ * and copied from there; only the packet identifier differs. A large payload is not copied but
+ * referred to. */
+#include "server/conn.h"
+
+#include "base/mem.h"
+#include "server/say.h"
+
+/* Properties of CONNACK, DISCONNECT and AUTH that we write: names and reason strings are short, but
+ * an authentication method's data may not be. */
+#define SMALL_PROPERTIES 1024
+
+/* ---- the output ---- */
+
+static void
+count_sent(struct nj_conn *c)
+{
+    nj_metric_add(&c->worker->metrics, NJ_METRIC_PACKETS_SENT, 1);
+    c->link.is_full = c->out.bytes > c->worker->opts->max_output_bytes;
+    nj_conn_dirty(c);
+}
+
+/* A small packet, encoded by `w` into `packet`. Answers are let past the ceiling: their number is
+ * bounded, since above it nothing is read. */
+static void
+send_small(struct nj_conn *c, const uint8_t *packet, const struct nj_writer *w)
+{
+    struct nj_str bytes = {(const char *)packet, (size_t)(w->p - packet)};
+
+    if (w->is_full || bytes.n > c->maximum_packet_size) /* [MQTT5-3.1.2-24] */
+        return;
+    if (nj_out_copy(c->worker->pool, &c->out, bytes))
+        count_sent(c);
+    else
+        c->is_mute = true; /* no memory for it: what follows would not make sense */
+}
+
+/* ---- PUBLISH ---- */
+
+/* The alias of this topic for this client, and whether the topic itself may be left out.
+ * [MQTT5-3.3.2-11] */
+static uint16_t
+alias_for(struct nj_conn *c, struct nj_str topic, bool *is_known)
+{
+    uint16_t alias = nj_aliases_find(c->aliases, topic);
+
+    *is_known = alias != 0;
+    return alias != 0 ? alias : nj_aliases_give(&c->aliases, c->topic_alias_maximum, topic);
+}
+
+static void
+fill_head(struct nj_conn *c, const struct nj_delivery *d, struct nj_publish_head *head)
+{
+    const struct nj_publication *pub = d->publication;
+
+    *head = (struct nj_publish_head){
+        .dup = d->dup,
+        .retain = d->retain,
+        .qos = d->qos,
+        .packet_id = d->packet_id,
+        .topic = pub->topic,
+        .payload_bytes = (uint32_t)pub->payload.n,
+    };
+    if (c->link.version != NJ_MQTT_5)
+        return;
+    head->properties = pub->properties;
+    head->subscription_identifiers = d->identifiers;
+    head->subscription_identifier_count = d->identifier_count;
+    if (pub->expires != NJ_NEVER) { /* [MQTT5-3.3.2-6] */
+        nj_time left_ms = pub->expires - c->worker->now;
+
+        head->has_expiry = true;
+        head->message_expiry_interval_s = left_ms > 0 ? (uint32_t)((left_ms + 999) / 1000) : 0;
+    }
+}
+
+static void
+release_msg(void *msg)
+{
+    nj_msg_unref(msg);
+}
+
+/* The payload behind a head that is in the output already. */
+static bool
+put_payload(struct nj_conn *c, struct nj_publication *pub)
+{
+    struct nj_msg *msg;
+
+    if (pub->payload.n <= NJ_OUT_PIECE)
+        return nj_out_copy(c->worker->pool, &c->out, pub->payload);
+    msg = nj_publication_msg(pub);
+    if (msg == NULL)
+        return false;
+    if (!nj_out_refer(c->worker->pool, &c->out, nj_msg_payload(msg), nj_msg_ref(msg),
+                      release_msg)) {
+        nj_msg_unref(msg);
+        return false;
+    }
+    return true;
+}
+
+/* Head and payload in one piece of the output. */
+static bool
+put_whole(struct nj_conn *c, const struct nj_publish_head *head, size_t head_bytes,
+          struct nj_str payload)
+{
+    size_t bytes = head_bytes + payload.n;
+    uint8_t *room = nj_out_room(c->worker->pool, &c->out, bytes);
+    struct nj_writer w;
+
+    if (room == NULL)
+        return false;
+    w = nj_writer_of(room, bytes);
+    nj_publish_head_encode(&w, c->link.version, head);
+    nj_write_bytes(&w, payload);
+    nj_out_add(&c->out, bytes);
+    return true;
+}
+
+/* In pieces: a head of any length (properties may be long), then the payload. */
+static bool
+put_parts(struct nj_conn *c, const struct nj_publish_head *head, size_t head_bytes,
+          struct nj_publication *pub)
+{
+    uint8_t *encoded = nj_alloc(head_bytes);
+    struct nj_writer w;
+    bool is_put;
+
+    if (encoded == NULL)
+        return false;
+    w = nj_writer_of(encoded, head_bytes);
+    nj_publish_head_encode(&w, c->link.version, head);
+    is_put =
+        nj_out_copy(c->worker->pool, &c->out, (struct nj_str){(const char *)encoded, head_bytes});
+    nj_free(encoded);
+    if (is_put && !put_payload(c, pub)) {
+        /* Half a packet is in the output: nothing sensible can follow it. */
+        c->is_mute = true;
+        is_put = false;
+    }
+    return is_put;
+}
+
+/* Whether the encoding kept by the worker is the one this receiver gets. */
+static bool
+is_kept(const struct nj_encoding *e, const struct nj_conn *c, const struct nj_delivery *d)
+{
+    return e->number == d->publication->number && e->number != 0 && e->version == c->link.version &&
+           e->qos == d->qos && e->retain == d->retain;
+}
+
+/* Encode for this receiver and those like it. */
+static void
+keep(struct nj_encoding *e, const struct nj_conn *c, const struct nj_delivery *d,
+     const struct nj_publish_head *head)
+{
+    struct nj_writer w = nj_writer_of(e->packet, sizeof(e->packet));
+
+    nj_publish_head_encode(&w, c->link.version, head);
+    nj_write_bytes(&w, d->publication->payload);
+    e->number = d->publication->number;
+    e->version = c->link.version;
+    e->qos = d->qos;
+    e->retain = d->retain;
+    e->bytes = (uint32_t)(w.p - e->packet);
+    e->packet_id_at = d->qos > 0 ? (uint32_t)nj_publish_packet_id_offset(e->packet) : 0;
+}
+
+static bool
+put_kept(struct nj_conn *c, const struct nj_encoding *e, uint16_t packet_id)
+{
+    uint8_t *room = nj_out_room(c->worker->pool, &c->out, e->bytes);
+
+    if (room == NULL)
+        return false;
+    memcpy(room, e->packet, e->bytes);
+    if (e->qos > 0) {
+        room[e->packet_id_at] = (uint8_t)(packet_id >> 8);
+        room[e->packet_id_at + 1] = (uint8_t)packet_id;
+    }
+    nj_out_add(&c->out, e->bytes);
+    return true;
+}
+
+static void
+count_publish(struct nj_conn *c, const struct nj_delivery *d)
+{
+    struct nj_metrics *m = &c->worker->metrics;
+
+    nj_metric_add(m, NJ_METRIC_PUBLISH_SENT, 1);
+    nj_metric_add(m, NJ_METRIC_PUBLISH_BYTES_SENT, (int64_t)d->publication->payload.n);
+    count_sent(c);
+    nj_say_publish_sent(c, d);
+}
+
+static enum nj_sent
+encode_publish(struct nj_conn *c, const struct nj_delivery *d, bool may_keep)
+{
+    struct nj_encoding *e = &c->worker->encoding;
+    struct nj_publish_head head;
+    size_t head_bytes, bytes;
+    bool is_known = false;
+
+    fill_head(c, d, &head);
+    if (c->topic_alias_maximum > 0) {
+        head.topic_alias = alias_for(c, head.topic, &is_known);
+        if (is_known)
+            head.topic.n = 0;
+    }
+    head_bytes = nj_publish_head_size(&head, c->link.version);
+    bytes = head_bytes + head.payload_bytes;
+    if (head_bytes == 0 || bytes > c->maximum_packet_size) {
+        nj_say_too_large(c, bytes);
+        return NJ_SENT_TOO_LARGE;
+    }
+    if (bytes > NJ_OUT_PIECE)
+        return put_parts(c, &head, head_bytes, d->publication) ? NJ_SENT : NJ_SENT_NO_ROOM;
+    if (!may_keep)
+        return put_whole(c, &head, head_bytes, d->publication->payload) ? NJ_SENT : NJ_SENT_NO_ROOM;
+    keep(e, c, d, &head);
+    return put_kept(c, e, d->packet_id) ? NJ_SENT : NJ_SENT_NO_ROOM;
+}
+
+static enum nj_sent
+link_publish(struct nj_link *link, const struct nj_delivery *d)
+{
+    struct nj_conn *c = nj_container_of(link, struct nj_conn, link);
+    const struct nj_encoding *e = &c->worker->encoding;
+    bool may_keep =
+        d->is_one_of_many && !d->dup && d->identifier_count == 0 && c->topic_alias_maximum == 0;
+    enum nj_sent sent;
+
+    if (link->is_full && d->qos == 0)
+        return NJ_SENT_NO_ROOM;
+    if (may_keep && is_kept(e, c, d) && e->bytes <= c->maximum_packet_size)
+        sent = put_kept(c, e, d->packet_id) ? NJ_SENT : NJ_SENT_NO_ROOM;
+    else
+        sent = encode_publish(c, d, may_keep);
+    if (sent == NJ_SENT)
+        count_publish(c, d);
+    return sent;
+}
+
+/* ---- properties of what we say ourselves ---- */
+
+/* The cause in words, for who wants to know. [MQTT5-3.1.2-29] */
+static void
+put_reason_string(struct nj_writer *w, const struct nj_conn *c, enum nj_cause cause)
+{
+    if (c->wants_reasons && nj_cause_reason(cause) >= NJ_REASON_UNSPECIFIED_ERROR)
+        nj_property_put_string(w, NJ_PROPERTY_REASON_STRING, nj_str_of(nj_cause_text(cause)));
+}
+
+/* In Mosquitto's order, so that traces stay comparable. */
+static void
+put_capabilities(struct nj_writer *w, const struct nj_conn *c)
+{
+    const struct nj_broker_opts *o = c->worker->home->opts;
+    const struct nj_listener_opts *l = c->door->opts;
+
+    if (o->max_keepalive_s > 0 && c->keep_alive_s == o->max_keepalive_s)
+        nj_property_put_number(w, NJ_PROPERTY_SERVER_KEEP_ALIVE, c->keep_alive_s);
+    if (l->max_topic_alias > 0)
+        nj_property_put_number(w, NJ_PROPERTY_TOPIC_ALIAS_MAXIMUM, l->max_topic_alias);
+    if (c->is_assigned_id)
+        nj_property_put_string(w, NJ_PROPERTY_ASSIGNED_CLIENT_IDENTIFIER, nj_conn_name(c));
+    if (c->exchange != NULL) {
+        struct nj_str data = nj_exchange_data(c->exchange);
+
+        nj_property_put_string(w, NJ_PROPERTY_AUTHENTICATION_METHOD,
+                               nj_exchange_method(c->exchange));
+        if (data.n > 0)
+            nj_property_put_string(w, NJ_PROPERTY_AUTHENTICATION_DATA, data);
+    }
+    if (!o->retain_available)
+        nj_property_put_number(w, NJ_PROPERTY_RETAIN_AVAILABLE, 0);
+    nj_property_put_number(w, NJ_PROPERTY_MAXIMUM_PACKET_SIZE, c->worker->opts->max_packet_size);
+    if (o->max_inflight_messages > 0)
+        nj_property_put_number(w, NJ_PROPERTY_RECEIVE_MAXIMUM, o->max_inflight_messages);
+    if (l->max_qos < 2)
+        nj_property_put_number(w, NJ_PROPERTY_MAXIMUM_QOS, l->max_qos);
+    /* What it asked for and did not get. [MQTT5-3.2.2-21] */
+    if (o->persistent_client_expiration_s != UINT32_MAX && c->session != NULL &&
+        c->session->expiry_s == o->persistent_client_expiration_s)
+        nj_property_put_number(w, NJ_PROPERTY_SESSION_EXPIRY_INTERVAL, c->session->expiry_s);
+}
+
+/* ---- small packets ---- */
+
+static int
+connack_code(const struct nj_conn *c, enum nj_cause cause)
+{
+    if (c->link.version == NJ_MQTT_5)
+        return (int)nj_cause_reason(cause);
+    return cause == NJ_CAUSE_NONE ? 0 : nj_cause_return_code(cause);
+}
+
+/* A refusal may come before anything is known of the client; what speaks no MQTT gets no answer.
+ * [MQTT5-3.2.2-7] [MQTT311-3.2.2-5] */
+void
+nj_conn_send_connack(struct nj_conn *c, bool session_present, enum nj_cause cause)
+{
+    uint8_t properties[SMALL_PROPERTIES], packet[SMALL_PROPERTIES + 16];
+    struct nj_writer p = nj_writer_of(properties, sizeof(properties));
+    struct nj_writer w = nj_writer_of(packet, sizeof(packet));
+    int code = connack_code(c, cause);
+    bool is_malformed = nj_cause_reason(cause) == NJ_REASON_MALFORMED_PACKET;
+
+    if (code < 0 || cause == NJ_CAUSE_FIRST_NOT_CONNECT || cause == NJ_CAUSE_CONNECT_TIMEOUT ||
+        cause == NJ_CAUSE_CLIENT_CLOSED || cause == NJ_CAUSE_PROTOCOL_NAME ||
+        (is_malformed && c->client_id == NULL))
+        return;
+    if (c->link.version == NJ_MQTT_5) {
+        if (cause == NJ_CAUSE_NONE)
+            put_capabilities(&p, c);
+        else
+            put_reason_string(&p, c, cause);
+    }
+    nj_connack_encode(&w, c->link.version, session_present && c->link.version != NJ_MQTT_31,
+                      (uint8_t)code,
+                      (struct nj_str){(const char *)properties, (size_t)(p.p - properties)});
+    nj_say_connack(c, session_present, code);
+    send_small(c, packet, &w);
+}
+
+void
+nj_conn_send_pong(struct nj_conn *c)
+{
+    uint8_t packet[4];
+    struct nj_writer w = nj_writer_of(packet, sizeof(packet));
+
+    nj_ping_encode(&w, NJ_PINGRESP);
+    nj_say_sent(c, NJ_PINGRESP);
+    send_small(c, packet, &w);
+}
+
+void
+nj_conn_send_auth(struct nj_conn *c, enum nj_reason reason, struct nj_str method,
+                  struct nj_str data)
+{
+    uint8_t properties[SMALL_PROPERTIES], packet[SMALL_PROPERTIES + 16];
+    struct nj_writer p = nj_writer_of(properties, sizeof(properties));
+    struct nj_writer w = nj_writer_of(packet, sizeof(packet));
+
+    nj_property_put_string(&p, NJ_PROPERTY_AUTHENTICATION_METHOD, method);
+    if (data.n > 0)
+        nj_property_put_string(&p, NJ_PROPERTY_AUTHENTICATION_DATA, data);
+    nj_auth_encode(&w, (uint8_t)reason,
+                   (struct nj_str){(const char *)properties, (size_t)(p.p - properties)});
+    nj_say_auth_sent(c, reason, method);
+    send_small(c, packet, &w);
+}
+
+/* Only MQTT 5 has a DISCONNECT from the server, and only where the connection ends by our will.
+ * [MQTT5-3.14.0-1] [MQTT5-4.13.2-1] */
+void
+nj_conn_send_disconnect(struct nj_conn *c, enum nj_cause cause)
+{
+    uint8_t properties[SMALL_PROPERTIES], packet[SMALL_PROPERTIES + 16];
+    struct nj_writer p = nj_writer_of(properties, sizeof(properties));
+    struct nj_writer w = nj_writer_of(packet, sizeof(packet));
+    enum nj_reason reason = nj_cause_reason(cause);
+
+    if (c->link.version != NJ_MQTT_5 || c->state != NJ_CONN_ACTIVE ||
+        reason < NJ_REASON_UNSPECIFIED_ERROR)
+        return;
+    put_reason_string(&p, c, cause);
+    nj_disconnect_encode(&w, c->link.version, (uint8_t)reason,
+                         (struct nj_str){(const char *)properties, (size_t)(p.p - properties)});
+    nj_say_disconnect_sent(c, reason);
+    send_small(c, packet, &w);
+}
+
+static void
+send_ack(struct nj_conn *c, const struct nj_answer *a)
+{
+    uint8_t packet[16];
+    struct nj_writer w = nj_writer_of(packet, sizeof(packet));
+
+    nj_ack_encode(&w, c->link.version, a->type, a->packet_id, a->reason, NJ_STR(""));
+    nj_say_ack_sent(c, a);
+    send_small(c, packet, &w);
+}
+
+static void
+send_suback(struct nj_conn *c, const struct nj_answer *a)
+{
+    size_t bytes = NJ_SMALL_PACKET_BYTES(0) + a->codes.n;
+    uint8_t *packet = nj_alloc(bytes);
+    struct nj_writer w;
+
+    if (packet == NULL) {
+        c->is_mute = true;
+        return;
+    }
+    w = nj_writer_of(packet, bytes);
+    nj_suback_encode(&w, c->link.version, a->type, a->packet_id, NJ_STR(""), a->codes);
+    nj_say_sent(c, a->type);
+    send_small(c, packet, &w);
+    nj_free(packet);
+}
+
+static void
+link_answer(struct nj_link *link, const struct nj_answer *a)
+{
+    struct nj_conn *c = nj_container_of(link, struct nj_conn, link);
+
+    switch (a->type) {
+    case NJ_CONNACK:
+        nj_conn_enter(c, NJ_CONN_ACTIVE);
+        nj_conn_send_connack(c, a->session_present, NJ_CAUSE_NONE);
+        nj_conn_start_keep_alive(c);
+        break;
+    case NJ_SUBACK:
+    case NJ_UNSUBACK:
+        send_suback(c, a);
+        break;
+    default:
+        send_ack(c, a);
+        break;
+    }
+    nj_conn_answered(c);
+}
+
+static void
+link_close(struct nj_link *link, enum nj_cause cause)
+{
+    nj_conn_end_link(nj_container_of(link, struct nj_conn, link), cause);
+}
+
+const struct nj_link_ops nj_conn_link_ops = {link_publish, link_answer, link_close};

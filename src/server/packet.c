@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The packets of an open session, one function each: decode, check what the listener allows, say it
+ * to the log, hand it to the session. */
+#include "server/conn.h"
+
+#include "base/mem.h"
+#include "server/properties.h"
+#include "server/say.h"
+
+/* ---- PUBLISH ---- */
+
+/* Put the topic in place of its alias, or the alias in place for the next time.
+ * [MQTT5-3.3.2-8] [MQTT5-3.3.2-9] [MQTT5-3.3.2-10] [MQTT5-3.3.2-12] */
+static enum nj_cause
+resolve_alias(struct nj_conn *c, struct nj_publish *p)
+{
+    uint16_t alias = p->properties.topic_alias;
+    uint16_t maximum = c->door->opts->max_topic_alias;
+
+    if (!nj_properties_has(&p->properties, NJ_PROPERTY_TOPIC_ALIAS))
+        return NJ_CAUSE_NONE;
+    if (alias == 0 || alias > maximum)
+        return NJ_CAUSE_TOPIC_ALIAS;
+    if (p->topic.n > 0)
+        return nj_aliases_set(&c->aliases, alias, maximum, p->topic) ? NJ_CAUSE_NONE
+                                                                     : NJ_CAUSE_OUT_OF_MEMORY;
+    p->topic = nj_aliases_get(c->aliases, alias);
+    return p->topic.p != NULL ? NJ_CAUSE_NONE : NJ_CAUSE_TOPIC_ALIAS;
+}
+
+/* What ends the connection. */
+static enum nj_cause
+check_publish(const struct nj_conn *c, const struct nj_publish *p)
+{
+    const struct nj_server_opts *o = c->worker->opts;
+
+    if (p->qos > c->door->opts->max_qos)
+        return NJ_CAUSE_QOS_NOT_SUPPORTED; /* [MQTT5-3.2.2-11] */
+    if (p->retain && !c->worker->home->opts->retain_available)
+        return NJ_CAUSE_RETAIN_NOT_SUPPORTED; /* [MQTT5-3.2.2-14] */
+    if (p->topic.n > o->max_topic_length)
+        return NJ_CAUSE_TOPIC_TOO_LONG;
+    if (nj_topic_levels(p->topic) > o->max_topic_levels)
+        return NJ_CAUSE_TOPIC_TOO_DEEP;
+    if (c->link.version == NJ_MQTT_5 && p->properties.user_property_count > o->max_user_properties)
+        return NJ_CAUSE_USER_PROPERTIES;
+    return NJ_CAUSE_NONE;
+}
+
+/* What is refused without ending anything. Topics that begin with `$SYS`, `$share` or `$CONTROL`
+ * are the broker's. */
+static enum nj_cause
+refuse_publish(const struct nj_conn *c, const struct nj_publish *p)
+{
+    uint32_t limit = c->worker->home->opts->message_size_limit;
+
+    if (limit > 0 && p->payload.n > limit)
+        return NJ_CAUSE_MESSAGE_SIZE_LIMIT;
+    if (p->topic.p[0] == '$' &&
+        (nj_str_starts(p->topic, NJ_STR("$SYS")) || nj_str_starts(p->topic, NJ_STR("$share")) ||
+         nj_str_starts(p->topic, NJ_STR("$CONTROL"))))
+        return NJ_CAUSE_NOT_AUTHORIZED;
+    return NJ_CAUSE_NONE;
+}
+
+static enum nj_cause
+publish(struct nj_conn *c, const struct nj_publish *p)
+{
+    struct nj_publication pub = {
+        .topic = p->topic,
+        .payload = p->payload,
+        .qos = p->qos,
+        .retain = p->retain,
+    };
+    struct nj_passed_on passed = {0};
+    uint32_t expiry_s = NJ_NO_EXPIRY;
+    enum nj_cause cause = refuse_publish(c, p);
+
+    if (cause != NJ_CAUSE_NONE) {
+        nj_say_publish_refused(c, p, cause);
+        nj_session_refuse(c->session, &pub, p->packet_id, cause);
+        return NJ_CAUSE_NONE;
+    }
+    if (c->link.version == NJ_MQTT_5) {
+        if (!nj_passed_on_make(&passed, &p->properties))
+            return NJ_CAUSE_OUT_OF_MEMORY;
+        pub.properties = passed.block;
+        if (nj_properties_has(&p->properties, NJ_PROPERTY_MESSAGE_EXPIRY_INTERVAL))
+            expiry_s = p->properties.message_expiry_interval_s;
+    }
+    cause = nj_session_publish(c->session, &pub, p->packet_id, expiry_s);
+    nj_publication_fini(&pub);
+    nj_passed_on_fini(&passed);
+    return cause;
+}
+
+static enum nj_cause
+on_publish(struct nj_conn *c, const struct nj_frame *frame)
+{
+    struct nj_metrics *m = &c->worker->metrics;
+    struct nj_publish p;
+    enum nj_cause cause = nj_publish_decode(frame, c->link.version, NJ_FROM_CLIENT, &p);
+
+    if (cause == NJ_CAUSE_NONE && c->link.version == NJ_MQTT_5)
+        cause = resolve_alias(c, &p);
+    if (cause == NJ_CAUSE_NONE)
+        cause = check_publish(c, &p);
+    if (cause != NJ_CAUSE_NONE)
+        return cause;
+    nj_metric_add(m, NJ_METRIC_PUBLISH_RECEIVED, 1);
+    nj_metric_add(m, NJ_METRIC_PUBLISH_BYTES_RECEIVED, (int64_t)p.payload.n);
+    nj_say_publish_received(c, &p);
+    return publish(c, &p);
+}
+
+/* ---- acknowledgements ---- */
+
+static enum nj_cause
+on_ack(struct nj_conn *c, const struct nj_frame *frame)
+{
+    struct nj_ack p;
+    enum nj_cause cause = nj_ack_decode(frame, c->link.version, &p);
+    enum nj_packet_type type = (enum nj_packet_type)frame->type;
+
+    if (cause != NJ_CAUSE_NONE)
+        return cause;
+    nj_say_ack_received(c, type, &p);
+    switch (frame->type) {
+    case NJ_PUBACK:
+        cause = nj_session_puback(c->session, p.packet_id, p.reason);
+        break;
+    case NJ_PUBREC:
+        cause = nj_session_pubrec(c->session, p.packet_id, p.reason);
+        break;
+    case NJ_PUBREL:
+        nj_session_pubrel(c->session, p.packet_id);
+        break;
+    default:
+        cause = nj_session_pubcomp(c->session, p.packet_id);
+        break;
+    }
+    if (cause == NJ_CAUSE_PACKET_ID_UNKNOWN)
+        nj_say_unknown_packet_id(c, type, p.packet_id);
+    return NJ_CAUSE_NONE;
+}
+
+/* ---- SUBSCRIBE, UNSUBSCRIBE ---- */
+
+/* [MQTT5-3.8.4-1] … [MQTT5-3.8.4-7] [MQTT311-3.8.4-1] … [MQTT311-3.8.4-5] */
+static uint8_t
+subscribe(struct nj_conn *c, struct nj_subscription *s, uint32_t identifier)
+{
+    s->qos = NJ_MIN(s->qos, c->door->opts->max_qos);
+    if (s->filter.n > c->worker->opts->max_topic_length)
+        return NJ_REASON_TOPIC_FILTER_INVALID;
+    return nj_session_subscribe(c->session, s, identifier);
+}
+
+static enum nj_cause
+on_subscribe(struct nj_conn *c, const struct nj_frame *frame)
+{
+    bool is_subscribe = frame->type == NJ_SUBSCRIBE;
+    enum nj_version v = c->link.version;
+    struct nj_subscription s;
+    struct nj_subscribe p;
+    struct nj_reader r;
+    uint32_t n = 0, identifier = 0;
+    char *codes;
+    enum nj_cause cause =
+        is_subscribe ? nj_subscribe_decode(frame, v, &p) : nj_unsubscribe_decode(frame, v, &p);
+
+    if (cause != NJ_CAUSE_NONE)
+        return cause;
+    if (v == NJ_MQTT_5 && p.properties.user_property_count > c->worker->opts->max_user_properties)
+        return NJ_CAUSE_USER_PROPERTIES;
+    codes = nj_alloc(p.count);
+    if (codes == NULL)
+        return NJ_CAUSE_OUT_OF_MEMORY;
+    nj_say_received(c, (enum nj_packet_type)frame->type);
+    if (v == NJ_MQTT_5 && p.properties.subscription_identifier_count > 0)
+        identifier = p.properties.subscription_identifier;
+    r = nj_reader_of(p.filters);
+    while (n < p.count && nj_subscription_next(&r, v, is_subscribe, &s)) {
+        uint8_t code = is_subscribe ? subscribe(c, &s, identifier)
+                                    : nj_session_unsubscribe(c->session, s.filter);
+
+        codes[n++] = (char)code;
+        if (is_subscribe)
+            nj_say_subscribed(c, &s, code);
+        else
+            nj_say_unsubscribed(c, s.filter);
+    }
+    nj_session_answer_subscribe(c->session, is_subscribe ? NJ_SUBACK : NJ_UNSUBACK, p.packet_id,
+                                (struct nj_str){codes, n});
+    nj_free(codes);
+    return NJ_CAUSE_NONE;
+}
+
+/* ---- PINGREQ, DISCONNECT ---- */
+
+static enum nj_cause
+on_ping(struct nj_conn *c, const struct nj_frame *frame)
+{
+    enum nj_cause cause = nj_ping_decode(frame);
+
+    if (cause != NJ_CAUSE_NONE)
+        return cause;
+    nj_say_received(c, NJ_PINGREQ);
+    nj_conn_send_pong(c); /* [MQTT5-3.12.4-1] [MQTT311-3.12.4-1] */
+    return NJ_CAUSE_NONE;
+}
+
+/* [MQTT5-3.14.4-3] [MQTT311-3.14.4-3] */
+static enum nj_cause
+on_disconnect(struct nj_conn *c, const struct nj_frame *frame)
+{
+    struct nj_disconnect p;
+    enum nj_cause cause = nj_disconnect_decode(frame, c->link.version, NJ_FROM_CLIENT, &p);
+
+    if (cause != NJ_CAUSE_NONE)
+        return cause;
+    nj_say_received(c, NJ_DISCONNECT);
+    if (c->link.version == NJ_MQTT_5 &&
+        nj_properties_has(&p.properties, NJ_PROPERTY_SESSION_EXPIRY_INTERVAL) &&
+        !nj_session_set_expiry(c->session, p.properties.session_expiry_interval_s))
+        return NJ_CAUSE_SESSION_EXPIRY_RAISED;
+    c->is_mute = true;
+    return p.reason == NJ_REASON_SUCCESS ? NJ_CAUSE_CLIENT_DISCONNECT
+                                         : NJ_CAUSE_CLIENT_DISCONNECT_WILL;
+}
+
+enum nj_cause
+nj_conn_on_packet(struct nj_conn *c, const struct nj_frame *frame)
+{
+    switch (frame->type) {
+    case NJ_PUBLISH:
+        return on_publish(c, frame);
+    case NJ_PUBACK:
+    case NJ_PUBREC:
+    case NJ_PUBREL:
+    case NJ_PUBCOMP:
+        return on_ack(c, frame);
+    case NJ_SUBSCRIBE:
+    case NJ_UNSUBSCRIBE:
+        return on_subscribe(c, frame);
+    case NJ_PINGREQ:
+        return on_ping(c, frame);
+    case NJ_DISCONNECT:
+        return on_disconnect(c, frame);
+    case NJ_AUTH:
+        return c->link.version == NJ_MQTT_5 ? nj_conn_on_auth(c, frame) : NJ_CAUSE_PACKET_TYPE;
+    case NJ_CONNECT:
+        return NJ_CAUSE_SECOND_CONNECT; /* [MQTT5-3.1.0-2] [MQTT311-3.1.0-2] */
+    default:
+        return NJ_CAUSE_UNEXPECTED_PACKET;
+    }
+}

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/say.h"
+
+#include "server/server_priv.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+/* printf("%" WHO) */
+#define WHO     NJ_STR_FMT
+#define NAME(c) NJ_STR_ARG(nj_conn_name(c))
+
+static bool
+is_about_connections(const struct nj_conn *c)
+{
+    return c->worker->opts->connection_messages;
+}
+
+/* ---- connections ---- */
+
+void
+nj_say_new_connection(const struct nj_conn *c)
+{
+    if (!is_about_connections(c))
+        return;
+    if (c->door->port == 0)
+        nj_log(NJ_LOG_NOTICE, "New connection from %s on port 0.", c->peer.address);
+    else
+        nj_log(NJ_LOG_NOTICE, "New connection from %s:%u on port %u.", c->peer.address,
+               c->peer.port, c->door->port);
+}
+
+void
+nj_say_denied(struct nj_worker *w, const struct nj_peer *peer, enum nj_cause cause)
+{
+    nj_metric_add_cause(&w->metrics, cause);
+    if (w->opts->connection_messages)
+        nj_log(NJ_LOG_NOTICE, "Client connection from %s denied: %s.", peer->address,
+               nj_cause_text(cause));
+}
+
+void
+nj_say_accept_failed(struct nj_worker *w, int error)
+{
+    static _Atomic bool is_said; /* relaxed: once, or seldom twice */
+
+    (void)w;
+    if (atomic_exchange_explicit(&is_said, true, memory_order_relaxed))
+        return;
+    nj_log(
+        NJ_LOG_WARNING,
+        "Unable to accept new connection: %s. Connections wait until a descriptor is free; raise "
+        "the limit of open files (ulimit -n).",
+        strerror(error));
+}
+
+void
+nj_say_connected(const struct nj_conn *c, const struct nj_connect *p)
+{
+    const char *kind = p->is_bridge ? "bridge" : "client";
+
+    if (is_about_connections(c) && p->has_user_name)
+        nj_log(NJ_LOG_NOTICE,
+               "New %s connected from %s:%u as %s (p%d, c%d, k%u, u'%" NJ_STR_FMT "').", kind,
+               c->peer.address, c->peer.port, c->client_id, (int)p->version, p->clean_start,
+               p->keep_alive_s, NJ_STR_ARG(p->user_name));
+    else if (is_about_connections(c))
+        nj_log(NJ_LOG_NOTICE, "New %s connected from %s:%u as %s (p%d, c%d, k%u).", kind,
+               c->peer.address, c->peer.port, c->client_id, (int)p->version, p->clean_start,
+               p->keep_alive_s);
+    if (p->has_will) {
+        nj_log(NJ_LOG_DEBUG, "Will message specified (%zu bytes) (r%d, q%d).", p->will_payload.n,
+               p->will_retain, p->will_qos);
+        nj_log(NJ_LOG_DEBUG, "\t%" NJ_STR_FMT, NJ_STR_ARG(p->will_topic));
+    } else {
+        nj_log(NJ_LOG_DEBUG, "No will message specified.");
+    }
+}
+
+void
+nj_say_socket(struct nj_conn *c, int error)
+{
+    c->socket_error = error;
+}
+
+/* What Mosquitto says of a first packet that is none: the first byte tells HTTP from TLS. */
+static void
+say_first_packet(const struct nj_conn *c, const struct nj_frame *frame)
+{
+    unsigned first = (unsigned)frame->type << 4 | frame->flags;
+
+    if (first == 0x16)
+        nj_log(NJ_LOG_NOTICE,
+               "Client from %s:%u appears to be using TLS to connect to a non-TLS listener.",
+               c->peer.address, c->peer.port);
+    nj_log(NJ_LOG_INFO, "Protocol error from %s:%u: First packet not CONNECT (%02X).",
+           c->peer.address, c->peer.port, first);
+}
+
+void
+nj_say_fault(const struct nj_conn *c, enum nj_cause cause, const struct nj_frame *frame)
+{
+    if (cause == NJ_CAUSE_CLIENT_DISCONNECT || cause == NJ_CAUSE_CLIENT_DISCONNECT_WILL)
+        return;
+    if (c->state == NJ_CONN_CONNECT && frame->type != NJ_CONNECT) {
+        say_first_packet(c, frame);
+        return;
+    }
+    if (nj_conn_is_known(c))
+        nj_log(NJ_LOG_INFO, "Protocol error from %" WHO ": %s.", NAME(c), nj_cause_text(cause));
+    else
+        nj_log(NJ_LOG_INFO, "Protocol error from %s:%u: %s.", c->peer.address, c->peer.port,
+               nj_cause_text(cause));
+}
+
+/* The end of the line, as operators look for it. */
+static const char *
+ending(const struct nj_conn *c, enum nj_cause cause)
+{
+    switch (cause) {
+    case NJ_CAUSE_SOCKET_ERROR:
+        return c->socket_error != 0 ? strerror(c->socket_error) : nj_cause_text(cause);
+    case NJ_CAUSE_QOS_NOT_SUPPORTED:
+    case NJ_CAUSE_RETAIN_NOT_SUPPORTED:
+    case NJ_CAUSE_AUTH_METHOD:
+        return "used disallowed feature (QoS too high, retain not supported, or bad AUTH method)";
+    case NJ_CAUSE_TOPIC_ALIAS:
+        return "topic alias invalid";
+    default:
+        break;
+    }
+    switch (nj_cause_reason(cause)) {
+    case NJ_REASON_MALFORMED_PACKET:
+    case NJ_REASON_TOPIC_FILTER_INVALID:
+    case NJ_REASON_TOPIC_NAME_INVALID:
+        return "malformed packet";
+    case NJ_REASON_PROTOCOL_ERROR:
+    case NJ_REASON_UNSUPPORTED_PROTOCOL_VERSION:
+        return "protocol error";
+    default:
+        return nj_cause_text(cause);
+    }
+}
+
+void
+nj_say_disconnected(const struct nj_conn *c, enum nj_cause cause)
+{
+    bool is_orderly =
+        cause == NJ_CAUSE_CLIENT_DISCONNECT || cause == NJ_CAUSE_CLIENT_DISCONNECT_WILL;
+
+    if (!is_about_connections(c))
+        return;
+    if (is_orderly)
+        nj_log(NJ_LOG_NOTICE, "Client %" WHO " [%s:%u] disconnected.", NAME(c), c->peer.address,
+               c->peer.port);
+    else
+        nj_log(NJ_LOG_NOTICE, "Client %" WHO " [%s:%u] disconnected: %s.", NAME(c), c->peer.address,
+               c->peer.port, ending(c, cause));
+}
+
+/* ---- packets ---- */
+
+void
+nj_say_received_line(const struct nj_conn *c, enum nj_packet_type type)
+{
+    nj_log(NJ_LOG_DEBUG, "Received %s from %" WHO, nj_packet_name(type), NAME(c));
+}
+
+void
+nj_say_sent(const struct nj_conn *c, enum nj_packet_type type)
+{
+    nj_log(NJ_LOG_DEBUG, "Sending %s to %" WHO, nj_packet_name(type), NAME(c));
+}
+
+void
+nj_say_publish_received_line(const struct nj_conn *c, const struct nj_publish *p)
+{
+    nj_log(NJ_LOG_DEBUG,
+           "Received PUBLISH from %" WHO " (d%d, q%d, r%d, m%u, '%" NJ_STR_FMT
+           "', ... (%zu bytes))",
+           NAME(c), p->dup, p->qos, p->retain, p->packet_id, NJ_STR_ARG(p->topic), p->payload.n);
+}
+
+void
+nj_say_publish_sent_line(const struct nj_conn *c, const struct nj_delivery *d)
+{
+    nj_log(NJ_LOG_DEBUG,
+           "Sending PUBLISH to %" WHO " (d%d, q%d, r%d, m%u, '%" NJ_STR_FMT "', ... (%zu bytes))",
+           NAME(c), d->dup, d->qos, d->retain, d->packet_id, NJ_STR_ARG(d->publication->topic),
+           d->publication->payload.n);
+}
+
+void
+nj_say_publish_refused(const struct nj_conn *c, const struct nj_publish *p, enum nj_cause cause)
+{
+    const char *what =
+        cause == NJ_CAUSE_MESSAGE_SIZE_LIMIT ? "Dropped too large PUBLISH" : "Denied PUBLISH";
+
+    nj_log(NJ_LOG_DEBUG,
+           "%s from %" WHO " (d%d, q%d, r%d, m%u, '%" NJ_STR_FMT "', ... (%zu bytes))", what,
+           NAME(c), p->dup, p->qos, p->retain, p->packet_id, NJ_STR_ARG(p->topic), p->payload.n);
+}
+
+void
+nj_say_too_large(const struct nj_conn *c, size_t bytes)
+{
+    nj_log(NJ_LOG_NOTICE, "Dropping too large outgoing PUBLISH for %" WHO " (%zu bytes)", NAME(c),
+           bytes);
+}
+
+void
+nj_say_ack_received_line(const struct nj_conn *c, enum nj_packet_type type, const struct nj_ack *p)
+{
+    if (type == NJ_PUBACK || type == NJ_PUBCOMP)
+        nj_log(NJ_LOG_DEBUG, "Received %s from %" WHO " (Mid: %u, RC:%u)", nj_packet_name(type),
+               NAME(c), p->packet_id, p->reason);
+    else
+        nj_log(NJ_LOG_DEBUG, "Received %s from %" WHO " (Mid: %u)", nj_packet_name(type), NAME(c),
+               p->packet_id);
+}
+
+void
+nj_say_ack_sent_line(const struct nj_conn *c, const struct nj_answer *a)
+{
+    if (a->type == NJ_PUBACK || a->type == NJ_PUBREC)
+        nj_log(NJ_LOG_DEBUG, "Sending %s to %" WHO " (m%u, rc%u)", nj_packet_name(a->type), NAME(c),
+               a->packet_id, a->reason);
+    else
+        nj_log(NJ_LOG_DEBUG, "Sending %s to %" WHO " (m%u)", nj_packet_name(a->type), NAME(c),
+               a->packet_id);
+}
+
+void
+nj_say_unknown_packet_id(const struct nj_conn *c, enum nj_packet_type type, uint16_t packet_id)
+{
+    nj_metric_add_cause(&c->worker->metrics, NJ_CAUSE_PACKET_ID_UNKNOWN);
+    nj_log(NJ_LOG_WARNING,
+           "Warning: Received %s from %" WHO " for an unknown packet identifier %u.",
+           nj_packet_name(type), NAME(c), packet_id);
+}
+
+void
+nj_say_connack(const struct nj_conn *c, bool session_present, int code)
+{
+    nj_log(NJ_LOG_DEBUG, "Sending CONNACK to %" WHO " (%d, %d)", NAME(c), session_present, code);
+}
+
+void
+nj_say_disconnect_sent(const struct nj_conn *c, enum nj_reason reason)
+{
+    nj_log(NJ_LOG_DEBUG, "Sending DISCONNECT to %" WHO " (rc%d)", NAME(c), (int)reason);
+}
+
+void
+nj_say_auth(const struct nj_conn *c, const struct nj_auth *p)
+{
+    nj_log(NJ_LOG_DEBUG, "Received AUTH from %" WHO " (rc%d, %" NJ_STR_FMT ")", NAME(c), p->reason,
+           NJ_STR_ARG(p->properties.authentication_method));
+}
+
+void
+nj_say_auth_sent(const struct nj_conn *c, enum nj_reason reason, struct nj_str method)
+{
+    nj_log(NJ_LOG_DEBUG, "Sending AUTH to %" WHO " (rc%d, %" NJ_STR_FMT ")", NAME(c), (int)reason,
+           NJ_STR_ARG(method));
+}
+
+void
+nj_say_subscribed(const struct nj_conn *c, const struct nj_subscription *s, uint8_t code)
+{
+    if (code >= NJ_REASON_UNSPECIFIED_ERROR) {
+        nj_log(NJ_LOG_DEBUG, "\t%" NJ_STR_FMT " (denied)", NJ_STR_ARG(s->filter));
+        return;
+    }
+    nj_log(NJ_LOG_DEBUG, "\t%" NJ_STR_FMT " (QoS %d)", NJ_STR_ARG(s->filter), code);
+    nj_log(NJ_LOG_SUBSCRIBE, "%" WHO " %d %" NJ_STR_FMT, NAME(c), code, NJ_STR_ARG(s->filter));
+}
+
+void
+nj_say_unsubscribed(const struct nj_conn *c, struct nj_str filter)
+{
+    nj_log(NJ_LOG_DEBUG, "\t%" NJ_STR_FMT, NJ_STR_ARG(filter));
+    nj_log(NJ_LOG_UNSUBSCRIBE, "%" WHO " %" NJ_STR_FMT, NAME(c), NJ_STR_ARG(filter));
+}
+
+/* ---- the broker's own ---- */
+
+/* A ceiling is named the first time it is met. */
+static void
+say_ceiling_once(enum nj_cause cause)
+{
+    static _Atomic bool is_said[NJ_CAUSE_COUNT];
+
+    /* Relaxed: at worst said by two workers. */
+    if (!atomic_exchange_explicit(&is_said[cause], true, memory_order_relaxed))
+        nj_log(NJ_LOG_WARNING,
+               "Messages or requests are being refused or dropped: %s. This is said once; the "
+               "counter goes on.",
+               nj_cause_text(cause));
+}
+
+void
+nj_say_dropped(struct nj_worker *w, enum nj_cause cause, struct nj_session *session,
+               struct nj_str topic)
+{
+    (void)w;
+    switch (cause) {
+    case NJ_CAUSE_QUEUE_MESSAGES:
+    case NJ_CAUSE_QUEUE_BYTES:
+    case NJ_CAUSE_QUEUE_TOTAL:
+    case NJ_CAUSE_OUTPUT_FULL:
+        if (session != NULL && !session->is_dropping) {
+            session->is_dropping = true;
+            nj_log(NJ_LOG_NOTICE, "Outgoing messages are being dropped for client %" NJ_STR_FMT ".",
+                   NJ_STR_ARG(nj_session_client_id(session)));
+        }
+        say_ceiling_once(cause);
+        break;
+    case NJ_CAUSE_RETAINED_MESSAGES:
+    case NJ_CAUSE_RETAINED_BYTES:
+    case NJ_CAUSE_MAX_SUBSCRIPTIONS:
+    case NJ_CAUSE_OUT_OF_MEMORY:
+    case NJ_CAUSE_TOPIC_TOO_DEEP:
+    case NJ_CAUSE_TOPIC_TOO_LONG:
+        say_ceiling_once(cause);
+        break;
+    default:
+        break;
+    }
+    nj_log(NJ_LOG_DEBUG, "Dropped message for %" NJ_STR_FMT " ('%" NJ_STR_FMT "'): %s.",
+           session != NULL ? (int)session->client_id_n : 6,
+           session != NULL ? session->client_id : "nobody", NJ_STR_ARG(topic),
+           nj_cause_text(cause));
+}
+
+void
+nj_say_expired(const struct nj_session *session)
+{
+    nj_log(NJ_LOG_NOTICE, "Expiring client %" NJ_STR_FMT " due to timeout.",
+           NJ_STR_ARG(nj_session_client_id(session)));
+}

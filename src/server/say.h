@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* say.h — the log lines about connections and packets: Mosquitto's words, since people and scripts
+ * know them. Each is one load where its type is off. Private to the room. */
+#ifndef NJ_SERVER_SAY_H
+#define NJ_SERVER_SAY_H
+
+#include "base/log.h"
+#include "server/conn.h"
+
+/* ---- connections ---- */
+void nj_say_new_connection(const struct nj_conn *c);
+void nj_say_denied(struct nj_worker *w, const struct nj_peer *peer, enum nj_cause cause);
+void nj_say_accept_failed(struct nj_worker *w, int error);
+void nj_say_connected(const struct nj_conn *c, const struct nj_connect *p);
+/* A read or write failed; 0: the peer has closed. Remembered for the line about the end. */
+void nj_say_socket(struct nj_conn *c, int error);
+/* What was wrong with a packet. */
+void nj_say_fault(const struct nj_conn *c, enum nj_cause cause, const struct nj_frame *frame);
+void nj_say_disconnected(const struct nj_conn *c, enum nj_cause cause);
+
+/* ---- packets, at debug ---- */
+void nj_say_received_line(const struct nj_conn *c, enum nj_packet_type type);
+void nj_say_sent(const struct nj_conn *c, enum nj_packet_type type);
+void nj_say_publish_received_line(const struct nj_conn *c, const struct nj_publish *p);
+void nj_say_publish_sent_line(const struct nj_conn *c, const struct nj_delivery *d);
+void nj_say_publish_refused(const struct nj_conn *c, const struct nj_publish *p,
+                            enum nj_cause cause);
+void nj_say_too_large(const struct nj_conn *c, size_t bytes);
+void nj_say_ack_received_line(const struct nj_conn *c, enum nj_packet_type type,
+                              const struct nj_ack *p);
+void nj_say_ack_sent_line(const struct nj_conn *c, const struct nj_answer *a);
+void nj_say_unknown_packet_id(const struct nj_conn *c, enum nj_packet_type type,
+                              uint16_t packet_id);
+void nj_say_connack(const struct nj_conn *c, bool session_present, int code);
+void nj_say_disconnect_sent(const struct nj_conn *c, enum nj_reason reason);
+void nj_say_auth(const struct nj_conn *c, const struct nj_auth *p);
+void nj_say_auth_sent(const struct nj_conn *c, enum nj_reason reason, struct nj_str method);
+void nj_say_subscribed(const struct nj_conn *c, const struct nj_subscription *s, uint8_t code);
+void nj_say_unsubscribed(const struct nj_conn *c, struct nj_str filter);
+
+/* ---- the broker's own ---- */
+void nj_say_dropped(struct nj_worker *w, enum nj_cause cause, struct nj_session *session,
+                    struct nj_str topic);
+void nj_say_expired(const struct nj_session *session);
+
+/* On the path of every message: no call where debug is off. */
+static inline void
+nj_say_received(const struct nj_conn *c, enum nj_packet_type type)
+{
+    if (NJ_UNLIKELY(nj_log_is_on(NJ_LOG_DEBUG)))
+        nj_say_received_line(c, type);
+}
+static inline void
+nj_say_publish_received(const struct nj_conn *c, const struct nj_publish *p)
+{
+    if (NJ_UNLIKELY(nj_log_is_on(NJ_LOG_DEBUG)))
+        nj_say_publish_received_line(c, p);
+}
+static inline void
+nj_say_publish_sent(const struct nj_conn *c, const struct nj_delivery *d)
+{
+    if (NJ_UNLIKELY(nj_log_is_on(NJ_LOG_DEBUG)))
+        nj_say_publish_sent_line(c, d);
+}
+static inline void
+nj_say_ack_received(const struct nj_conn *c, enum nj_packet_type type, const struct nj_ack *p)
+{
+    if (NJ_UNLIKELY(nj_log_is_on(NJ_LOG_DEBUG)))
+        nj_say_ack_received_line(c, type, p);
+}
+static inline void
+nj_say_ack_sent(const struct nj_conn *c, const struct nj_answer *a)
+{
+    if (NJ_UNLIKELY(nj_log_is_on(NJ_LOG_DEBUG)))
+        nj_say_ack_sent_line(c, a);
+}
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* worker.h — one thread: its reactor, its mailbox, its home, its connections. Private to the room.
+ */
+#ifndef NJ_SERVER_WORKER_H
+#define NJ_SERVER_WORKER_H
+
+#include "base/rand.h"
+#include "base/thread.h"
+#include "broker/home.h"
+#include "io/mailbox.h"
+#include "io/out.h"
+#include "io/reactor.h"
+#include "io/timer.h"
+#include "server/server.h"
+#include "store/store_mem.h"
+
+/* What a worker may read at once, and what it may deliver for one connection before others get
+ * their turn. Counted in deliveries: one read holds 3,500 small PUBLISHes, and each may have 200
+ * receivers. */
+#define NJ_WORKER_READ_BYTES (256 * 1024)
+#define NJ_WORKER_BUDGET     4096
+/* Mail above this stops its senders from reading publishers. */
+#define NJ_MAILBOX_SOFT_LIMIT (16u * 1024 * 1024)
+
+enum nj_letter_kind {
+    NJ_LETTER_BUNDLE,  /* deliveries for sessions at home here */
+    NJ_LETTER_CONN,    /* a connection that has come home */
+    NJ_LETTER_CALL,    /* something to run between two turns */
+    NJ_LETTER_PUBLISH, /* a message of the broker's own */
+};
+
+/* One listening socket as one worker watches it. */
+struct nj_doorway {
+    struct nj_io io;
+    struct nj_worker *worker;
+    const struct nj_door *door;
+    size_t index;
+    struct nj_timer again; /* after descriptors ran out */
+};
+
+/* The last PUBLISH that went to several receivers, as it was encoded. */
+struct nj_encoding {
+    uint64_t number; /* of the message; 0: nothing kept */
+    enum nj_version version;
+    uint8_t qos;
+    bool retain;
+    uint32_t bytes;        /* head and payload */
+    uint32_t packet_id_at; /* QoS 1 and 2 */
+    uint8_t packet[NJ_OUT_PIECE];
+};
+
+struct nj_worker {
+    struct nj_server *server;
+    const struct nj_server_opts *opts; /* replaced between turns */
+    uint16_t id;
+    struct nj_reactor *reactor;
+    struct nj_wheel *wheel;
+    struct nj_out_pool *pool;
+    struct nj_home *home;
+    struct nj_store_mem store;
+    struct nj_doorway *doorways;
+    struct nj_list conns;   /* all of them */
+    struct nj_list ready;   /* with bytes read but not yet looked at */
+    struct nj_list dirty;   /* with output */
+    struct nj_list closing; /* to be closed at the end of the turn */
+    struct nj_list paused;  /* not read because another worker's mailbox is full */
+    bool is_stalled;        /* another worker's mailbox is full */
+    bool has_work;          /* retained messages to deliver at once */
+    bool is_stopping;
+    struct nj_timer sweep; /* of expired retained messages; worker 0 only */
+    struct nj_rand rand;
+    nj_time now;
+    struct nj_encoding encoding;
+    struct nj_thread thread;
+    uint8_t *buffer; /* NJ_WORKER_READ_BYTES */
+    _Alignas(64) struct nj_mailbox mailbox;
+    _Alignas(64) struct nj_metrics metrics;
+};
+
+/* One turn: wait, read, route, answer, write. */
+void nj_worker_turn(struct nj_worker *w, int timeout_ms);
+/* Before anything is done about what a wait has delivered. */
+void nj_worker_look_at_clock(struct nj_worker *w);
+/* How long it may wait: 0 when there is work already. */
+int nj_worker_timeout(const struct nj_worker *w);
+
+NJ_NODISCARD enum nj_err nj_worker_init(struct nj_worker *w, struct nj_server *server, uint16_t id,
+                                        const struct nj_server_deps *deps, struct nj_diag *diag);
+/* Its thread has ended: throw its letters away, close its connections. */
+void nj_worker_drain(struct nj_worker *w);
+/* Accepts a zeroed one; all workers are drained. */
+void nj_worker_fini(struct nj_worker *w);
+void nj_worker_close_conns(struct nj_worker *w, enum nj_cause cause);
+/* The thread's body: turns, until it is told to stop. */
+void nj_worker_run(void *worker);
+
+struct nj_conn;
+/* To the home of its client identifier; not ours any more. */
+void nj_worker_send_home(struct nj_conn *c);
+
+/* Post a letter; wakes the worker when that is needed. Any thread. */
+void nj_worker_post(struct nj_worker *w, struct nj_letter *letter);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/store_mem.h"
+
+#include "base/compiler.h"
+
+static uint64_t
+append(struct nj_store_port *port, const struct nj_change *change)
+{
+    struct nj_store_mem *store = nj_container_of(port, struct nj_store_mem, port);
+
+    (void)change; /* it describes what the sessions hold already */
+    return ++store->appended;
+}
+
+static const struct nj_store_ops ops = {append};
+
+void
+nj_store_mem_init(struct nj_store_mem *store)
+{
+    *store = (struct nj_store_mem){.port = {&ops}, .held = UINT64_MAX};
+}
+
+uint64_t
+nj_store_mem_commit(struct nj_store_mem *store)
+{
+    uint64_t safe = NJ_MIN(store->appended, store->held);
+
+    if (safe > store->safe)
+        store->safe = safe;
+    return store->safe;
+}
+
+void
+nj_store_mem_hold(struct nj_store_mem *store, uint64_t number)
+{
+    store->held = number;
+}
