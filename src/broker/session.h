@@ -120,7 +120,7 @@ void nj_session_resume(struct nj_session *s);
 uint8_t nj_session_subscribe(struct nj_session *s, const struct nj_subscription *subscription,
                              uint32_t identifier);
 /* One topic filter of an UNSUBSCRIBE; the reason code for the UNSUBACK. [MQTT5-3.10.4-1] */
-uint8_t nj_session_unsubscribe(struct nj_session *s, struct nj_str filter);
+uint8_t nj_session_unsubscribe(struct nj_session *s, struct nj_str text);
 /* SUBACK or UNSUBACK, when it is due. */
 void nj_session_answer_subscribe(struct nj_session *s, enum nj_packet_type type, uint16_t packet_id,
                                  struct nj_str codes);

@@ -255,7 +255,7 @@ consume(struct nj_out_pool *pool, struct nj_out *out, size_t n)
         n -= (size_t)(b->end - b->from);
         b = drop_first(pool, out);
     }
-    if (n > 0)
+    if (b != NULL)
         b->from += n;
 }
 

@@ -21,11 +21,11 @@ struct nj_msg {
     uint8_t qos; /* as published */
     bool retain; /* as published */
     uint32_t properties_n;
-    uint64_t number;    /* unique in this broker's life */
-    nj_time arrived;    /* for the message expiry interval */
-    nj_time expires;    /* NJ_NEVER */
-    uint64_t source;    /* hash of the publisher's client identifier, for No Local; 0: none */
-    char bytes[];       /* topic, properties, payload */
+    uint64_t number; /* unique in this broker's life */
+    nj_time arrived; /* for the message expiry interval */
+    nj_time expires; /* NJ_NEVER */
+    uint64_t source; /* hash of the publisher's client identifier, for No Local; 0: none */
+    char bytes[];    /* topic, properties, payload */
 };
 
 /* What a message is made of; everything is lent and copied. */

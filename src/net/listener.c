@@ -34,7 +34,8 @@ add_target(struct targets *targets, const struct sockaddr *address, socklen_t le
 
     memcpy(&t.address, address, length);
     for (size_t i = 0; i < targets->count; i++) /* /etc/hosts may name an address twice */
-        if (memcmp(&targets->list[i], &t, sizeof(t)) == 0)
+        if (targets->list[i].length == length &&
+            memcmp(&targets->list[i].address, &t.address, length) == 0)
             return;
     if (targets->count < NJ_LISTEN_MAX)
         targets->list[targets->count++] = t;
@@ -59,9 +60,15 @@ set_port(struct sockaddr_storage *address, uint16_t port)
 static uint16_t
 port_of(const struct sockaddr_storage *address)
 {
-    return ntohs(address->ss_family == AF_INET
-                     ? ((const struct sockaddr_in *)(const void *)address)->sin_port
-                     : ((const struct sockaddr_in6 *)(const void *)address)->sin6_port);
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+
+    if (address->ss_family == AF_INET) {
+        memcpy(&in, address, sizeof(in));
+        return ntohs(in.sin_port);
+    }
+    memcpy(&in6, address, sizeof(in6));
+    return ntohs(in6.sin6_port);
 }
 
 /* ---- which addresses ---- */
@@ -233,10 +240,11 @@ open_targets(struct nj_listening *list, size_t *count, struct targets *targets, 
 
     for (size_t i = 0; i < targets->count; i++) {
         struct target *t = &targets->list[i];
+        struct nj_listening l = {.fd = -1};
         int error;
 
         set_port(&t->address, port);
-        error = open_target(&list[n], t, opts);
+        error = open_target(&l, t, opts);
         if (error != 0 && opts->family == NJ_FAMILY_ANY && is_lack_of_ipv6(t, error)) {
             *failed = i;
             skipped = error;
@@ -247,7 +255,8 @@ open_targets(struct nj_listening *list, size_t *count, struct targets *targets, 
             close_all(list, n);
             return error;
         }
-        port = list[n++].port; /* where any port would do, all families get the same one */
+        list[n++] = l;
+        port = l.port; /* where any port would do, all families get the same one */
     }
     *count = n;
     return n > 0 ? 0 : skipped;

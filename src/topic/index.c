@@ -205,8 +205,7 @@ is_bare(const struct nj_branch *b)
 static void
 prune_branches(struct nj_index *index, struct nj_branch *b)
 {
-    while (b->parent != NULL && is_bare(b)) {
-        struct nj_branch *parent = b->parent;
+    for (struct nj_branch *parent; (parent = b->parent) != NULL && is_bare(b); b = parent) {
         _Atomic(struct nj_branch *) *link = wildcard_link(parent, nj_place_text(&b->place));
 
         /* Relaxed: to take away needs no order, what is taken stays intact. */
@@ -216,7 +215,6 @@ prune_branches(struct nj_index *index, struct nj_branch *b)
             atomic_fetch_sub_explicit(&parent->place.children, 1, memory_order_relaxed);
         nj_table_remove(&index->branches, &b->place.entry);
         drop_place(index, &b->place);
-        b = parent;
     }
 }
 

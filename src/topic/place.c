@@ -61,7 +61,10 @@ prepend_filter(struct spelling *s, const struct nj_place *place)
 struct nj_str
 nj_place_spell(const struct nj_place *place, char *buffer)
 {
-    struct spelling s = {buffer, NJ_PLACE_TEXT_MAX};
+    struct spelling s;
+
+    s.buffer = buffer;
+    s.at = NJ_PLACE_TEXT_MAX;
 
     if (place->kind == NJ_PLACE_GROUP) {
         prepend_filter(&s, nj_group_of(place)->of);

@@ -9,6 +9,7 @@
  * to wait; then the walk moves on, along the links the node had when it went, to the first one that
  * is still there. Any node that is reached this way has been in the tree since the call began,
  * hence RCU keeps it. */
+#include "base/assert.h"
 #include "topic/retain_priv.h"
 
 #include "base/mem.h"
@@ -229,8 +230,10 @@ unpin(struct nj_retain_cursor *c)
 static void
 pin(struct nj_retain_cursor *c, struct nj_retain_stripe *stripe)
 {
-    while (c->at->is_gone)
+    while (c->at->is_gone) {
         leave(c);
+        NJ_ASSERT_HOT(c->at != NULL); /* a root is never gone */
+    }
     c->at->pins++;
     if (c->pinned != NULL)
         release(stripe, c->pinned);

@@ -95,6 +95,7 @@ nj_sub_set_add(struct nj_sub_set *set, struct nj_sub *sub, struct nj_ledger *led
         array = array_new(ledger, 4);
         if (array == NULL)
             return NJ_ENOMEM;
+        NJ_ASSERT_HOT(view.only != NULL); /* without an array, what is not empty is one */
         append(array, view.only);
         append(array, sub);
         publish(set, (uintptr_t)array | 1);
