@@ -9,9 +9,9 @@
  * to wait; then the walk moves on, along the links the node had when it went, to the first one that
  * is still there. Any node that is reached this way has been in the tree since the call began,
  * hence RCU keeps it. */
-#include "base/assert.h"
 #include "topic/retain_priv.h"
 
+#include "base/assert.h"
 #include "base/mem.h"
 
 /* What is done next with the node the walk stands on. */
