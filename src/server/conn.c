@@ -49,6 +49,12 @@ nj_conn_is_known(const struct nj_conn *c)
     return c->session != NULL || c->client_id != NULL;
 }
 
+const struct nj_listener_opts *
+nj_conn_listener(const struct nj_conn *c)
+{
+    return &c->worker->opts->listeners[c->door->listener];
+}
+
 struct nj_str
 nj_conn_name(const struct nj_conn *c)
 {
@@ -75,11 +81,11 @@ free_conn(struct nj_conn *c)
 
 /* Relaxed: the counts limit, they order nothing. */
 static void
-count(struct nj_worker *w, size_t door, int32_t difference)
+count(struct nj_worker *w, const struct nj_door *door, int32_t difference)
 {
     atomic_fetch_add_explicit(&w->server->connections, (uint32_t)difference, memory_order_relaxed);
-    atomic_fetch_add_explicit(&w->server->door_connections[door].n, (uint32_t)difference,
-                              memory_order_relaxed);
+    atomic_fetch_add_explicit(&w->server->listener_connections[door->listener].n,
+                              (uint32_t)difference, memory_order_relaxed);
     nj_metric_add(&w->metrics, NJ_METRIC_CONNECTIONS, difference);
 }
 
@@ -89,8 +95,9 @@ limit_reached(const struct nj_worker *w, const struct nj_doorway *d)
     if (atomic_load_explicit(&w->server->connections, memory_order_relaxed) >=
         w->opts->max_connections)
         return NJ_CAUSE_GLOBAL_MAX_CONNECTIONS;
-    if (atomic_load_explicit(&w->server->door_connections[d->index].n, memory_order_relaxed) >=
-        d->door->opts->max_connections)
+    if (atomic_load_explicit(&w->server->listener_connections[d->door->listener].n,
+                             memory_order_relaxed) >=
+        w->opts->listeners[d->door->listener].max_connections)
         return NJ_CAUSE_MAX_CONNECTIONS;
     return NJ_CAUSE_NONE;
 }
@@ -123,7 +130,6 @@ welcome(struct nj_worker *w, struct nj_doorway *d, int fd, const struct nj_peer 
     c->link = (struct nj_link){.ops = &nj_conn_link_ops, .version = NJ_MQTT_311};
     c->worker = w;
     c->door = d->door;
-    c->door_index = d->index;
     c->peer = *peer;
     c->maximum_packet_size = UINT32_MAX;
     c->last_read = w->now;
@@ -131,7 +137,7 @@ welcome(struct nj_worker *w, struct nj_doorway *d, int fd, const struct nj_peer 
     nj_list_init(&c->link_all);
     nj_list_init(&c->link_in);
     nj_list_init(&c->link_out);
-    count(w, d->index, 1);
+    count(w, d->door, 1);
     nj_say_new_connection(c);
     watch_for_connect(c);
 }
@@ -572,7 +578,7 @@ nj_conn_close(struct nj_conn *c)
             nj_metric_add(&c->worker->metrics, NJ_METRIC_BYTES_SENT, n);
     }
     nj_io_close(&c->io);
-    count(c->worker, c->door_index, -1);
+    count(c->worker, c->door, -1);
     nj_list_remove(&c->link_all);
     nj_list_remove(&c->link_out);
     free_conn(c);

@@ -39,7 +39,6 @@ struct nj_conn {
     struct nj_letter letter; /* for the way home */
     struct nj_worker *worker;
     const struct nj_door *door;
-    size_t door_index;
     struct nj_session *session;   /* NULL before it is open and after it has left */
     struct nj_exchange *exchange; /* of AUTH packets; NULL: none */
     struct nj_aliases *aliases;   /* NULL until one is used */
@@ -93,6 +92,7 @@ void nj_conn_close(struct nj_conn *c);
 /* ---- between the files of this room ---- */
 
 /* conn.c */
+const struct nj_listener_opts *nj_conn_listener(const struct nj_conn *c);
 void nj_conn_enter(struct nj_conn *c, enum nj_conn_state to);
 void nj_conn_dirty(struct nj_conn *c);
 void nj_conn_start_keep_alive(struct nj_conn *c);

@@ -23,7 +23,7 @@ check_version(const struct nj_conn *c, const struct nj_connect *p)
     static const uint8_t bit[] = {
         [NJ_MQTT_31] = NJ_ACCEPT_V31, [NJ_MQTT_311] = NJ_ACCEPT_V311, [NJ_MQTT_5] = NJ_ACCEPT_V5};
 
-    return (c->door->opts->accepted_versions & bit[p->version]) != 0
+    return (nj_conn_listener(c)->accepted_versions & bit[p->version]) != 0
                ? NJ_CAUSE_NONE
                : NJ_CAUSE_VERSION_NOT_ACCEPTED;
 }
@@ -34,7 +34,7 @@ check_will(const struct nj_conn *c, const struct nj_connect *p)
 {
     if (!p->has_will)
         return NJ_CAUSE_NONE;
-    if (p->will_qos > c->door->opts->max_qos)
+    if (p->will_qos > nj_conn_listener(c)->max_qos)
         return NJ_CAUSE_QOS_NOT_SUPPORTED;
     if (p->will_retain && !c->worker->home->opts->retain_available)
         return NJ_CAUSE_RETAIN_NOT_SUPPORTED;
@@ -64,7 +64,7 @@ check_client_id(const struct nj_conn *c, const struct nj_connect *p)
 {
     const struct nj_broker_opts *o = c->worker->home->opts;
 
-    if (c->door->opts->use_username_as_clientid)
+    if (nj_conn_listener(c)->use_username_as_clientid)
         return p->has_user_name && p->user_name.n > 0 ? NJ_CAUSE_NONE : NJ_CAUSE_NOT_AUTHORIZED;
     if (p->client_id.n == 0 && (!o->allow_zero_length_clientid || p->version == NJ_MQTT_31 ||
                                 (p->version == NJ_MQTT_311 && !p->clean_start)))
@@ -92,7 +92,7 @@ check(const struct nj_conn *c, const struct nj_connect *p)
           p->will_properties.user_property_count > c->worker->opts->max_user_properties)))
         cause = NJ_CAUSE_USER_PROPERTIES;
     /* Nobody is known here yet, so who gives a name is as anonymous as who gives none. */
-    if (cause == NJ_CAUSE_NONE && !c->door->opts->allow_anonymous)
+    if (cause == NJ_CAUSE_NONE && !nj_conn_listener(c)->allow_anonymous)
         cause = NJ_CAUSE_NOT_AUTHORIZED;
     return cause;
 }
@@ -109,10 +109,11 @@ generate_client_id(struct nj_conn *c)
     do {
         uint64_t a = nj_rand_u64(&w->rand), b = nj_rand_u64(&w->rand);
 
-        (void)snprintf(id, sizeof(id), "%.50s%08x-%04x-%04x-%04x-%012llx",
-                       c->door->opts->auto_id_prefix != NULL ? c->door->opts->auto_id_prefix : "",
-                       (unsigned)(a >> 32), (unsigned)(a >> 16 & 0xffff), (unsigned)(a & 0xffff),
-                       (unsigned)(b >> 48), (unsigned long long)(b & 0xffffffffffff));
+        (void)snprintf(
+            id, sizeof(id), "%.50s%08x-%04x-%04x-%04x-%012llx",
+            nj_conn_listener(c)->auto_id_prefix != NULL ? nj_conn_listener(c)->auto_id_prefix : "",
+            (unsigned)(a >> 32), (unsigned)(a >> 16 & 0xffff), (unsigned)(a & 0xffff),
+            (unsigned)(b >> 48), (unsigned long long)(b & 0xffffffffffff));
     } while (nj_broker_home_of(w->server->broker, nj_str_of(id)) != w->id);
     return nj_str_dup(nj_str_of(id));
 }
@@ -120,7 +121,7 @@ generate_client_id(struct nj_conn *c)
 static enum nj_cause
 name(struct nj_conn *c, const struct nj_connect *p)
 {
-    struct nj_str id = c->door->opts->use_username_as_clientid ? p->user_name : p->client_id;
+    struct nj_str id = nj_conn_listener(c)->use_username_as_clientid ? p->user_name : p->client_id;
 
     nj_free(c->client_id);
     c->is_assigned_id = id.n == 0;
@@ -164,7 +165,7 @@ note_limits(struct nj_conn *c, const struct nj_connect *p)
         c->maximum_packet_size = props->maximum_packet_size;
     if (nj_properties_has(props, NJ_PROPERTY_TOPIC_ALIAS_MAXIMUM))
         c->topic_alias_maximum =
-            NJ_MIN(props->topic_alias_maximum, c->door->opts->max_topic_alias_broker);
+            NJ_MIN(props->topic_alias_maximum, nj_conn_listener(c)->max_topic_alias_broker);
     if (nj_properties_has(props, NJ_PROPERTY_REQUEST_PROBLEM_INFORMATION))
         c->wants_reasons = props->request_problem_information != 0;
 }

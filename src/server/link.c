@@ -259,7 +259,7 @@ static void
 put_capabilities(struct nj_writer *w, const struct nj_conn *c)
 {
     const struct nj_broker_opts *o = c->worker->home->opts;
-    const struct nj_listener_opts *l = c->door->opts;
+    const struct nj_listener_opts *l = nj_conn_listener(c);
 
     if (o->max_keepalive_s > 0 && c->keep_alive_s == o->max_keepalive_s)
         nj_property_put_number(w, NJ_PROPERTY_SERVER_KEEP_ALIVE, c->keep_alive_s);

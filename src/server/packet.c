@@ -15,7 +15,7 @@ static enum nj_cause
 resolve_alias(struct nj_conn *c, struct nj_publish *p)
 {
     uint16_t alias = p->properties.topic_alias;
-    uint16_t maximum = c->door->opts->max_topic_alias;
+    uint16_t maximum = nj_conn_listener(c)->max_topic_alias;
 
     if (!nj_properties_has(&p->properties, NJ_PROPERTY_TOPIC_ALIAS))
         return NJ_CAUSE_NONE;
@@ -34,7 +34,7 @@ check_publish(const struct nj_conn *c, const struct nj_publish *p)
 {
     const struct nj_server_opts *o = c->worker->opts;
 
-    if (p->qos > c->door->opts->max_qos)
+    if (p->qos > nj_conn_listener(c)->max_qos)
         return NJ_CAUSE_QOS_NOT_SUPPORTED; /* [MQTT5-3.2.2-11] */
     if (p->retain && !c->worker->home->opts->retain_available)
         return NJ_CAUSE_RETAIN_NOT_SUPPORTED; /* [MQTT5-3.2.2-14] */
@@ -150,7 +150,7 @@ on_ack(struct nj_conn *c, const struct nj_frame *frame)
 static uint8_t
 subscribe(struct nj_conn *c, struct nj_subscription *s, uint32_t identifier)
 {
-    s->qos = NJ_MIN(s->qos, c->door->opts->max_qos);
+    s->qos = NJ_MIN(s->qos, nj_conn_listener(c)->max_qos);
     if (s->filter.n > c->worker->opts->max_topic_length)
         return NJ_REASON_TOPIC_FILTER_INVALID;
     return nj_session_subscribe(c->session, s, identifier);

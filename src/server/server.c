@@ -13,11 +13,11 @@
 static enum nj_err
 copy_doors(struct nj_server *server, const struct nj_server_deps *deps)
 {
-    size_t count = deps->door_count;
+    size_t count = deps->door_count, listeners = deps->opts->listener_count;
 
     server->doors = nj_alloc_array(count, sizeof(*server->doors));
-    server->door_connections = nj_zalloc(count * sizeof(*server->door_connections));
-    if (server->doors == NULL || server->door_connections == NULL)
+    server->listener_connections = nj_zalloc(listeners * sizeof(*server->listener_connections));
+    if (server->doors == NULL || server->listener_connections == NULL)
         return NJ_ENOMEM;
     if (count > 0)
         memcpy(server->doors, deps->doors, count * sizeof(*server->doors));
@@ -79,7 +79,7 @@ nj_server_free(struct nj_server *server)
     nj_broker_free(server->broker);
     nj_free(server->workers);
     nj_free(server->doors);
-    nj_free(server->door_connections);
+    nj_free(server->listener_connections);
     nj_free(server);
 }
 

@@ -21,8 +21,8 @@ struct nj_worker;
 /* A listening socket, open. */
 struct nj_door {
     int fd;
-    uint16_t port; /* 0: a Unix socket */
-    const struct nj_listener_opts *opts;
+    uint16_t port;   /* 0: a Unix socket */
+    size_t listener; /* which of opts->listeners it belongs to */
 };
 
 /* An authentication method of MQTT 5's AUTH exchange. One step: what the client has sent, and what

@@ -37,8 +37,8 @@ struct nj_server {
     size_t method_count;
     struct nj_door *doors;
     size_t door_count;
-    _Atomic uint32_t connections;      /* open, in all */
-    struct nj_count *door_connections; /* and at each door */
+    _Atomic uint32_t connections;          /* open, in all */
+    struct nj_count *listener_connections; /* and at each listener */
     bool is_started;
 };
 

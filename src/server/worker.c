@@ -297,7 +297,6 @@ open_doorways(struct nj_worker *w, const struct nj_server_deps *deps)
 
         d->worker = w;
         d->door = &w->server->doors[i];
-        d->index = i;
         d->io = (struct nj_io){.fd = d->door->fd, .is_exclusive = true, .on_ready = on_door};
         nj_timer_init(&d->again, on_door_time);
         watch_door(d);

@@ -34,7 +34,6 @@ struct nj_doorway {
     struct nj_io io;
     struct nj_worker *worker;
     const struct nj_door *door;
-    size_t index;
     struct nj_timer again; /* after descriptors ran out */
 };
 

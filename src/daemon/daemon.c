@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/daemon.h"
+
+#include "admin/sys.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "base/rand.h"
+#include "base/rcu.h"
+#include "broker/home.h"
+#include "config/config.h"
+#include "daemon/priv.h"
+#include "net/listener.h"
+#include "server/server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct daemon {
+    struct nj_config_args args;
+    struct nj_config *config;
+    struct nj_listening *sockets;
+    struct nj_door *doors;
+    size_t door_count;
+    struct nj_server *server;
+    struct nj_sys sys;
+    uint64_t descriptors;
+};
+
+/* A failure before or beside the log's own lines. */
+static void
+say_failure(const struct nj_diag *diag)
+{
+    nj_log(NJ_LOG_ERROR, "%s", diag->text);
+    if (diag->hint[0] != '\0')
+        nj_log(NJ_LOG_ERROR, "%s", diag->hint);
+}
+
+/* ---- the log ---- */
+
+/* The level's topic: $SYS/broker/log/E and so on. Debug is never sent: it would be about itself. */
+static const char *
+topic_of(enum nj_log_type type)
+{
+    switch (type) {
+    case NJ_LOG_ERROR:
+        return "$SYS/broker/log/E";
+    case NJ_LOG_WARNING:
+        return "$SYS/broker/log/W";
+    case NJ_LOG_NOTICE:
+        return "$SYS/broker/log/N";
+    case NJ_LOG_INFO:
+        return "$SYS/broker/log/I";
+    case NJ_LOG_SUBSCRIBE:
+        return "$SYS/broker/log/M/subscribe";
+    case NJ_LOG_UNSUBSCRIBE:
+        return "$SYS/broker/log/M/unsubscribe";
+    case NJ_LOG_DEBUG:
+    case NJ_LOG_WEBSOCKETS:
+    case NJ_LOG_INTERNAL:
+        break;
+    }
+    return NULL;
+}
+
+static void
+log_to_topic(void *ctx, enum nj_log_type type, struct nj_str line)
+{
+    struct daemon *d = ctx;
+    const char *topic = topic_of(type);
+
+    if (topic != NULL && d->server != NULL)
+        (void)nj_server_publish(d->server, nj_str_of(topic), line, 2, false, 20);
+}
+
+static struct nj_log_opts
+log_opts(struct daemon *d, const struct nj_config *config)
+{
+    struct nj_log_opts opts = config->log;
+
+    opts.to_topic = log_to_topic;
+    opts.topic_ctx = d;
+    return opts;
+}
+
+/* ---- what it listens on ---- */
+
+static void
+say_opened(const struct nj_listening *l)
+{
+    if (l->family == AF_UNIX)
+        nj_log(NJ_LOG_INFO, "Opening unix listen socket on path %s.", l->address);
+    else
+        nj_log(NJ_LOG_INFO, "Opening %s listen socket on port %u.",
+               l->family == AF_INET6 ? "ipv6" : "ipv4", l->port);
+}
+
+static enum nj_family
+family_of(enum nj_socket_domain domain)
+{
+    switch (domain) {
+    case NJ_SOCKET_ANY:
+        return NJ_FAMILY_ANY;
+    case NJ_SOCKET_IPV4:
+        return NJ_FAMILY_IPV4;
+    case NJ_SOCKET_IPV6:
+        return NJ_FAMILY_IPV6;
+    }
+    return NJ_FAMILY_ANY;
+}
+
+static enum nj_err
+open_listener(struct daemon *d, size_t i, struct nj_diag *diag)
+{
+    const struct nj_listener_opts *l = &d->config->server.listeners[i];
+    struct nj_listen_opts opts = {
+        .address = l->address,
+        .port = l->port,
+        .unix_path = l->unix_path,
+        .bind_interface = l->bind_interface,
+        .family = family_of(l->socket_domain),
+    };
+    struct nj_listening found[NJ_LISTEN_MAX];
+    size_t count = 0;
+    enum nj_err err = nj_listen(found, &count, &opts, diag);
+
+    /* Of the loopback's two families one may be missing. */
+    if (err != NJ_OK && l->is_local_only && errno == EADDRNOTAVAIL)
+        return NJ_OK;
+    if (err != NJ_OK)
+        return err;
+    for (size_t k = 0; k < count; k++) {
+        d->sockets[d->door_count] = found[k];
+        d->doors[d->door_count++] =
+            (struct nj_door){.fd = found[k].fd, .port = found[k].port, .listener = i};
+        say_opened(&found[k]);
+    }
+    return NJ_OK;
+}
+
+static enum nj_err
+open_listeners(struct daemon *d, struct nj_diag *diag)
+{
+    size_t listeners = d->config->server.listener_count;
+
+    d->sockets = nj_alloc_array(listeners * NJ_LISTEN_MAX, sizeof(*d->sockets));
+    d->doors = nj_alloc_array(listeners * NJ_LISTEN_MAX, sizeof(*d->doors));
+    if (d->sockets == NULL || d->doors == NULL)
+        return nj_diag_fail(diag, NJ_ENOMEM, "Error: Out of memory.");
+    for (size_t i = 0; i < listeners; i++) {
+        enum nj_err err = open_listener(d, i, diag);
+
+        if (err != NJ_OK)
+            return err;
+    }
+    if (d->door_count == 0)
+        return nj_diag_fail(diag, NJ_ESYS,
+                            "Error: Unable to start any listening sockets, exiting.");
+    return NJ_OK;
+}
+
+/* ---- what a person sees at start ---- */
+
+static bool
+is_loopback(const struct nj_listening *l)
+{
+    return strncmp(l->address, "127.", 4) == 0 || strcmp(l->address, "::1") == 0;
+}
+
+/* What it listens on, and how secure that is, in the terms of the course. */
+static void
+say_security(const struct daemon *d, const struct nj_listening *l, const struct nj_door *door)
+{
+    const struct nj_listener_opts *o = &d->config->server.listeners[door->listener];
+    const char *who =
+        o->allow_anonymous ? "no password asked" : "nobody is let in (allow_anonymous false)";
+
+    if (l->family == AF_UNIX)
+        nj_log(NJ_LOG_INFO, "Listening on %s: not encrypted, %s, only for this machine.",
+               l->address, who);
+    else if (is_loopback(l))
+        nj_log(NJ_LOG_INFO, "Listening on %s port %u: not encrypted, %s, only for this machine.",
+               l->address, l->port, who);
+    else
+        nj_log(
+            NJ_LOG_WARNING,
+            "Listening on %s port %u: not encrypted, %s, for everybody who can reach it. What is "
+            "sent can be read and changed on the way.",
+            l->address, l->port, who);
+}
+
+static void
+say_how_to_try(const struct daemon *d)
+{
+    /* As it was typed, so that it can be typed again. */
+    const char *program =
+        strchr(program_invocation_name, '/') != NULL ? program_invocation_name : "nightjar";
+    char where[160] = "";
+
+    if (d->sockets[0].family == AF_UNIX)
+        (void)snprintf(where, sizeof(where), " --unix %s", d->sockets[0].address);
+    else if (d->sockets[0].port != 1883)
+        (void)snprintf(where, sizeof(where), " -p %u", d->sockets[0].port);
+    nj_log(NJ_LOG_INFO, "Try it, in two other terminals:");
+    nj_log(NJ_LOG_INFO, "  %s sub%s -t '#' -v", program, where);
+    nj_log(NJ_LOG_INFO, "  %s pub%s -t cheese/strudel -m hello", program, where);
+}
+
+static void
+say_start(const struct daemon *d)
+{
+    nj_log(NJ_LOG_INFO, "nightjar version " NJ_VERSION " starting");
+    if (d->config->file != NULL)
+        nj_log(NJ_LOG_INFO, "Config loaded from %s.", d->config->file);
+    else
+        nj_log(NJ_LOG_INFO, "Using default config.");
+    nj_log(NJ_LOG_INFO, "Bridge support NOT available.");
+    nj_log(NJ_LOG_INFO, "Persistence support NOT available.");
+    nj_log(NJ_LOG_INFO, "TLS support NOT available.");
+    nj_log(NJ_LOG_INFO, "TLS-PSK support NOT available.");
+    nj_log(NJ_LOG_INFO, "Websockets support NOT available.");
+    if (d->config->is_local_only) {
+        nj_log(NJ_LOG_WARNING,
+               "Starting in local only mode. Connections will only be possible from "
+               "clients running on this machine.");
+        nj_log(NJ_LOG_WARNING,
+               "Create a configuration file which defines a listener to allow remote access.");
+        nj_log(NJ_LOG_WARNING, "For more details see "
+                               "https://mosquitto.org/documentation/authentication-methods/");
+    }
+}
+
+static void
+say_running(const struct daemon *d)
+{
+    nj_log(NJ_LOG_INFO, "nightjar version " NJ_VERSION " running");
+    nj_log(NJ_LOG_INFO, "%u worker threads, up to %llu open files.", nj_server_workers(d->server),
+           (unsigned long long)d->descriptors);
+    for (size_t i = 0; i < d->door_count; i++)
+        say_security(d, &d->sockets[i], &d->doors[i]);
+    if (!d->config->is_daemon)
+        say_how_to_try(d);
+}
+
+/* ---- what $SYS is told ---- */
+
+static uint64_t
+sys_metric(void *ctx, enum nj_metric which)
+{
+    const struct daemon *d = ctx;
+
+    return nj_server_metric(d->server, which);
+}
+
+static void
+sys_view(void *ctx, struct nj_sys_view *out)
+{
+    const struct daemon *d = ctx;
+    struct nj_retain_stats retained;
+
+    nj_retain_stats(nj_server_broker(d->server)->retained, &retained);
+    *out = (struct nj_sys_view){
+        .retained_messages = retained.messages,
+        .retained_bytes = retained.bytes,
+        .heap = nj_mem_used(),
+        .heap_peak = nj_mem_peak(),
+    };
+}
+
+static void
+sys_publish(void *ctx, struct nj_str topic, struct nj_str payload)
+{
+    const struct daemon *d = ctx;
+
+    (void)nj_server_publish(d->server, topic, payload, 2, true, NJ_NO_EXPIRY);
+}
+
+/* ---- the pid file ---- */
+
+static enum nj_err
+write_pid_file(const char *path, struct nj_diag *diag)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+    char text[24];
+    int n = snprintf(text, sizeof(text), "%ld", (long)getpid());
+
+    if (fd < 0)
+        return nj_diag_fail(diag, NJ_ESYS, "Error: Unable to write pid file '%s': %s.", path,
+                            strerror(errno));
+    if (write(fd, text, (size_t)n) != n) {
+        (void)close(fd);
+        return nj_diag_fail(diag, NJ_ESYS, "Error: Unable to write pid file '%s': %s.", path,
+                            strerror(errno));
+    }
+    (void)close(fd);
+    return NJ_OK;
+}
+
+/* ---- signals ---- */
+
+static void
+fill_signals(sigset_t *set)
+{
+    static const int handled[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
+
+    (void)sigemptyset(set);
+    for (size_t i = 0; i < NJ_COUNT_OF(handled); i++)
+        (void)sigaddset(set, handled[i]);
+    (void)sigaddset(set, SIGRTMIN);
+}
+
+/* All or nothing: until everything has been checked and the log's file is open, nothing changes. */
+static void
+reload(struct daemon *d)
+{
+    struct nj_diag diag = {0};
+    struct nj_config *old = d->config, *new;
+    struct nj_log_opts opts;
+
+    nj_log(NJ_LOG_INFO, "Reloading config.");
+    if (nj_config_load(&new, d->args.file, &d->args, &diag) != NJ_OK) {
+        nj_log(NJ_LOG_ERROR, "The configuration in force stays as it was.");
+        return;
+    }
+    if (nj_config_reload_check(old, new, &diag) != NJ_OK) {
+        nj_log(NJ_LOG_ERROR, "The configuration in force stays as it was.");
+        nj_config_free(new);
+        return;
+    }
+    opts = log_opts(d, new);
+    if (nj_log_reopen(&opts, &diag) != NJ_OK) {
+        say_failure(&diag);
+        nj_log(NJ_LOG_ERROR, "The configuration in force stays as it was.");
+        nj_config_free(new);
+        return;
+    }
+    nj_mem_limit_set(new->memory_limit);
+    nj_server_reload(d->server, &new->server, &new->broker);
+    nj_sys_set_interval(&d->sys, new->broker.sys_interval_s);
+    d->config = new;
+    nj_config_free(old);
+}
+
+static void
+reopen_log(struct daemon *d)
+{
+    struct nj_diag diag = {0};
+    struct nj_log_opts opts = log_opts(d, d->config);
+
+    if (nj_log_reopen(&opts, &diag) != NJ_OK)
+        say_failure(&diag);
+}
+
+static void
+print_filter(void *ctx, struct nj_str filter, size_t subscribers)
+{
+    (void)printf("%" NJ_STR_FMT " (%zu subscriber%s)\n", NJ_STR_ARG(filter), subscribers,
+                 subscribers == 1 ? "" : "s");
+    (void)ctx;
+}
+
+/* The subscription tree, as SIGUSR2 asks for it. */
+static void
+print_tree(struct daemon *d)
+{
+    struct nj_index *index = nj_server_broker(d->server)->index;
+    struct nj_index_stats stats;
+
+    nj_index_stats(index, &stats);
+    (void)printf("%llu subscriptions (%llu shared) to %llu topic filters, %llu nodes\n",
+                 (unsigned long long)stats.subscriptions,
+                 (unsigned long long)stats.shared_subscriptions, (unsigned long long)stats.filters,
+                 (unsigned long long)stats.nodes);
+    nj_index_summary(index, 10000, print_filter, NULL);
+    (void)fflush(stdout);
+}
+
+/* Until a signal says stop. Between signals, $SYS. */
+static void
+serve(struct daemon *d)
+{
+    sigset_t set;
+
+    fill_signals(&set);
+    for (;;) {
+        struct timespec wait = nj_sys_tick(&d->sys, nj_clock_wall_ms());
+        int signal = sigtimedwait(&set, NULL, &wait);
+
+        if (signal == SIGINT || signal == SIGTERM)
+            return;
+        if (signal == SIGHUP)
+            reload(d);
+        else if (signal == SIGUSR1)
+            nj_log(NJ_LOG_INFO, "SIGUSR1: there is no persistent state to save yet.");
+        else if (signal == SIGUSR2)
+            print_tree(d);
+        else if (signal == SIGRTMIN)
+            reopen_log(d);
+    }
+}
+
+/* ---- the life of the process ---- */
+
+static void
+close_listeners(struct daemon *d)
+{
+    for (size_t i = 0; i < d->door_count; i++)
+        nj_listening_close(&d->sockets[i]);
+    nj_free(d->sockets);
+    nj_free(d->doors);
+}
+
+/* From open listeners to the last goodbye. */
+static int
+run(struct daemon *d)
+{
+    struct nj_server_deps deps = {.door_count = d->door_count, .doors = d->doors};
+    struct nj_diag diag = {0};
+    const struct nj_sys_ports sys_ports = {d, sys_metric, sys_view, sys_publish};
+    enum nj_err err;
+
+    deps.opts = &d->config->server;
+    deps.broker_opts = &d->config->broker;
+    nj_rand_system(&deps.seed, sizeof(deps.seed));
+    err = nj_server_new(&d->server, &deps, &diag);
+    if (err == NJ_OK)
+        err = nj_server_start(d->server, &diag);
+    if (err != NJ_OK) {
+        say_failure(&diag);
+        nj_server_free(d->server);
+        return NJ_CONFIG_EXIT_STARTUP;
+    }
+    nj_sys_init(&d->sys, &sys_ports, "nightjar version " NJ_VERSION,
+                d->config->broker.sys_interval_s, nj_clock_wall_ms() / 1000);
+    say_running(d);
+    serve(d);
+    nj_log(NJ_LOG_INFO, "nightjar version " NJ_VERSION " terminating");
+    nj_server_stop(d->server);
+    nj_log_flush();
+    nj_server_free(d->server);
+    d->server = NULL;
+    return NJ_CONFIG_EXIT_GOOD;
+}
+
+/* What must be done in this order: see priv.h. */
+static int
+prepare(struct daemon *d)
+{
+    struct nj_diag diag = {0};
+    struct nj_log_opts log;
+
+    if (nj_priv_drop(d->config->user, &diag) != NJ_OK ||
+        (d->config->is_daemon && nj_priv_daemonise(&diag) != NJ_OK) ||
+        (d->config->pid_file != NULL && write_pid_file(d->config->pid_file, &diag) != NJ_OK)) {
+        say_failure(&diag);
+        return NJ_CONFIG_EXIT_SYSTEM;
+    }
+    log = log_opts(d, d->config);
+    if (nj_log_open(&log, &diag) != NJ_OK) {
+        say_failure(&diag);
+        return NJ_CONFIG_EXIT_STARTUP;
+    }
+    nj_mem_limit_set(d->config->memory_limit);
+    d->descriptors = nj_descriptor_limit_raise();
+    say_start(d);
+    if (open_listeners(d, &diag) != NJ_OK) {
+        say_failure(&diag);
+        return NJ_CONFIG_EXIT_STARTUP;
+    }
+    return NJ_CONFIG_EXIT_GOOD;
+}
+
+int
+nj_daemon_main(int argc, char **argv)
+{
+    struct daemon d = {0};
+    sigset_t set;
+    int code;
+
+    if (!nj_config_args_parse(&d.args, argc, argv, &code))
+        return code;
+    if (d.args.is_test)
+        return nj_config_test(&d.args);
+    if (nj_config_load(&d.config, d.args.file, &d.args, NULL) != NJ_OK)
+        return NJ_CONFIG_EXIT_CONFIG;
+
+    /* Before any thread is started, so that none of them is interrupted. */
+    fill_signals(&set);
+    (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+    nj_hash_key_draw();
+
+    code = prepare(&d);
+    if (code == NJ_CONFIG_EXIT_GOOD)
+        code = run(&d);
+    close_listeners(&d);
+    if (d.config->pid_file != NULL)
+        (void)unlink(d.config->pid_file);
+    nj_log_close();
+    nj_config_free(d.config);
+    return code;
+}
