@@ -83,6 +83,7 @@ load_file(struct nj_config **out, const char *name, const struct nj_config_args 
 {
     enum nj_err err;
 
+    nj_log_flush();
     said.count = 0;
     err = nj_config_load(out, name != NULL ? path_of(name) : NULL, args, diag);
     nj_log_flush();
