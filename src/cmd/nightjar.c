@@ -3,12 +3,15 @@
  * the first word. */
 #include "base/nearest.h"
 #include "cmd/cmd.h"
+#include "config/config.h"
+#include "daemon/daemon.h"
 
 #include <stdio.h>
 #include <string.h>
 
 const struct nj_cmd nj_cmds[] = {
-    {"broker", "mosquitto", "the broker", NULL, NULL, NULL},
+    {"broker", "mosquitto", "the broker", nj_daemon_main, nj_config_print_broker_man,
+     nj_config_print_completion},
     {"pub", "mosquitto_pub", "publish messages", NULL, NULL, NULL},
     {"sub", "mosquitto_sub", "subscribe and print what comes", NULL, NULL, NULL},
     {"rr", "mosquitto_rr", "send a request, wait for its response", NULL, NULL, NULL},

@@ -16,7 +16,7 @@ message(nj_time arrived, uint32_t expiry_s)
         .number = 42,
         .arrived = arrived,
         .expires = expiry_s > 0 ? nj_time_after_s(arrived, expiry_s) : NJ_NEVER,
-        .source = &parts,
+        .source = 77,
     };
     struct nj_msg *m = nj_msg_new(&parts);
 
