@@ -6,6 +6,7 @@
 #include "base/test.h"
 
 #include <fcntl.h>
+#include <ftw.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/stat.h>
@@ -563,6 +564,20 @@ without_a_log_lines_go_to_stderr(void **state)
     (void)close(saved);
 }
 
+static int
+remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st, (void)type, (void)ftw;
+    return remove(path);
+}
+
+static int
+remove_files(void **state)
+{
+    (void)state;
+    return nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
 int
 main(void)
 {
@@ -586,5 +601,5 @@ main(void)
 
     if (mkdtemp(dir) == NULL)
         return 2;
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, remove_files);
 }
