@@ -7,32 +7,13 @@
  *         │           └─ "#"                    sport/#
  *         └─ "+" ────── "finals"                +/finals
  *
- * A match looks up the whole name, then follows the trie: at each branch at most two ways go on,
- * the level itself and `+`; the second one waits on a stack. No step depends on how many filters
- * there are that do not match.
- *
  * A change is made in this order: what readers see, the generation, then RCU is given what was
  * unlinked. A reader that still finds the old generation is one that the grace period waits for;
  * one that reads the generation first and matches then, finds nothing older than its stamp says. */
-#include "topic/index.h"
+#include "topic/index_priv.h"
 
 #include "base/assert.h"
-#include "base/hash.h"
 #include "base/mem.h"
-#include "base/mutex.h"
-#include "topic/place_priv.h"
-
-struct nj_index {
-    _Atomic uint64_t generation; /* read in every turn of every worker: a cache line without the */
-    char apart[56];              /* mutex in it */
-    struct nj_mutex mutex;
-    struct nj_ledger ledger;
-    size_t max_levels;
-    struct nj_table filters, branches, groups;
-    struct nj_branch *root;
-    uint64_t last_group_id;
-    _Atomic uint64_t subscriptions, shared_subscriptions, used, nodes;
-};
 
 /* ---- counting ---- */
 
@@ -51,49 +32,31 @@ number(const _Atomic uint64_t *n)
 
 /* ---- places ---- */
 
-static struct nj_group *
-groups_of(const struct nj_place *place)
-{
-    return atomic_load_explicit(&place->groups, memory_order_acquire);
-}
-
 static bool
 is_used(const struct nj_place *place)
 {
-    return nj_sub_set_count(&place->subs) > 0 || groups_of(place) != NULL;
+    return nj_sub_set_count(&place->subs) > 0 || nj_place_groups(place) != NULL;
 }
 
-static struct nj_place *
-place_of(struct nj_entry *e)
+struct nj_place *
+nj_index_find_filter(const struct nj_index *index, struct nj_str text, uint64_t hash)
 {
-    return nj_container_of(e, struct nj_place, entry);
-}
-
-static struct nj_place *
-find_filter(const struct nj_index *index, struct nj_str text)
-{
-    struct nj_entry *e = nj_table_find(&index->filters, nj_hash(text));
+    struct nj_entry *e = nj_table_find(&index->filters, hash);
 
     for (; e != NULL; e = nj_table_find_next(e))
-        if (nj_str_eq(nj_place_text(place_of(e)), text))
-            return place_of(e);
+        if (nj_str_eq(nj_place_text(nj_place_of(e)), text))
+            return nj_place_of(e);
     return NULL;
 }
 
-static uint64_t
-hash_below(const struct nj_place *parent, struct nj_str text)
+struct nj_branch *
+nj_index_find_child(const struct nj_index *index, const struct nj_branch *parent,
+                    struct nj_str level, uint64_t hash)
 {
-    return nj_hash_under(parent->entry.key, text);
-}
-
-/* One of those in the table: not `+` nor `#`. */
-static struct nj_branch *
-find_child(const struct nj_index *index, const struct nj_branch *parent, struct nj_str level)
-{
-    struct nj_entry *e = nj_table_find(&index->branches, hash_below(&parent->place, level));
+    struct nj_entry *e = nj_table_find(&index->branches, hash);
 
     for (; e != NULL; e = nj_table_find_next(e)) {
-        struct nj_branch *b = nj_branch_of(place_of(e));
+        struct nj_branch *b = nj_branch_of(nj_place_of(e));
 
         if (b->parent == parent && nj_str_eq(nj_place_text(&b->place), level))
             return b;
@@ -112,29 +75,24 @@ wildcard_link(struct nj_branch *parent, struct nj_str level)
     return NULL;
 }
 
-/* Acquire: the branch is complete when it is found. */
-static struct nj_branch *
-follow(const _Atomic(struct nj_branch *) *link)
-{
-    return atomic_load_explicit(link, memory_order_acquire);
-}
-
 static struct nj_branch *
 find_branch(const struct nj_index *index, struct nj_branch *parent, struct nj_str level)
 {
     const _Atomic(struct nj_branch *) *link = wildcard_link(parent, level);
 
-    return link != NULL ? follow(link) : find_child(index, parent, level);
+    if (link != NULL)
+        return nj_branch_follow(link);
+    return nj_index_find_child(index, parent, level, nj_place_hash_below(&parent->place, level));
 }
 
 static struct nj_place *
 find_place(struct nj_index *index, struct nj_str filter)
 {
-    struct nj_branch *b = index->root;
+    struct nj_branch *b = &index->root;
     bool done = false;
 
     if (!nj_topic_has_wildcard(filter))
-        return find_filter(index, filter);
+        return nj_index_find_filter(index, filter, nj_hash(filter));
     while (!done && b != NULL)
         b = find_branch(index, b, nj_topic_level(&filter, &done));
     return b != NULL ? &b->place : NULL;
@@ -185,7 +143,7 @@ add_branch(struct nj_index *index, struct nj_branch *parent, struct nj_str level
     b = nj_branch_of(place);
     b->parent = parent;
     /* `+` and `#` lie in the table as well, which makes it the list of all branches. */
-    nj_table_insert(&index->branches, &place->entry, hash_below(&parent->place, level));
+    nj_table_insert(&index->branches, &place->entry, nj_place_hash_below(&parent->place, level));
     /* Release: complete before it is found; the table sees to the other way. */
     if (link != NULL)
         atomic_store_explicit(link, b, memory_order_release);
@@ -197,7 +155,8 @@ add_branch(struct nj_index *index, struct nj_branch *parent, struct nj_str level
 static bool
 is_bare(const struct nj_branch *b)
 {
-    return !is_used(&b->place) && follow(&b->plus) == NULL && follow(&b->hash) == NULL &&
+    return !is_used(&b->place) && nj_branch_follow(&b->plus) == NULL &&
+           nj_branch_follow(&b->hash) == NULL &&
            atomic_load_explicit(&b->place.children, memory_order_relaxed) == 0;
 }
 
@@ -229,18 +188,29 @@ prune(struct nj_index *index, struct nj_place *place)
     }
 }
 
+/* Relaxed: a hint for look_ahead(). */
+static void
+note_depth(struct nj_index *index, struct nj_str filter)
+{
+    uint32_t levels = (uint32_t)nj_topic_levels(filter);
+
+    if (levels > atomic_load_explicit(&index->depth, memory_order_relaxed))
+        atomic_store_explicit(&index->depth, levels, memory_order_relaxed);
+}
+
 /* Find the place of a filter, or make it. NULL without memory, and nothing is left of the try. */
 static struct nj_place *
 make_place(struct nj_index *index, struct nj_str filter)
 {
-    struct nj_branch *b = index->root;
+    struct nj_branch *b = &index->root;
     bool done = false;
 
     if (!nj_topic_has_wildcard(filter)) {
-        struct nj_place *place = find_filter(index, filter);
+        struct nj_place *place = nj_index_find_filter(index, filter, nj_hash(filter));
 
         return place != NULL ? place : add_filter(index, filter);
     }
+    note_depth(index, filter);
     while (!done) {
         struct nj_str level = nj_topic_level(&filter, &done);
         struct nj_branch *child = find_branch(index, b, level);
@@ -261,10 +231,10 @@ make_place(struct nj_index *index, struct nj_str filter)
 static struct nj_group *
 find_group(const struct nj_index *index, const struct nj_place *of, struct nj_str name)
 {
-    struct nj_entry *e = nj_table_find(&index->groups, hash_below(of, name));
+    struct nj_entry *e = nj_table_find(&index->groups, nj_place_hash_below(of, name));
 
     for (; e != NULL; e = nj_table_find_next(e)) {
-        struct nj_group *g = nj_group_of(place_of(e));
+        struct nj_group *g = nj_group_of(nj_place_of(e));
 
         if (g->of == of && nj_str_eq(nj_place_text(&g->place), name))
             return g;
@@ -276,7 +246,7 @@ static struct nj_group *
 add_group(struct nj_index *index, struct nj_place *of, struct nj_str name)
 {
     struct nj_place *place = place_new(index, NJ_PLACE_GROUP, sizeof(struct nj_group), name);
-    struct nj_group *g, *first = groups_of(of);
+    struct nj_group *g, *first = nj_place_groups(of);
 
     if (place == NULL)
         return NULL;
@@ -288,7 +258,7 @@ add_group(struct nj_index *index, struct nj_place *of, struct nj_str name)
         first->prev = g;
     /* Release: complete before it is found. */
     atomic_store_explicit(&of->groups, g, memory_order_release);
-    nj_table_insert(&index->groups, &place->entry, hash_below(of, name));
+    nj_table_insert(&index->groups, &place->entry, nj_place_hash_below(of, name));
     return g;
 }
 
@@ -520,154 +490,6 @@ nj_index_remove_all(struct nj_index *index, struct nj_subscriber *who)
     }
 }
 
-/* ---- looking ---- */
-
-struct nj_fork {
-    const struct nj_branch *branch;
-    struct nj_str rest;
-    bool done;
-};
-
-/* The list, moved if need be, with room for `more` > 0 beyond `count`; NULL without memory. Twice
- * as much as before, so that appending stays cheap. */
-static void *
-with_room(void *list, size_t *capacity, size_t count, size_t more, size_t size)
-{
-    size_t wanted = *capacity > 0 ? *capacity : 8;
-
-    if (NJ_LIKELY(more <= *capacity - count))
-        return list;
-    while (wanted - count < more)
-        wanted *= 2;
-    list = nj_realloc(list, wanted * size);
-    if (list != NULL)
-        *capacity = wanted;
-    return list;
-}
-
-static struct nj_match *
-append_matches(struct nj_matches *m, size_t more)
-{
-    struct nj_match *list = with_room(m->list, &m->capacity, m->count, more, sizeof(*list));
-
-    if (list == NULL)
-        return NULL;
-    m->list = list;
-    return list + m->count;
-}
-
-static enum nj_err
-collect_subs(const struct nj_place *place, struct nj_matches *m)
-{
-    struct nj_sub_view view = nj_sub_set_view(&place->subs);
-    struct nj_match *at;
-
-    if (view.count == 0)
-        return NJ_OK;
-    at = append_matches(m, view.count);
-    if (at == NULL)
-        return NJ_ENOMEM;
-    for (uint32_t i = 0; i < view.count; i++) {
-        const struct nj_sub *sub = nj_sub_view_at(&view, i);
-
-        if (sub != NULL)
-            *at++ = (struct nj_match){sub->who, NULL, nj_sub_opts_of(sub)};
-    }
-    m->count = (size_t)(at - m->list);
-    return NJ_OK;
-}
-
-static enum nj_err
-collect(const struct nj_place *place, struct nj_matches *m)
-{
-    enum nj_err err = collect_subs(place, m);
-
-    for (struct nj_group *g = groups_of(place); err == NJ_OK && g != NULL;
-         g = atomic_load_explicit(&g->next, memory_order_acquire)) {
-        struct nj_match *at = append_matches(m, 1);
-
-        if (at == NULL)
-            return NJ_ENOMEM;
-        *at = (struct nj_match){.group = g};
-        m->count++;
-    }
-    return err;
-}
-
-static bool
-push_fork(struct nj_matches *m, size_t *count, const struct nj_fork *fork)
-{
-    struct nj_fork *list = with_room(m->fork, &m->fork_capacity, *count, 1, sizeof(*list));
-
-    if (list == NULL)
-        return false;
-    m->fork = list;
-    list[(*count)++] = *fork;
-    return true;
-}
-
-/* The branches reached by `name`, from the root on. */
-static enum nj_err
-match_branches(const struct nj_index *index, struct nj_str name, struct nj_matches *m)
-{
-    /* A wildcard at the beginning matches no name that begins with `$`. [MQTT5-4.7.2-1]
-     * [MQTT311-4.7.2-1] */
-    bool is_system = name.n > 0 && name.p[0] == '$';
-    struct nj_fork at = {index->root, name, false};
-    size_t forks = 0;
-
-    for (;;) {
-        const struct nj_branch *b = at.branch, *wild, *child;
-        bool may_be_wild = !(is_system && b == index->root);
-        enum nj_err err = NJ_OK;
-
-        /* `#` stands for what follows, and for nothing at all: sport/# matches sport. */
-        wild = may_be_wild ? follow(&b->hash) : NULL;
-        if (wild != NULL)
-            err = collect(&wild->place, m);
-        if (err == NJ_OK && at.done)
-            err = collect(&b->place, m);
-        if (err != NJ_OK)
-            return err;
-
-        child = wild = NULL;
-        if (!at.done) {
-            struct nj_str level = nj_topic_level(&at.rest, &at.done);
-
-            wild = may_be_wild ? follow(&b->plus) : NULL;
-            /* Acquire: a branch that was counted is found. */
-            if (atomic_load_explicit(&b->place.children, memory_order_acquire) > 0)
-                child = find_child(index, b, level);
-        }
-        if (child != NULL && wild != NULL &&
-            !push_fork(m, &forks, &(struct nj_fork){wild, at.rest, at.done}))
-            return NJ_ENOMEM;
-        if (child != NULL || wild != NULL)
-            at.branch = child != NULL ? child : wild;
-        else if (forks > 0)
-            at = m->fork[--forks];
-        else
-            return NJ_OK;
-    }
-}
-
-enum nj_err
-nj_index_match(struct nj_index *index, struct nj_str name, struct nj_matches *m)
-{
-    const struct nj_place *place = find_filter(index, name);
-    enum nj_err err = place != NULL ? collect(place, m) : NJ_OK;
-
-    return err == NJ_OK ? match_branches(index, name, m) : err;
-}
-
-void
-nj_matches_fini(struct nj_matches *m)
-{
-    nj_free(m->list);
-    nj_free(m->fork);
-    *m = (struct nj_matches){.list = NULL};
-}
-
 uint64_t
 nj_index_generation(const struct nj_index *index)
 {
@@ -736,7 +558,7 @@ nj_index_summary(struct nj_index *index, size_t max,
     for (size_t i = 0; i < NJ_COUNT_OF(tables); i++)
         for (struct nj_entry *e = nj_table_walk(tables[i], NULL); e != NULL && s.left > 0;
              e = nj_table_walk(tables[i], e))
-            summarize(&s, place_of(e));
+            summarize(&s, nj_place_of(e));
     nj_mutex_unlock(&index->mutex);
 }
 
@@ -746,16 +568,10 @@ enum nj_err
 nj_index_new(struct nj_index **out, const struct nj_index_opts *opts)
 {
     struct nj_index *index = nj_zalloc(sizeof(*index));
-    struct nj_place *root;
 
     if (index == NULL)
         return NJ_ENOMEM;
-    root = place_new(index, NJ_PLACE_BRANCH, sizeof(struct nj_branch), (struct nj_str){NULL, 0});
-    if (root == NULL) {
-        nj_free(index);
-        return NJ_ENOMEM;
-    }
-    index->root = nj_branch_of(root);
+    index->root.place.kind = NJ_PLACE_BRANCH;
     index->max_levels = opts->max_levels;
     nj_mutex_init(&index->mutex);
     nj_table_init(&index->filters);
@@ -775,6 +591,5 @@ nj_index_free(struct nj_index *index)
     nj_table_fini(&index->branches);
     nj_table_fini(&index->groups);
     nj_mutex_fini(&index->mutex);
-    nj_free(index->root);
     nj_free(index);
 }

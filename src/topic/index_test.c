@@ -224,6 +224,10 @@ every_change_raises_the_generation(void **state)
     assert_int_equal(nj_index_generation(f->index), before);
     assert_true(unsubscribe(f, 0, "a/+"));
     assert_true(nj_index_generation(f->index) > before);
+    subscribe_plainly(f, 0, "$share/g/a");
+    before = nj_index_generation(f->index);
+    nj_index_remove_all(f->index, &f->who[0]);
+    assert_true(nj_index_generation(f->index) > before);
 }
 
 static void

@@ -55,6 +55,12 @@ void nj_table_remove(struct nj_table *t, struct nj_entry *e);
 struct nj_entry *nj_table_find(const struct nj_table *t, uint64_t hash);
 struct nj_entry *nj_table_find_next(const struct nj_entry *e);
 
+/* Ask the machine for what nj_table_find() will look at, so that several look-ups wait for memory
+ * together instead of one after the other: first for all of them the signposts, then for all of
+ * them the entries. */
+void nj_table_fetch_signpost(const struct nj_table *t, uint64_t hash);
+void nj_table_fetch_entry(const struct nj_table *t, uint64_t hash);
+
 /* Every entry, one after the other: begun with NULL, ended with NULL, in no order. For the writer.
  */
 struct nj_entry *nj_table_walk(struct nj_table *t, struct nj_entry *e);
