@@ -13,6 +13,9 @@
 #define NJ_CLEANUP(fn)  __attribute__((cleanup(fn)))
 #define NJ_COLD         __attribute__((cold))
 #define NJ_EXPORT       __attribute__((visibility("default")))
+/* On a large local that the next call fills: exempt from being zeroed first (by
+ * -ftrivial-auto-var-init), where that costs more than the call. */
+#define NJ_UNSET __attribute__((uninitialized))
 
 #define NJ_LIKELY(x)   __builtin_expect(!!(x), 1)
 #define NJ_UNLIKELY(x) __builtin_expect(!!(x), 0)

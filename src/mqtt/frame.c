@@ -41,6 +41,32 @@ fault(struct nj_frame *out, enum nj_cause cause)
     return NJ_FRAME_FAULT;
 }
 
+/* With the remaining length known. */
+static inline enum nj_framing
+cut(struct nj_reader r, uint32_t remaining, uint32_t max_bytes, struct nj_frame *out)
+{
+    out->bytes = 1 + nj_varint_size(remaining) + remaining;
+    if (NJ_UNLIKELY(out->bytes > max_bytes))
+        return fault(out, NJ_CAUSE_PACKET_TOO_LARGE);
+    if (nj_reader_left(&r) < remaining)
+        return NJ_FRAME_PART;
+    out->body = nj_read_bytes(&r, remaining);
+    return NJ_FRAME_WHOLE;
+}
+
+static enum nj_framing
+find_long(struct nj_reader r, uint32_t max_bytes, struct nj_frame *out)
+{
+    uint32_t remaining;
+    enum nj_cause cause = nj_varint_read(&r, &remaining);
+
+    if (cause == NJ_CAUSE_PACKET_SHORT)
+        return NJ_FRAME_PART;
+    if (cause != NJ_CAUSE_NONE)
+        return fault(out, NJ_CAUSE_REMAINING_LENGTH);
+    return cut(r, remaining, max_bytes, out);
+}
+
 enum nj_framing
 nj_frame_find(struct nj_str in, uint32_t max_bytes, struct nj_frame *out)
 {
@@ -58,20 +84,12 @@ nj_frame_find(struct nj_str in, uint32_t max_bytes, struct nj_frame *out)
     cause = check_first_byte(out->type, out->flags);
     if (NJ_UNLIKELY(cause != NJ_CAUSE_NONE))
         return fault(out, cause);
-
-    cause = nj_varint_read(&r, &remaining);
-    if (NJ_UNLIKELY(cause != NJ_CAUSE_NONE)) {
-        if (cause == NJ_CAUSE_PACKET_SHORT)
-            return NJ_FRAME_PART;
-        return fault(out, NJ_CAUSE_REMAINING_LENGTH);
-    }
-    out->bytes = 1 + nj_varint_size(remaining) + remaining;
-    if (NJ_UNLIKELY(out->bytes > max_bytes))
-        return fault(out, NJ_CAUSE_PACKET_TOO_LARGE);
-    if (nj_reader_left(&r) < remaining)
+    if (NJ_UNLIKELY(nj_reader_left(&r) == 0))
         return NJ_FRAME_PART;
-    out->body = nj_read_bytes(&r, remaining);
-    return NJ_FRAME_WHOLE;
+    if (NJ_UNLIKELY(*r.p >= 128))
+        return find_long(r, max_bytes, out);
+    remaining = nj_read_u8(&r);
+    return cut(r, remaining, max_bytes, out);
 }
 
 void

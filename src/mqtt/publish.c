@@ -6,20 +6,26 @@
 #define QOS_SHIFT 1
 #define DUP       0x8u
 
-/* A client may not name subscriptions. [MQTT5-3.3.4-6] */
+/* What follows the variable header's fixed part, where there are properties. A client may not name
+ * subscriptions. [MQTT5-3.3.4-6] */
 static enum nj_cause
-read_properties(struct nj_reader *r, enum nj_side from, struct nj_publish *out)
+decode_with_properties(struct nj_reader r, enum nj_side from, struct nj_publish *out)
 {
     struct nj_properties *p = &out->properties;
-    enum nj_cause cause = nj_properties_decode(r, NJ_PROPERTIES_OF(NJ_PUBLISH), p);
+    enum nj_cause cause = nj_properties_decode(&r, NJ_PROPERTIES_OF(NJ_PUBLISH), p);
 
     if (cause != NJ_CAUSE_NONE)
         return cause;
     if (from == NJ_FROM_CLIENT && p->subscription_identifier_count > 0)
         return NJ_CAUSE_PROPERTY_NOT_ALLOWED;
+    if (out->topic.n == 0 && !nj_properties_has(p, NJ_PROPERTY_TOPIC_ALIAS))
+        return NJ_CAUSE_TOPIC_NAME_EMPTY;
+    out->payload = nj_read_bytes(&r, nj_reader_left(&r));
     return NJ_CAUSE_NONE;
 }
 
+/* Without properties, and before 5.0, everything is done here, and the reader stays in registers:
+ * nobody else takes its address. */
 enum nj_cause
 nj_publish_decode(const struct nj_frame *f, enum nj_version v, enum nj_side from,
                   struct nj_publish *out)
@@ -42,12 +48,11 @@ nj_publish_decode(const struct nj_frame *f, enum nj_version v, enum nj_side from
         return NJ_CAUSE_PACKET_ID_ZERO;
 
     if (v == NJ_MQTT_5) {
-        cause = read_properties(&r, from, out);
-        if (NJ_UNLIKELY(cause != NJ_CAUSE_NONE))
-            return cause;
+        if (nj_reader_left(&r) == 0 || *r.p != 0)
+            return decode_with_properties(r, from, out);
+        (void)nj_read_u8(&r);
     }
-    if (NJ_UNLIKELY(out->topic.n == 0 &&
-                    !nj_properties_has(&out->properties, NJ_PROPERTY_TOPIC_ALIAS)))
+    if (NJ_UNLIKELY(out->topic.n == 0))
         return NJ_CAUSE_TOPIC_NAME_EMPTY;
     out->payload = nj_read_bytes(&r, nj_reader_left(&r));
     return NJ_CAUSE_NONE;

@@ -34,6 +34,18 @@ sequence(const uint8_t *p, size_t left)
     return 4;
 }
 
+/* Eight bytes of which none is an unwanted NUL: how many of them are ASCII. */
+static inline size_t
+ascii_run(const uint8_t *p, size_t left, bool may_hold_nul)
+{
+    uint64_t word;
+
+    if (left < 8)
+        return 0;
+    word = nj_swar_load(p);
+    return may_hold_nul || !nj_swar_has_zero(word) ? nj_swar_ascii_run(word) : 0;
+}
+
 static inline bool
 is_well_formed(struct nj_str s, bool may_hold_nul)
 {
@@ -41,23 +53,16 @@ is_well_formed(struct nj_str s, bool may_hold_nul)
     size_t left = s.n;
 
     while (left > 0) {
-        size_t n = 1;
+        size_t n = ascii_run(p, left, may_hold_nul);
 
-        if (left >= 8) {
-            uint64_t word = nj_swar_load(p);
-
-            if (nj_swar_is_ascii(word) && (may_hold_nul || !nj_swar_has_zero(word))) {
-                p += 8;
-                left -= 8;
-                continue;
-            }
-        }
-        if (*p >= 0x80) {
+        if (n == 0 && *p >= 0x80) {
             n = sequence(p, left);
             if (n == 0)
                 return false;
-        } else if (*p == 0 && !may_hold_nul) {
-            return false;
+        } else if (n == 0) {
+            if (*p == 0 && !may_hold_nul)
+                return false;
+            n = 1;
         }
         p += n;
         left -= n;
