@@ -642,7 +642,7 @@ captured_packets_decode_and_come_back_as_themselves(void **state)
         struct nj_str rest = kit_str(all);
 
         while (rest.n > 0) {
-            struct nj_packet p;
+            struct nj_packet p = {0};
             struct nj_frame f;
             enum nj_cause cause = NJ_CAUSE_PACKET_SHORT;
 

@@ -5,36 +5,48 @@
 #include "base/test.h"
 #include "mqtt/kit_test.h"
 
+/* How many bytes the first one announces; 0: it begins nothing. */
+static size_t
+announced(uint8_t first)
+{
+    static const uint8_t lengths[16] = {1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 2, 2, 3, 4};
+
+    return first < 0xf8 ? lengths[first >> 4] : 0;
+}
+
+/* The number in the `length` bytes at p, or UINT32_MAX where one does not continue. */
+static uint32_t
+number_of(const uint8_t *p, size_t length)
+{
+    uint32_t number = length == 1 ? p[0] : p[0] & (0x7fu >> length);
+
+    for (size_t k = 1; k < length; k++) {
+        if (p[k] >> 6 != 2)
+            return UINT32_MAX;
+        number = number << 6 | (p[k] & 0x3fu);
+    }
+    return number;
+}
+
 /* The definition, as plainly as it can be written: the number is taken out and has to be a scalar
  * value that needs this many bytes. */
 static bool
 twin(const uint8_t *p, size_t n, bool may_hold_nul)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t i = 0;
+    size_t length;
 
-    while (i < n) {
-        uint32_t number = p[i];
-        size_t length = number < 0x80   ? 1
-                        : number < 0xc0 ? 0
-                        : number < 0xe0 ? 2
-                        : number < 0xf0 ? 3
-                        : number < 0xf8 ? 4
-                                        : 0;
+    for (size_t i = 0; i < n; i += length) {
+        uint32_t number;
 
+        length = announced(p[i]);
         if (length == 0 || n - i < length)
             return false;
-        if (length > 1)
-            number &= 0x7fu >> length;
-        for (size_t k = 1; k < length; k++) {
-            if (p[i + k] >> 6 != 2)
-                return false;
-            number = number << 6 | (p[i + k] & 0x3fu);
-        }
-        if (number < least[length] || number > 0x10ffff || (number >= 0xd800 && number <= 0xdfff) ||
-            (number == 0 && !may_hold_nul))
+        number = number_of(p + i, length);
+        if (number < least[length] || number > 0x10ffff || (number >= 0xd800 && number <= 0xdfff))
             return false;
-        i += length;
+        if (number == 0 && !may_hold_nul)
+            return false;
     }
     return true;
 }

@@ -36,7 +36,7 @@ static inline void
 fuzz_packet(struct nj_str whole, enum nj_version v, enum nj_side from)
 {
     struct kit_bytes exact = kit_copy(whole.p, whole.n);
-    struct nj_packet p;
+    struct nj_packet p = {0};
     struct nj_frame f;
 
     NJ_ASSERT(nj_frame_find(kit_str(exact), NJ_PACKET_MAX_BYTES, &f) == NJ_FRAME_WHOLE);
