@@ -11,6 +11,7 @@
 #include "daemon/priv.h"
 #include "net/listener.h"
 #include "server/server.h"
+#include "store/store_mem.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,6 +29,8 @@ struct daemon {
     struct nj_listening *sockets;
     struct nj_door *doors;
     size_t door_count;
+    struct nj_store_mem stores[NJ_SHARDS];
+    struct nj_store_port *ports[NJ_SHARDS];
     struct nj_server *server;
     struct nj_sys sys;
     uint64_t descriptors;
@@ -420,6 +423,7 @@ close_listeners(struct daemon *d)
 static int
 run(struct daemon *d)
 {
+    unsigned workers = d->config->server.workers;
     struct nj_server_deps deps = {.door_count = d->door_count, .doors = d->doors};
     struct nj_diag diag = {0};
     const struct nj_sys_ports sys_ports = {d, sys_metric, sys_view, sys_publish};
@@ -427,6 +431,11 @@ run(struct daemon *d)
 
     deps.opts = &d->config->server;
     deps.broker_opts = &d->config->broker;
+    for (unsigned i = 0; i < workers; i++) {
+        nj_store_mem_init(&d->stores[i]);
+        d->ports[i] = &d->stores[i].port;
+    }
+    deps.stores = d->ports;
     nj_rand_system(&deps.seed, sizeof(deps.seed));
     err = nj_server_new(&d->server, &deps, &diag);
     if (err == NJ_OK)
@@ -479,7 +488,7 @@ prepare(struct daemon *d)
 int
 nj_daemon_main(int argc, char **argv)
 {
-    struct daemon d = {0};
+    static struct daemon d; /* one per process, and larger than a stack frame should be */
     sigset_t set;
     int code;
 

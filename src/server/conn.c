@@ -71,7 +71,6 @@ static void on_time(struct nj_timer *t, nj_time now);
 static void
 free_conn(struct nj_conn *c)
 {
-    nj_out_clear(c->worker->pool, &c->out);
     nj_aliases_free(c->aliases);
     nj_exchange_free(c->exchange);
     nj_free(c->client_id);
@@ -463,6 +462,22 @@ on_ready(struct nj_io *io, unsigned events)
 
 /* ---- writing ---- */
 
+/* Keep the gauges of waiting output true. Packets count until the last of them has left. */
+static void
+count_waiting(struct nj_conn *c)
+{
+    struct nj_metrics *m = &c->worker->metrics;
+
+    if (c->out.bytes == 0)
+        c->out_packets = 0;
+    if (c->counted_bytes == c->out.bytes && c->counted_packets == c->out_packets)
+        return;
+    nj_metric_add(m, NJ_METRIC_OUT_BYTES, (int64_t)c->out.bytes - (int64_t)c->counted_bytes);
+    nj_metric_add(m, NJ_METRIC_OUT_PACKETS, (int64_t)c->out_packets - (int64_t)c->counted_packets);
+    c->counted_bytes = c->out.bytes;
+    c->counted_packets = c->out_packets;
+}
+
 void
 nj_conn_flush(struct nj_conn *c)
 {
@@ -470,6 +485,7 @@ nj_conn_flush(struct nj_conn *c)
     bool was_full = c->link.is_full;
 
     nj_list_remove(&c->link_out);
+    count_waiting(c);
     if (n > 0)
         nj_metric_add(&c->worker->metrics, NJ_METRIC_BYTES_SENT, n);
     if (n == NJ_IO_CLOSED || n == NJ_IO_ERROR) {
@@ -577,6 +593,8 @@ nj_conn_close(struct nj_conn *c)
         if (n > 0)
             nj_metric_add(&c->worker->metrics, NJ_METRIC_BYTES_SENT, n);
     }
+    nj_out_clear(c->worker->pool, &c->out);
+    count_waiting(c);
     nj_io_close(&c->io);
     count(c->worker, c->door, -1);
     nj_list_remove(&c->link_all);

@@ -43,6 +43,9 @@ struct nj_conn {
     struct nj_exchange *exchange; /* of AUTH packets; NULL: none */
     struct nj_aliases *aliases;   /* NULL until one is used */
     struct nj_out out;
+    uint32_t out_packets;     /* since it was empty last */
+    uint32_t counted_packets; /* what the gauges know of it */
+    size_t counted_bytes;
     struct nj_timer timer; /* connect_timeout, then keep alive */
     nj_time last_read;
     struct nj_list link_all; /* of the worker's connections */

@@ -6,6 +6,7 @@
 #include "server/conn.h"
 
 #include "base/mem.h"
+#include "server/mount.h"
 #include "server/properties.h"
 #include "server/say.h"
 #include "server/server_priv.h"
@@ -182,13 +183,18 @@ open_session(struct nj_conn *c, const struct nj_connect *p)
     };
     struct nj_msg_parts will;
     struct nj_passed_on passed = {0};
+    struct nj_mounted mounted = {0};
     enum nj_cause cause;
 
     if (p->has_will) {
-        if (!nj_passed_on_make(&passed, &p->will_properties))
+        if (!nj_mount(&mounted, nj_conn_listener(c)->mount_point, p->will_topic))
             return NJ_CAUSE_OUT_OF_MEMORY;
+        if (!nj_passed_on_make(&passed, &p->will_properties)) {
+            nj_mounted_fini(&mounted);
+            return NJ_CAUSE_OUT_OF_MEMORY;
+        }
         will = (struct nj_msg_parts){
-            .topic = p->will_topic,
+            .topic = mounted.text,
             .properties = passed.block,
             .payload = p->will_payload,
             .qos = p->will_qos,
@@ -205,6 +211,7 @@ open_session(struct nj_conn *c, const struct nj_connect *p)
     nj_conn_enter(c, NJ_CONN_OPENING);
     cause = nj_home_connect(c->worker->home, &opening, &c->link, &c->session);
     nj_passed_on_fini(&passed);
+    nj_mounted_fini(&mounted);
     if (c->session != NULL) { /* it has the name now */
         nj_free(c->client_id);
         c->client_id = NULL;

@@ -7,6 +7,7 @@
 #include "server/conn.h"
 
 #include "base/mem.h"
+#include "server/mount.h"
 #include "server/say.h"
 
 /* Properties of CONNACK, DISCONNECT and AUTH that we write: names and reason strings are short, but
@@ -19,6 +20,7 @@ static void
 count_sent(struct nj_conn *c)
 {
     nj_metric_add(&c->worker->metrics, NJ_METRIC_PACKETS_SENT, 1);
+    c->out_packets++;
     c->link.is_full = c->out.bytes > c->worker->opts->max_output_bytes;
     nj_conn_dirty(c);
 }
@@ -61,7 +63,7 @@ fill_head(struct nj_conn *c, const struct nj_delivery *d, struct nj_publish_head
         .retain = d->retain,
         .qos = d->qos,
         .packet_id = d->packet_id,
-        .topic = pub->topic,
+        .topic = nj_unmount(nj_conn_listener(c)->mount_point, pub->topic),
         .payload_bytes = (uint32_t)pub->payload.n,
     };
     if (c->link.version != NJ_MQTT_5)
@@ -229,8 +231,8 @@ link_publish(struct nj_link *link, const struct nj_delivery *d)
 {
     struct nj_conn *c = nj_container_of(link, struct nj_conn, link);
     const struct nj_encoding *e = &c->worker->encoding;
-    bool may_keep =
-        d->is_one_of_many && !d->dup && d->identifier_count == 0 && c->topic_alias_maximum == 0;
+    bool may_keep = d->is_one_of_many && !d->dup && d->identifier_count == 0 &&
+                    c->topic_alias_maximum == 0 && nj_conn_listener(c)->mount_point == NULL;
     enum nj_sent sent;
 
     if (link->is_full && d->qos == 0)

@@ -4,6 +4,7 @@
 #include "server/conn.h"
 
 #include "base/mem.h"
+#include "server/mount.h"
 #include "server/properties.h"
 #include "server/say.h"
 
@@ -73,6 +74,7 @@ publish(struct nj_conn *c, const struct nj_publish *p)
         .retain = p->retain,
     };
     struct nj_passed_on passed = {0};
+    struct nj_mounted mounted;
     uint32_t expiry_s = NJ_NO_EXPIRY;
     enum nj_cause cause = refuse_publish(c, p);
 
@@ -88,8 +90,14 @@ publish(struct nj_conn *c, const struct nj_publish *p)
         if (nj_properties_has(&p->properties, NJ_PROPERTY_MESSAGE_EXPIRY_INTERVAL))
             expiry_s = p->properties.message_expiry_interval_s;
     }
-    cause = nj_session_publish(c->session, &pub, p->packet_id, expiry_s);
+    if (nj_mount(&mounted, nj_conn_listener(c)->mount_point, p->topic)) {
+        pub.topic = mounted.text;
+        cause = nj_session_publish(c->session, &pub, p->packet_id, expiry_s);
+    } else {
+        cause = NJ_CAUSE_OUT_OF_MEMORY;
+    }
     nj_publication_fini(&pub);
+    nj_mounted_fini(&mounted);
     nj_passed_on_fini(&passed);
     return cause;
 }
@@ -148,12 +156,34 @@ on_ack(struct nj_conn *c, const struct nj_frame *frame)
 
 /* [MQTT5-3.8.4-1] … [MQTT5-3.8.4-7] [MQTT311-3.8.4-1] … [MQTT311-3.8.4-5] */
 static uint8_t
-subscribe(struct nj_conn *c, struct nj_subscription *s, uint32_t identifier)
+subscribe(struct nj_conn *c, const struct nj_subscription *s, uint32_t identifier)
 {
-    s->qos = NJ_MIN(s->qos, nj_conn_listener(c)->max_qos);
+    struct nj_subscription granted = *s;
+    struct nj_mounted mounted;
+    uint8_t code;
+
     if (s->filter.n > c->worker->opts->max_topic_length)
         return NJ_REASON_TOPIC_FILTER_INVALID;
-    return nj_session_subscribe(c->session, s, identifier);
+    if (!nj_mount(&mounted, nj_conn_listener(c)->mount_point, s->filter))
+        return NJ_REASON_QUOTA_EXCEEDED;
+    granted.filter = mounted.text;
+    granted.qos = NJ_MIN(s->qos, nj_conn_listener(c)->max_qos);
+    code = nj_session_subscribe(c->session, &granted, identifier);
+    nj_mounted_fini(&mounted);
+    return code;
+}
+
+static uint8_t
+unsubscribe(struct nj_conn *c, struct nj_str filter)
+{
+    struct nj_mounted mounted;
+    uint8_t code;
+
+    if (!nj_mount(&mounted, nj_conn_listener(c)->mount_point, filter))
+        return NJ_REASON_UNSPECIFIED_ERROR;
+    code = nj_session_unsubscribe(c->session, mounted.text);
+    nj_mounted_fini(&mounted);
+    return code;
 }
 
 static enum nj_cause
@@ -181,8 +211,7 @@ on_subscribe(struct nj_conn *c, const struct nj_frame *frame)
         identifier = p.properties.subscription_identifier;
     r = nj_reader_of(p.filters);
     while (n < p.count && nj_subscription_next(&r, v, is_subscribe, &s)) {
-        uint8_t code = is_subscribe ? subscribe(c, &s, identifier)
-                                    : nj_session_unsubscribe(c->session, s.filter);
+        uint8_t code = is_subscribe ? subscribe(c, &s, identifier) : unsubscribe(c, s.filter);
 
         codes[n++] = (char)code;
         if (is_subscribe)

@@ -45,6 +45,7 @@ struct nj_server_deps {
     const struct nj_broker_opts *broker_opts; /* the same */
     const struct nj_door *doors;
     size_t door_count;
+    struct nj_store_port *const *stores;  /* one for each worker; lent until the end */
     const struct nj_auth_method *methods; /* may be none */
     size_t method_count;
     uint64_t seed; /* of identifiers that are assigned; from the system, or a simulation's */

@@ -194,11 +194,11 @@ take_ready(struct nj_worker *w)
 static void
 commit(struct nj_worker *w)
 {
-    uint64_t safe = nj_store_mem_commit(&w->store);
+    uint64_t safe = w->store->ops->safe(w->store);
 
     while (safe > w->home->committed) {
         nj_home_committed(w->home, safe);
-        safe = nj_store_mem_commit(&w->store);
+        safe = w->store->ops->safe(w->store);
     }
 }
 
@@ -313,7 +313,7 @@ nj_worker_init(struct nj_worker *w, struct nj_server *server, uint16_t id,
         .opts = deps->broker_opts,
         .ops = &home_ops,
         .ctx = w,
-        .store = &w->store.port,
+        .store = deps->stores[id],
         .metrics = &w->metrics,
     };
 
@@ -326,7 +326,7 @@ nj_worker_init(struct nj_worker *w, struct nj_server *server, uint16_t id,
     nj_list_init(&w->closing);
     nj_list_init(&w->paused);
     nj_mailbox_init(&w->mailbox);
-    nj_store_mem_init(&w->store);
+    w->store = deps->stores[id];
     nj_timer_init(&w->sweep, on_sweep);
     nj_rand_seed(&w->rand, deps->seed + id);
     if (nj_reactor_new(&w->reactor) != NJ_OK)

@@ -12,7 +12,6 @@
 #include "io/reactor.h"
 #include "io/timer.h"
 #include "server/server.h"
-#include "store/store_mem.h"
 
 /* What a worker may read at once, and what it may deliver for one connection before others get
  * their turn. Counted in deliveries: one read holds 3,500 small PUBLISHes, and each may have 200
@@ -56,7 +55,7 @@ struct nj_worker {
     struct nj_wheel *wheel;
     struct nj_out_pool *pool;
     struct nj_home *home;
-    struct nj_store_mem store;
+    struct nj_store_port *store;
     struct nj_doorway *doorways;
     struct nj_list conns;   /* all of them */
     struct nj_list ready;   /* with bytes read but not yet looked at */

@@ -12,22 +12,21 @@ append(struct nj_store_port *port, const struct nj_change *change)
     return ++store->appended;
 }
 
-static const struct nj_store_ops ops = {append};
+static uint64_t
+safe(struct nj_store_port *port)
+{
+    struct nj_store_mem *store = nj_container_of(port, struct nj_store_mem, port);
+
+    store->safe = NJ_MAX(store->safe, NJ_MIN(store->appended, store->held));
+    return store->safe;
+}
+
+static const struct nj_store_ops ops = {append, safe};
 
 void
 nj_store_mem_init(struct nj_store_mem *store)
 {
     *store = (struct nj_store_mem){.port = {&ops}, .held = UINT64_MAX};
-}
-
-uint64_t
-nj_store_mem_commit(struct nj_store_mem *store)
-{
-    uint64_t safe = NJ_MIN(store->appended, store->held);
-
-    if (safe > store->safe)
-        store->safe = safe;
-    return store->safe;
 }
 
 void

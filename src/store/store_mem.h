@@ -3,8 +3,7 @@
  * memory, and a change is as safe as it will ever be once it is made.
  *
  * It still answers in the order and at the time that a store on disk would: never inside append(),
- * always cumulative. Its owner asks at the end of a turn what is safe; a simulation may hold the
- * answer back as long as it likes.
+ * always cumulative. A simulation may hold the answer back as long as it likes.
  * Thread: its home's. */
 #ifndef NJ_STORE_STORE_MEM_H
 #define NJ_STORE_STORE_MEM_H
@@ -19,8 +18,6 @@ struct nj_store_mem {
 };
 
 void nj_store_mem_init(struct nj_store_mem *store);
-/* What is safe now; the number grows from call to call. */
-uint64_t nj_store_mem_commit(struct nj_store_mem *store);
 /* Let only changes up to `number` become safe; UINT64_MAX: all. For simulations. */
 void nj_store_mem_hold(struct nj_store_mem *store, uint64_t number);
 
