@@ -58,7 +58,8 @@ def pytest_runtest_makereport(item, call):
     if report.when == "call" and report.failed:
         for broker in getattr(item, "brokers", []):
             if broker.log:
-                report.sections.append((f"{broker.kind} log", broker.log.text[-6000:]))
+                lines = broker.log.since(getattr(item, "log_mark", 0))
+                report.sections.append((f"{broker.kind} log", "\n".join(lines)[-6000:]))
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +76,7 @@ def broker(request, module_broker):
     request.node.brokers = getattr(request.node, "brokers", []) + [module_broker]
     if not module_broker.alive:
         module_broker.start()
+    request.node.log_mark = module_broker.log.mark
     yield module_broker
     assert module_broker.alive, "the broker ended during this test:\n" + module_broker.log.text[-4000:]
 

@@ -163,8 +163,7 @@ class Broker:
         deadline = time.monotonic() + START_TIMEOUT
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
-                self.log.thread.join(5)
-                raise NotStarted(self.process.returncode, self.log.text)
+                raise NotStarted(self.wait(), self.log.text)
             try:
                 with socket.create_connection(("127.0.0.1", self.port), 1) as probe:
                     # Until the broker has closed its side too, its log lines may still be to come.
@@ -215,7 +214,7 @@ class Broker:
     # ------------------------------------------------------------------------ talking
 
     def peer(self, version=4, host="127.0.0.1", port=None, **kw):
-        return peer.Peer((host, port or self.port), version, **kw)
+        return peer.Peer((host, port or self.port), version, explained=self.kind == "nightjar", **kw)
 
     def disconnected(self, client_id, mark=0):
         """Wait until the log says that this client is gone; the line is returned."""
