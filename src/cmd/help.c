@@ -2,6 +2,7 @@
 /* help.c — `nightjar help`: the commands there are, those to come, and the help of one of them. The
  * build asks it for what is installed, too: `help --man COMMAND`, `help --completion bash`. */
 #include "cmd/cmd.h"
+#include "config/config.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -58,6 +59,10 @@ manual_of(const char *name)
 
     if (strcmp(name, "nightjar") == 0) {
         nj_cmd_print_manual(stdout);
+        return NJ_EXIT_GOOD;
+    }
+    if (strcmp(name, "nightjar.conf") == 0) {
+        nj_config_print_man(stdout);
         return NJ_EXIT_GOOD;
     }
     if (command == NULL || command->print_manual == NULL) {

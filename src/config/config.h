@@ -96,7 +96,7 @@ NJ_NODISCARD enum nj_err nj_config_reload_check(const struct nj_config *old, str
 int nj_config_test(const struct nj_config_args *args);
 
 /* From the tables: the usage, manual pages nightjar.conf(5) and nightjar-broker(1) in mdoc, and one
- * line per name for shell completion, options of the command line first. */
+ * line per option of the command line, for shell completion. */
 void nj_config_print_usage(FILE *out);
 void nj_config_print_man(FILE *out);
 void nj_config_print_broker_man(FILE *out);

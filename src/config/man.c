@@ -236,7 +236,4 @@ nj_config_print_completion(FILE *out)
             (void)fprintf(out, "%s\n", nj_flags[i].letter);
         (void)fprintf(out, "%s\n", nj_flags[i].name);
     }
-    for (size_t i = 0; i < nj_option_count; i++)
-        if (!nj_options[i].is_prefix)
-            (void)fprintf(out, "%s\n", nj_options[i].name);
 }

@@ -90,7 +90,7 @@ completion_has_one_name_in_each_line(void **state)
 
     (void)state;
     assert_non_null(strstr(list, "-c\n--config-file\n"));
-    assert_non_null(strstr(list, "\nmax_packet_size\n"));
+    assert_null(strstr(list, "max_packet_size")); /* a directive is no word of the command line */
     assert_null(strchr(list, ' '));
     free(list);
 }

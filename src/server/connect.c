@@ -111,7 +111,7 @@ generate_client_id(struct nj_conn *c)
         uint64_t a = nj_rand_u64(&w->rand), b = nj_rand_u64(&w->rand);
 
         (void)snprintf(
-            id, sizeof(id), "%.50s%08x-%04x-%04x-%04x-%012llx",
+            id, sizeof(id), "%.50s%08X-%04X-%04X-%04X-%012llX",
             nj_conn_listener(c)->auto_id_prefix != NULL ? nj_conn_listener(c)->auto_id_prefix : "",
             (unsigned)(a >> 32), (unsigned)(a >> 16 & 0xffff), (unsigned)(a & 0xffff),
             (unsigned)(b >> 48), (unsigned long long)(b & 0xffffffffffff));
