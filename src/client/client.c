@@ -1,0 +1,647 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* client.c — the engine on a socket: one poll at a time, from within blocking calls or from a loop
+ * of the application's.
+ *
+ *          start              connected              broken, refused
+ *   IDLE ────────► DIALLING ────────────► UP ─────────────────────────► PAUSED ──┐
+ *     ▲                ▲ │ no address answers                             ▲  │    │ time
+ *     │                │ └───────────────────────────────────────────────┘  │    │
+ *     │ goodbye, or    └─────────────────────────────────────────────────────────┘
+ *     └─ no reconnect wished ◄─────────────────────────────────────────── any */
+#include "base/mem.h"
+#include "base/rand.h"
+#include "client/dial.h"
+#include "client/engine.h"
+#include "client/inbox.h"
+#include "client/opts.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum phase {
+    PHASE_IDLE,
+    PHASE_DIALLING,
+    PHASE_UP,
+    PHASE_PAUSED,
+};
+
+struct nj_client {
+    struct nj_engine *engine;
+    enum phase phase;
+    bool is_once;    /* one attempt only: nj_client_connect() waits for it */
+    bool is_leaving; /* goodbye was said */
+    struct nj_dial dial;
+    int fd;
+    struct nj_rand rand;
+    nj_time retry_at;
+    uint32_t pause_ms;
+    /* An attempt that failed before the engine knew of it, to be told. */
+    enum nj_client_err failed;
+    int error;
+    struct nj_inbox inbox;
+    const char *detail; /* of the dialling; NULL: the engine's */
+};
+
+enum nj_client_err
+nj_client_new(struct nj_client **out, const struct nj_client_opts *opts)
+{
+    struct nj_client *c = nj_zalloc(sizeof(*c));
+    struct nj_client_opts copy;
+    enum nj_client_err err;
+    uint64_t seed;
+
+    if (c == NULL)
+        return NJ_CLIENT_ENOMEM;
+    c->fd = -1;
+    c->dial.fd = -1;
+    nj_inbox_init(&c->inbox);
+    nj_rand_system(&seed, sizeof(seed));
+    nj_rand_seed(&c->rand, seed);
+    err = nj_client_opts_copy(&copy, opts);
+    if (err != NJ_CLIENT_OK)
+        goto fail;
+    err = nj_engine_new(&c->engine, &copy);
+    if (err != NJ_CLIENT_OK) {
+        nj_client_opts_fini(&copy);
+        goto fail;
+    }
+    *out = c;
+    return NJ_CLIENT_OK;
+
+fail:
+    nj_free(c);
+    return err;
+}
+
+void
+nj_client_free(struct nj_client *c)
+{
+    if (c == NULL)
+        return;
+    if (c->fd >= 0)
+        (void)close(c->fd);
+    if (c->phase == PHASE_DIALLING && c->dial.fd >= 0)
+        (void)close(c->dial.fd);
+    nj_engine_free(c->engine);
+    nj_inbox_fini(&c->inbox);
+    nj_free(c);
+}
+
+/* ---- connecting ---- */
+
+/* Again after a pause that doubles, a little random so that many clients do not come back at
+ * once. */
+static void
+pause_or_stop(struct nj_client *c, nj_time now)
+{
+    const struct nj_client_opts *opts = nj_engine_opts(c->engine);
+    uint32_t pause = c->pause_ms != 0 ? c->pause_ms : opts->reconnect_min_ms;
+
+    if (c->is_leaving || c->is_once || opts->reconnect_min_ms == 0) {
+        c->phase = PHASE_IDLE;
+        return;
+    }
+    c->pause_ms = pause > opts->reconnect_max_ms / 2 ? opts->reconnect_max_ms : pause * 2;
+    c->retry_at = now + pause - nj_rand_below(&c->rand, pause / 4 + 1);
+    c->phase = PHASE_PAUSED;
+}
+
+static void
+attempt_failed(struct nj_client *c, enum nj_client_err err, int error, const char *detail,
+               nj_time now)
+{
+    c->failed = err;
+    c->error = error;
+    c->detail = detail;
+    pause_or_stop(c, now);
+}
+
+static void
+dialled(struct nj_client *c, enum nj_dial_result result, nj_time now)
+{
+    enum nj_client_err err;
+
+    c->phase = PHASE_DIALLING;
+    if (result == NJ_DIAL_WAITING)
+        return;
+    if (result == NJ_DIAL_FAILED) {
+        attempt_failed(c, NJ_CLIENT_ESYS, c->dial.error, strerror(c->dial.error), now);
+        return;
+    }
+    err = nj_engine_open(c->engine, now);
+    if (err != NJ_CLIENT_OK) {
+        (void)close(c->dial.fd);
+        c->dial.fd = -1;
+        attempt_failed(c, err, 0, nj_client_error_text(err), now);
+        return;
+    }
+    c->fd = c->dial.fd;
+    c->dial.fd = -1;
+    c->detail = NULL;
+    c->phase = PHASE_UP;
+}
+
+static void
+dial(struct nj_client *c, nj_time now)
+{
+    const struct nj_client_opts *opts = nj_engine_opts(c->engine);
+    enum nj_client_err err = nj_dial_look_up(&c->dial, opts);
+
+    if (err == NJ_CLIENT_OK)
+        dialled(c, nj_dial_start(&c->dial, opts, now), now);
+    else
+        attempt_failed(c, err, 0, c->dial.detail, now);
+}
+
+/* ---- the socket ---- */
+
+static void
+flush(struct nj_client *c, nj_time now)
+{
+    for (;;) {
+        struct nj_str output = nj_engine_output(c->engine);
+        ssize_t n;
+
+        if (output.n == 0)
+            return;
+        n = send(c->fd, output.p, output.n, MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno == EAGAIN)
+            return;
+        if (n < 0) {
+            c->error = errno;
+            /* What the broker said before it hung up is still to be read. */
+            nj_engine_stop_output(c->engine);
+            return;
+        }
+        nj_engine_written(c->engine, (size_t)n, now);
+        if ((size_t)n < output.n)
+            return;
+    }
+}
+
+/* After an event was taken: close where the engine is through with this connection. */
+static void
+settle(struct nj_client *c)
+{
+    nj_time now;
+
+    if (c->phase != PHASE_UP)
+        return;
+    if (nj_engine_wants_close(c->engine)) {
+        flush(c, nj_clock_monotonic_ms());
+        nj_engine_close(c->engine, NJ_CLIENT_OK, NULL);
+    }
+    if (!nj_engine_has_transport(c->engine) && c->fd >= 0) {
+        (void)close(c->fd);
+        c->fd = -1;
+    }
+    if (nj_engine_is_offline(c->engine)) {
+        now = nj_clock_monotonic_ms();
+        pause_or_stop(c, now);
+    }
+}
+
+static void
+fill(struct nj_client *c, nj_time now)
+{
+    size_t room;
+    void *space = nj_engine_input_space(c->engine, &room);
+    ssize_t n;
+
+    if (space == NULL) {
+        nj_engine_close(c->engine, NJ_CLIENT_ENOMEM, "no memory for input");
+        return;
+    }
+    do {
+        n = recv(c->fd, space, room, 0);
+    } while (n < 0 && errno == EINTR);
+    if (n > 0) {
+        nj_engine_input_filled(c->engine, (size_t)n, now);
+    } else if (n == 0) {
+        nj_engine_close(c->engine, NJ_CLIENT_ELOST, "closed by the broker");
+    } else if (errno != EAGAIN) {
+        c->error = errno;
+        nj_engine_close(c->engine, NJ_CLIENT_ELOST, strerror(errno));
+    }
+}
+
+/* ---- in a loop of the application's ---- */
+
+enum nj_client_err
+nj_client_start(struct nj_client *c)
+{
+    settle(c);
+    if (c->phase != PHASE_IDLE || !nj_engine_is_offline(c->engine))
+        return NJ_CLIENT_EINVAL;
+    c->is_leaving = false;
+    c->pause_ms = 0;
+    c->failed = NJ_CLIENT_OK;
+    dial(c, nj_clock_monotonic_ms());
+    return NJ_CLIENT_OK;
+}
+
+int
+nj_client_fd(const struct nj_client *c)
+{
+    return c->phase == PHASE_DIALLING ? c->dial.fd : c->fd;
+}
+
+bool
+nj_client_wants_read(const struct nj_client *c)
+{
+    return c->phase == PHASE_UP && c->fd >= 0 && nj_engine_wants_input(c->engine);
+}
+
+bool
+nj_client_wants_write(const struct nj_client *c)
+{
+    return c->phase == PHASE_DIALLING ||
+           (c->phase == PHASE_UP && c->fd >= 0 &&
+            (nj_engine_output(c->engine).n > 0 || nj_engine_wants_close(c->engine)));
+}
+
+static nj_time
+deadline(const struct nj_client *c)
+{
+    switch (c->phase) {
+    case PHASE_IDLE:
+        return NJ_NEVER;
+    case PHASE_DIALLING:
+        return c->dial.deadline;
+    case PHASE_UP:
+        return nj_engine_deadline(c->engine);
+    case PHASE_PAUSED:
+        return c->retry_at;
+    }
+    return NJ_NEVER;
+}
+
+int
+nj_client_timeout_ms(const struct nj_client *c)
+{
+    nj_time at = deadline(c);
+    nj_time left;
+
+    if (at == NJ_NEVER)
+        return -1;
+    left = at - nj_clock_monotonic_ms();
+    return left <= 0 ? 0 : left > 3600000 ? 3600000 : (int)left;
+}
+
+void
+nj_client_on_readable(struct nj_client *c)
+{
+    settle(c);
+    if (nj_client_wants_read(c))
+        fill(c, nj_clock_monotonic_ms());
+}
+
+void
+nj_client_on_writable(struct nj_client *c)
+{
+    nj_time now = nj_clock_monotonic_ms();
+
+    if (c->phase == PHASE_DIALLING) {
+        dialled(c, nj_dial_go_on(&c->dial, nj_engine_opts(c->engine), true, now), now);
+        return;
+    }
+    settle(c);
+    if (c->phase == PHASE_UP && c->fd >= 0)
+        flush(c, now);
+    settle(c);
+}
+
+void
+nj_client_on_time(struct nj_client *c)
+{
+    nj_time now = nj_clock_monotonic_ms();
+
+    settle(c);
+    if (now < deadline(c))
+        return;
+    switch (c->phase) {
+    case PHASE_IDLE:
+        break;
+    case PHASE_DIALLING:
+        dialled(c, nj_dial_go_on(&c->dial, nj_engine_opts(c->engine), false, now), now);
+        break;
+    case PHASE_UP:
+        nj_engine_on_time(c->engine, now);
+        break;
+    case PHASE_PAUSED:
+        dial(c, now);
+        break;
+    }
+}
+
+/* ---- events ---- */
+
+/* One that is there already. */
+static bool
+take(struct nj_client *c, struct nj_client_event *out)
+{
+    settle(c);
+    if (nj_engine_next(c->engine, out)) {
+        if (out->type == NJ_CLIENT_CONNECTED)
+            c->pause_ms = 0;
+        return true;
+    }
+    settle(c);
+    if (c->failed != NJ_CLIENT_OK) {
+        *out = (struct nj_client_event){.type = NJ_CLIENT_DISCONNECTED, .error = c->failed};
+        c->failed = NJ_CLIENT_OK;
+        return true;
+    }
+    return false;
+}
+
+static bool
+has_news(const struct nj_client *c)
+{
+    return c->failed != NJ_CLIENT_OK || nj_engine_may_have_event(c->engine);
+}
+
+/* The sooner of two time-outs, of which -1 is none. */
+static int
+sooner(int a, int b)
+{
+    return a < 0 ? b : b < 0 ? a : NJ_MIN(a, b);
+}
+
+enum nj_client_err
+nj_client_wait(struct nj_client *c, int timeout_ms)
+{
+    struct pollfd p;
+    int ready;
+
+    settle(c);
+    if (has_news(c))
+        return NJ_CLIENT_OK;
+    if (c->phase == PHASE_IDLE)
+        return NJ_CLIENT_ENOTCONN;
+    p = (struct pollfd){.fd = nj_client_fd(c)};
+    if (nj_client_wants_read(c))
+        p.events |= POLLIN;
+    if (nj_client_wants_write(c))
+        p.events |= POLLOUT;
+    int own = nj_client_timeout_ms(c);
+    ready = poll(&p, 1, sooner(own, timeout_ms));
+    if (ready < 0) {
+        c->error = errno;
+        return NJ_CLIENT_ESYS;
+    }
+    if ((p.revents & POLLOUT) != 0 ||
+        (c->phase == PHASE_DIALLING && (p.revents & (POLLERR | POLLHUP)) != 0))
+        nj_client_on_writable(c);
+    if ((p.revents & (POLLIN | POLLHUP | POLLERR)) != 0)
+        nj_client_on_readable(c);
+    nj_client_on_time(c);
+    return ready == 0 && own != 0 && timeout_ms >= 0 && !has_news(c) ? NJ_CLIENT_ETIMEOUT
+                                                                     : NJ_CLIENT_OK;
+}
+
+/* What is left of a time-out. */
+static int
+left_ms(nj_time until)
+{
+    nj_time left;
+
+    if (until == NJ_NEVER)
+        return -1;
+    left = until - nj_clock_monotonic_ms();
+    return left <= 0 ? 0 : (int)left;
+}
+
+static nj_time
+until_of(int timeout_ms)
+{
+    return timeout_ms < 0 ? NJ_NEVER : nj_clock_monotonic_ms() + timeout_ms;
+}
+
+/* The next event, kept ones apart. */
+static enum nj_client_err
+next_fresh(struct nj_client *c, struct nj_client_event *out, nj_time until)
+{
+    while (!take(c, out)) {
+        int left = left_ms(until);
+        enum nj_client_err err = nj_client_wait(c, left);
+
+        if (err == NJ_CLIENT_OK || (err == NJ_CLIENT_ETIMEOUT && left != 0))
+            continue;
+        return err;
+    }
+    return NJ_CLIENT_OK;
+}
+
+enum nj_client_err
+nj_client_next(struct nj_client *c, struct nj_client_event *out, int timeout_ms)
+{
+    if (nj_inbox_take(&c->inbox, out) || take(c, out))
+        return NJ_CLIENT_OK;
+    if (timeout_ms == 0)
+        return c->phase == PHASE_IDLE ? NJ_CLIENT_ENOTCONN : NJ_CLIENT_ETIMEOUT;
+    return next_fresh(c, out, until_of(timeout_ms));
+}
+
+/* ---- blocking ---- */
+
+enum nj_client_err
+nj_client_connect(struct nj_client *c, struct nj_client_event *out)
+{
+    struct nj_client_event ev = {.type = NJ_CLIENT_DISCONNECTED};
+    enum nj_client_err err;
+
+    c->is_once = true;
+    err = nj_client_start(c);
+    if (err != NJ_CLIENT_OK) {
+        c->is_once = false;
+        return err;
+    }
+    while (err == NJ_CLIENT_OK) {
+        err = next_fresh(c, &ev, NJ_NEVER);
+        if (err == NJ_CLIENT_ESYS && c->error == EINTR)
+            err = NJ_CLIENT_OK;
+        else if (err != NJ_CLIENT_OK || ev.type == NJ_CLIENT_CONNECTED)
+            break;
+        else if (ev.type == NJ_CLIENT_DISCONNECTED)
+            err = ev.error;
+        else
+            err = nj_inbox_put(&c->inbox, &ev);
+    }
+    /* Whoever waited is told; what goes on by itself is only what was connected once. */
+    c->is_once = false;
+    c->is_leaving = err != NJ_CLIENT_OK;
+    if (out != NULL)
+        *out = ev;
+    return err;
+}
+
+/* Take the next event and, unless it is the answer to `packet_id`, put it aside; without one let
+ * I/O happen. `type` is 0 when there was none. */
+static enum nj_client_err
+go_on(struct nj_client *c, uint16_t packet_id, nj_time until, struct nj_client_event *ev)
+{
+    enum nj_client_err err;
+    int left;
+
+    ev->type = (enum nj_client_event_type)0;
+    if (c->inbox.bytes > nj_engine_opts(c->engine)->queue_bytes)
+        return NJ_CLIENT_EFULL;
+    if (take(c, ev)) {
+        bool is_answer =
+            packet_id != 0 && ev->type == NJ_CLIENT_PUBLISHED && ev->packet_id == packet_id;
+        return is_answer ? NJ_CLIENT_OK : nj_inbox_put(&c->inbox, ev);
+    }
+    left = left_ms(until);
+    err = nj_client_wait(c, left);
+    return err == NJ_CLIENT_ETIMEOUT && left != 0 ? NJ_CLIENT_OK : err;
+}
+
+/* At QoS 0 there is no second chance: a connection that ends takes with it what is not written. */
+static enum nj_client_err
+wait_until_written(struct nj_client *c, nj_time until)
+{
+    struct nj_client_event ev;
+
+    while (nj_client_unwritten_bytes(c) > 0) {
+        enum nj_client_err err = go_on(c, 0, until, &ev);
+
+        if (err == NJ_CLIENT_OK && ev.type == NJ_CLIENT_DISCONNECTED)
+            err = ev.error != NJ_CLIENT_OK ? ev.error : NJ_CLIENT_ELOST;
+        if (err != NJ_CLIENT_OK)
+            return err;
+    }
+    return NJ_CLIENT_OK;
+}
+
+enum nj_client_err
+nj_client_publish_wait(struct nj_client *c, const struct nj_client_message *m, int timeout_ms,
+                       unsigned *reason)
+{
+    nj_time until = until_of(timeout_ms);
+    struct nj_client_event ev;
+    enum nj_client_err err;
+    uint16_t packet_id;
+
+    while ((err = nj_client_publish(c, m, &packet_id)) == NJ_CLIENT_EFULL) {
+        err = go_on(c, 0, until, &ev);
+        if (err != NJ_CLIENT_OK)
+            return err;
+    }
+    if (err != NJ_CLIENT_OK)
+        return err;
+    if (m->qos == 0)
+        return wait_until_written(c, until);
+    do {
+        err = go_on(c, packet_id, until, &ev);
+        if (err != NJ_CLIENT_OK)
+            return err;
+    } while (ev.type != NJ_CLIENT_PUBLISHED || ev.packet_id != packet_id);
+    if (reason != NULL)
+        *reason = ev.reason;
+    return NJ_CLIENT_OK;
+}
+
+enum nj_client_err
+nj_client_drain(struct nj_client *c, int timeout_ms)
+{
+    nj_time until = until_of(timeout_ms);
+    struct nj_client_event ev;
+
+    while (nj_client_unacknowledged(c) > 0) {
+        enum nj_client_err err = go_on(c, 0, until, &ev);
+
+        if (err != NJ_CLIENT_OK)
+            return err;
+    }
+    return wait_until_written(c, until);
+}
+
+/* ---- requests ---- */
+
+enum nj_client_err
+nj_client_publish(struct nj_client *c, const struct nj_client_message *m, uint16_t *packet_id)
+{
+    return nj_engine_publish(c->engine, m, packet_id);
+}
+
+enum nj_client_err
+nj_client_subscribe(struct nj_client *c, const struct nj_client_subscription *list, size_t count,
+                    struct nj_client_properties properties, uint16_t *packet_id)
+{
+    return nj_engine_subscribe(c->engine, list, count, properties, packet_id);
+}
+
+enum nj_client_err
+nj_client_unsubscribe(struct nj_client *c, const char *const *filters, size_t count,
+                      struct nj_client_properties properties, uint16_t *packet_id)
+{
+    return nj_engine_unsubscribe(c->engine, filters, count, properties, packet_id);
+}
+
+enum nj_client_err
+nj_client_reauthenticate(struct nj_client *c, const void *data, size_t n)
+{
+    return nj_engine_reauthenticate(c->engine, data, n);
+}
+
+enum nj_client_err
+nj_client_disconnect(struct nj_client *c, unsigned reason, struct nj_client_properties properties)
+{
+    enum nj_client_err err =
+        nj_engine_disconnect(c->engine, reason, properties, nj_clock_monotonic_ms());
+
+    if (err != NJ_CLIENT_OK && err != NJ_CLIENT_ENOTCONN)
+        return err;
+    c->is_leaving = true;
+    if (c->phase == PHASE_DIALLING) {
+        (void)close(c->dial.fd);
+        c->dial.fd = -1;
+    }
+    if (c->phase != PHASE_UP)
+        c->phase = PHASE_IDLE;
+    return err;
+}
+
+/* ---- questions ---- */
+
+bool
+nj_client_is_connected(const struct nj_client *c)
+{
+    return nj_engine_is_active(c->engine);
+}
+
+const char *
+nj_client_id(const struct nj_client *c)
+{
+    return nj_engine_client_id(c->engine);
+}
+
+size_t
+nj_client_unacknowledged(const struct nj_client *c)
+{
+    return nj_engine_unacknowledged(c->engine);
+}
+
+size_t
+nj_client_unwritten_bytes(const struct nj_client *c)
+{
+    return nj_engine_output(c->engine).n;
+}
+
+int
+nj_client_errno(const struct nj_client *c)
+{
+    return c->error;
+}
+
+const char *
+nj_client_detail(const struct nj_client *c)
+{
+    return c->detail != NULL ? c->detail : nj_engine_detail(c->engine);
+}
