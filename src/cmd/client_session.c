@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/client_session.h"
+
+#include "base/mem.h"
+#include "mqtt/packet.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t signals_caught;
+
+static void
+on_signal(int number)
+{
+    (void)number;
+    signals_caught++;
+}
+
+/* ---- words and numbers ---- */
+
+int
+nj_mosq_number(enum nj_client_err err)
+{
+    switch (err) {
+    case NJ_CLIENT_OK:
+        return NJ_MOSQ_SUCCESS;
+    case NJ_CLIENT_ENOMEM:
+        return NJ_MOSQ_NOMEM;
+    case NJ_CLIENT_EINVAL:
+        return NJ_MOSQ_INVAL;
+    case NJ_CLIENT_ENOTCONN:
+    case NJ_CLIENT_EDISCONNECTED:
+        return NJ_MOSQ_NO_CONN;
+    case NJ_CLIENT_EFULL:
+    case NJ_CLIENT_ETIMEOUT:
+        return NJ_MOSQ_TIMEOUT;
+    case NJ_CLIENT_ELOOKUP:
+        return NJ_MOSQ_EAI;
+    case NJ_CLIENT_ESYS:
+        return NJ_MOSQ_ERRNO;
+    case NJ_CLIENT_EREFUSED:
+        return NJ_MOSQ_CONN_REFUSED;
+    case NJ_CLIENT_ELOST:
+        return NJ_MOSQ_CONN_LOST;
+    case NJ_CLIENT_EKEEPALIVE:
+        return NJ_MOSQ_KEEPALIVE;
+    case NJ_CLIENT_EPROTOCOL:
+        return NJ_MOSQ_PROTOCOL;
+    case NJ_CLIENT_EMALFORMED:
+        return NJ_MOSQ_MALFORMED_PACKET;
+    case NJ_CLIENT_ETOOLARGE:
+        return NJ_MOSQ_OVERSIZE_PACKET;
+    case NJ_CLIENT_EQOS:
+        return NJ_MOSQ_QOS_NOT_SUPPORTED;
+    case NJ_CLIENT_EAUTH:
+        return NJ_MOSQ_AUTH;
+    case NJ_CLIENT_ERETAIN:
+    case NJ_CLIENT_EUNSUPPORTED:
+        return NJ_MOSQ_NOT_SUPPORTED;
+    }
+    return NJ_MOSQ_PROTOCOL;
+}
+
+const char *
+nj_mosq_text(int number, int error)
+{
+    switch (number) {
+    case NJ_MOSQ_SUCCESS:
+        return "No error.";
+    case NJ_MOSQ_NOMEM:
+        return "Out of memory.";
+    case NJ_MOSQ_PROTOCOL:
+        return "A network protocol error occurred when communicating with the broker.";
+    case NJ_MOSQ_INVAL:
+        return "Invalid function arguments provided.";
+    case NJ_MOSQ_NO_CONN:
+        return "The client is not currently connected.";
+    case NJ_MOSQ_CONN_REFUSED:
+        return "The connection was refused.";
+    case NJ_MOSQ_CONN_LOST:
+        return "The connection was lost.";
+    case NJ_MOSQ_NOT_SUPPORTED:
+        return "This feature is not supported.";
+    case NJ_MOSQ_AUTH:
+        return "Authorisation failed.";
+    case NJ_MOSQ_ERRNO:
+        return strerror(error);
+    case NJ_MOSQ_EAI:
+        return "Lookup error.";
+    case NJ_MOSQ_KEEPALIVE:
+        return "The broker did not answer within the keep alive.";
+    case NJ_MOSQ_MALFORMED_PACKET:
+        return "Malformed packet";
+    case NJ_MOSQ_QOS_NOT_SUPPORTED:
+        return "Requested QoS not supported on server.";
+    case NJ_MOSQ_OVERSIZE_PACKET:
+        return "Packet larger than supported by the server.";
+    case NJ_MOSQ_TIMEOUT:
+        return "Timeout";
+    default:
+        return "Unknown error.";
+    }
+}
+
+/* CONNACK's return codes before MQTT 5. */
+static const char *
+return_code_text(unsigned code)
+{
+    static const char *const texts[] = {
+        "Connection Accepted.",
+        "Connection Refused: unacceptable protocol version.",
+        "Connection Refused: identifier rejected.",
+        "Connection Refused: broker unavailable.",
+        "Connection Refused: bad user name or password.",
+        "Connection Refused: not authorised.",
+    };
+
+    return code < NJ_COUNT_OF(texts) ? texts[code] : "Connection Refused: unknown reason.";
+}
+
+static void
+say_refused(const struct nj_client_config *c, unsigned code)
+{
+    const char *text =
+        c->version == NJ_MQTT_5 ? nj_client_reason_text(code) : return_code_text(code);
+    const char *hint = "";
+
+    if (c->version == NJ_MQTT_5 && code == NJ_REASON_UNSUPPORTED_PROTOCOL_VERSION) {
+        hint = c->tool == NJ_TOOL_RR
+                   ? ". mosquitto_rr only supports connecting to an MQTT v5 broker"
+                   : ". Try connecting to an MQTT v5 broker, or use MQTT v3.x mode.";
+    }
+    nj_client_say(c, "Connection error: %s%s\n", text, hint);
+    if (c->tool == NJ_TOOL_PUB) {
+        bool is_v3_code = c->version != NJ_MQTT_5 && code <= 5;
+
+        nj_client_say(c, "Error: %s\n",
+                      nj_mosq_text(is_v3_code ? NJ_MOSQ_CONN_REFUSED : NJ_MOSQ_PROTOCOL, 0));
+    }
+}
+
+/* What would end the same way again. */
+static bool
+is_final(enum nj_client_err err)
+{
+    return err == NJ_CLIENT_EPROTOCOL || err == NJ_CLIENT_EMALFORMED ||
+           err == NJ_CLIENT_ETOOLARGE || err == NJ_CLIENT_EAUTH || err == NJ_CLIENT_ENOMEM;
+}
+
+int
+nj_client_session_lost(struct nj_client_session *s, const struct nj_client_event *ev)
+{
+    const struct nj_client_config *c = s->config;
+    bool is_before = ev->error == NJ_CLIENT_ELOOKUP || ev->error == NJ_CLIENT_ESYS;
+    int number = nj_mosq_number(ev->error);
+    int error = nj_client_errno(s->client);
+
+    s->was_up |= !is_before;
+    if (ev->error == NJ_CLIENT_EREFUSED) {
+        say_refused(c, ev->reason);
+        return ev->reason;
+    }
+    if (s->reconnects && !is_final(ev->error) && (!is_before || s->was_up))
+        return -1;
+    if (ev->error == NJ_CLIENT_ELOOKUP)
+        nj_client_say(c, "Unable to connect (%s).\n", nj_mosq_text(number, 0));
+    else
+        nj_client_say(c, "Error: %s\n", nj_mosq_text(number, error));
+    if (is_final(ev->error))
+        nj_client_say(c, "(%s)\n", nj_client_detail(s->client));
+    return number;
+}
+
+/* ---- the client ---- */
+
+static void
+print_line(void *ctx, const char *line)
+{
+    (void)ctx;
+    (void)puts(line);
+}
+
+/* What MQTT 5's CONNECT holds: the session's expiry first, then what -D gave, then how many
+ * messages may be on their way to us. */
+static struct nj_client_property_list *
+connect_properties(const struct nj_client_config *c)
+{
+    struct nj_client_properties given = nj_client_property_list_view(c->properties[NJ_FOR_CONNECT]);
+    struct nj_client_properties rest = given;
+    struct nj_client_property_list *list = nj_client_property_list_new();
+    struct nj_client_property p;
+    bool has_receive_maximum = false, has_expiry = false;
+    enum nj_client_err err = NJ_CLIENT_OK;
+
+    while (nj_client_property_next(&rest, &p)) {
+        has_receive_maximum |= p.id == NJ_PROPERTY_RECEIVE_MAXIMUM;
+        has_expiry |= p.id == NJ_PROPERTY_SESSION_EXPIRY_INTERVAL;
+    }
+    if (list != NULL && c->has_expiry && !has_expiry)
+        err = nj_client_property_add_number(list, NJ_PROPERTY_SESSION_EXPIRY_INTERVAL, c->expiry_s);
+    rest = given;
+    while (list != NULL && err == NJ_CLIENT_OK && nj_client_property_next(&rest, &p)) {
+        if (p.id == NJ_PROPERTY_USER_PROPERTY)
+            err = nj_client_property_add_pair(list, p.key, p.key_n, p.value, p.value_n);
+        else if (p.value != NULL)
+            err = nj_client_property_add_bytes(list, p.id, p.value, p.value_n);
+        else
+            err = nj_client_property_add_number(list, p.id, p.number);
+    }
+    if (list != NULL && err == NJ_CLIENT_OK && !has_receive_maximum)
+        err = nj_client_property_add_number(list, NJ_PROPERTY_RECEIVE_MAXIMUM,
+                                            c->tool == NJ_TOOL_RR           ? 1u
+                                            : c->count > 0 && c->count < 20 ? (uint32_t)c->count
+                                                                            : 20u);
+    if (err == NJ_CLIENT_OK)
+        return list;
+    nj_client_property_list_free(list);
+    return NULL;
+}
+
+static bool
+make_client(struct nj_client_session *s, const char *id, struct nj_client_properties properties)
+{
+    const struct nj_client_config *c = s->config;
+    struct nj_client_opts o;
+    struct nj_client_message will;
+    enum nj_client_err err;
+
+    nj_client_opts_init(&o);
+    if (c->host != NULL)
+        o.host = c->host;
+    if (c->port > 0)
+        o.port = (uint16_t)c->port;
+    o.unix_path = c->unix_path;
+    o.bind_address = c->bind_address;
+    o.nodelay = c->nodelay;
+    o.version = (uint8_t)c->version;
+    o.client_id = id;
+    o.clean_start = !c->is_persistent;
+    o.keep_alive_s = (uint16_t)c->keep_alive_s;
+    o.user_name = c->user;
+    o.password = c->password;
+    o.password_n = c->password != NULL ? strlen(c->password) : 0;
+    o.properties = properties;
+    o.inflight_maximum = (uint16_t)c->inflight;
+    o.queue_bytes = (size_t)8 << 20;
+    o.reconnect_min_ms = s->reconnects ? 1000 : 0;
+    o.reconnect_max_ms = 1000;
+    o.log = c->debug ? print_line : NULL;
+    if (c->will_topic != NULL) {
+        will = (struct nj_client_message){
+            .topic = c->will_topic,
+            .payload = c->will_payload,
+            .payload_n = c->will_payload_n,
+            .qos = (uint8_t)c->will_qos,
+            .retain = c->will_retain,
+            .properties = nj_client_property_list_view(c->properties[NJ_FOR_WILL]),
+        };
+        o.will = &will;
+    }
+    err = nj_client_new(&s->client, &o);
+    if (err == NJ_CLIENT_OK)
+        return true;
+    if (err == NJ_CLIENT_ENOMEM)
+        nj_client_say(c, "Error: Out of memory.\n");
+    else if (c->password != NULL && c->user == NULL && c->version < NJ_MQTT_5)
+        nj_client_say(c, "Error: Problem setting username and/or password.\n");
+    else
+        nj_client_say(c, "Error: Invalid id and/or clean_session.\n");
+    return false;
+}
+
+bool
+nj_client_session_open(struct nj_client_session *s, const struct nj_client_config *config,
+                       bool reconnects)
+{
+    struct sigaction action = {.sa_handler = on_signal};
+    struct nj_client_property_list *properties = NULL;
+    char id[4096];
+    bool is_made;
+
+    *s = (struct nj_client_session){.config = config, .reconnects = reconnects};
+    if (config->version == NJ_MQTT_5) {
+        properties = connect_properties(config);
+        if (properties == NULL) {
+            nj_client_say(config, "Error: Out of memory.\n");
+            return false;
+        }
+    }
+    if (config->id_prefix != NULL)
+        (void)snprintf(id, sizeof(id), "%s%ld", config->id_prefix, (long)getpid());
+    is_made = make_client(s, config->id_prefix != NULL ? id : config->id,
+                          nj_client_property_list_view(properties));
+    nj_client_property_list_free(properties);
+    if (!is_made)
+        return false;
+    (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGTERM, &action, NULL);
+    s->until = config->timeout_s > 0
+                   ? nj_time_after_s(nj_clock_monotonic_ms(), (uint32_t)config->timeout_s)
+                   : NJ_NEVER;
+    return true;
+}
+
+void
+nj_client_session_close(struct nj_client_session *s)
+{
+    nj_client_free(s->client);
+    s->client = NULL;
+}
+
+bool
+nj_client_session_has_timed_out(const struct nj_client_session *s)
+{
+    return s->until != NJ_NEVER && nj_clock_monotonic_ms() >= s->until;
+}
+
+bool
+nj_client_session_is_over(const struct nj_client_session *s)
+{
+    return signals_caught > 0 || nj_client_session_has_timed_out(s);
+}
+
+int
+nj_client_session_wait_ms(const struct nj_client_session *s, nj_time at)
+{
+    nj_time until = NJ_MIN(s->until, at);
+    nj_time left;
+
+    if (until == NJ_NEVER)
+        return -1;
+    left = until - nj_clock_monotonic_ms();
+    return left <= 0 ? 0 : left > 3600000 ? 3600000 : (int)left;
+}
+
+void
+nj_client_session_leave(struct nj_client_session *s, unsigned reason)
+{
+    struct nj_client_properties properties =
+        nj_client_property_list_view(s->config->properties[NJ_FOR_DISCONNECT]);
+    sig_atomic_t before = signals_caught;
+    struct nj_client_event ev;
+    enum nj_client_err err;
+
+    if (s->config->version != NJ_MQTT_5)
+        reason = 0;
+    if (nj_client_disconnect(s->client, reason, properties) != NJ_CLIENT_OK)
+        return;
+    do {
+        err = nj_client_next(s->client, &ev, -1);
+        if (err == NJ_CLIENT_OK && ev.type == NJ_CLIENT_DISCONNECTED)
+            return;
+    } while (err == NJ_CLIENT_OK || (err == NJ_CLIENT_ESYS && signals_caught == before));
+}
+
+/* ---- subscribing ---- */
+
+enum nj_client_err
+nj_client_session_subscribe(struct nj_client_session *s, const char *only)
+{
+    const struct nj_client_config *c = s->config;
+    size_t count = only != NULL ? 1 : c->topics.count;
+    bool is_v5 = c->version == NJ_MQTT_5;
+    struct nj_client_subscription *list = nj_alloc_array(count, sizeof(*list));
+    enum nj_client_err err;
+
+    if (list == NULL)
+        return NJ_CLIENT_ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        list[i] = (struct nj_client_subscription){
+            .filter = only != NULL ? only : c->topics.at[i],
+            .qos = (uint8_t)c->qos,
+            .retain_as_published = is_v5 && c->retain_as_published,
+            .retain_handling = !is_v5           ? 0
+                               : c->no_retained ? 2
+                                                : (uint8_t)c->retain_handling,
+        };
+    }
+    err = nj_client_subscribe(s->client, list, count,
+                              nj_client_property_list_view(c->properties[NJ_FOR_SUBSCRIBE]), NULL);
+    nj_free(list);
+    return err;
+}
+
+int
+nj_client_session_subscribed(const struct nj_client_session *s, const struct nj_client_event *ev)
+{
+    const struct nj_client_config *c = s->config;
+    bool is_denied = true;
+
+    for (size_t i = 0; i < ev->code_count; i++)
+        is_denied &= ev->codes[i] >= 0x80;
+    if (c->tool == NJ_TOOL_SUB && c->debug && !c->quiet) {
+        printf("Subscribed (mid: %u): ", ev->packet_id);
+        for (size_t i = 0; i < ev->code_count; i++)
+            printf("%s%u", i > 0 ? ", " : "", ev->codes[i]);
+        putchar('\n');
+    }
+    if (!is_denied)
+        return 0;
+    nj_client_say(c, "All subscription requests were denied.\n");
+    return ev->codes[0];
+}

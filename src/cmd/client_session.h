@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* client_session.h — what pub, sub and rr share at run time: the client that the configuration asks
+ * for, signals, deadlines, and how failures are worded and numbered. */
+#ifndef NJ_CMD_CLIENT_SESSION_H
+#define NJ_CMD_CLIENT_SESSION_H
+
+#include "base/clock.h"
+#include "cmd/client_config.h"
+
+/* Mosquitto's numbers, which are exit codes. */
+enum nj_mosq_err {
+    NJ_MOSQ_SUCCESS = 0,
+    NJ_MOSQ_NOMEM = 1,
+    NJ_MOSQ_PROTOCOL = 2,
+    NJ_MOSQ_INVAL = 3,
+    NJ_MOSQ_NO_CONN = 4,
+    NJ_MOSQ_CONN_REFUSED = 5,
+    NJ_MOSQ_CONN_LOST = 7,
+    NJ_MOSQ_NOT_SUPPORTED = 10,
+    NJ_MOSQ_AUTH = 11,
+    NJ_MOSQ_ERRNO = 14,
+    NJ_MOSQ_EAI = 15,
+    NJ_MOSQ_KEEPALIVE = 19,
+    NJ_MOSQ_MALFORMED_PACKET = 21,
+    NJ_MOSQ_QOS_NOT_SUPPORTED = 24,
+    NJ_MOSQ_OVERSIZE_PACKET = 25,
+    NJ_MOSQ_TIMEOUT = 27,
+};
+
+/* A signal before the broker has answered. */
+#define NJ_EXIT_INTERRUPTED 255
+
+int nj_mosq_number(enum nj_client_err err);
+/* Mosquitto's words for its number. Static, strerror()'s for NJ_MOSQ_ERRNO. */
+const char *nj_mosq_text(int number, int error);
+
+struct nj_client_session {
+    const struct nj_client_config *config;
+    struct nj_client *client;
+    bool reconnects;
+    bool was_up;        /* a connection was there once: CONNECT went out */
+    bool was_connected; /* CONNACK 0 came once */
+    nj_time until;      /* -W; NJ_NEVER */
+};
+
+/**
+ * Make the client and catch SIGINT and SIGTERM. False: said why; the exit code is 1.
+ *
+ * reconnects  whether a lost connection is made again, every second.
+ */
+bool nj_client_session_open(struct nj_client_session *s, const struct nj_client_config *config,
+                            bool reconnects);
+void nj_client_session_close(struct nj_client_session *s);
+
+/* A signal has come, or the time of -W is over. */
+bool nj_client_session_is_over(const struct nj_client_session *s);
+bool nj_client_session_has_timed_out(const struct nj_client_session *s);
+/* How long to wait for something that is due at `at`, at most until -W; for nj_client_next(). */
+int nj_client_session_wait_ms(const struct nj_client_session *s, nj_time at);
+
+/**
+ * A connection ended, or could not be made. Says what Mosquitto's programs say.
+ *
+ * Result  the exit code; -1: it will be made again, nothing was said.
+ */
+int nj_client_session_lost(struct nj_client_session *s, const struct nj_client_event *ev);
+
+/* Say goodbye and wait until it is said, or a second signal comes. */
+void nj_client_session_leave(struct nj_client_session *s, unsigned reason);
+
+/* Subscribe as -t and -q and the subscription options say, in one packet; NULL `only` means all
+ * topics. */
+enum nj_client_err nj_client_session_subscribe(struct nj_client_session *s, const char *only);
+
+/* SUBSCRIBED: with -d print the codes. The first code if all are refusals, which is said; else 0.
+ */
+int nj_client_session_subscribed(const struct nj_client_session *s,
+                                 const struct nj_client_event *ev);
+
+#endif

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sub.c — `nightjar sub`, also mosquitto_sub: subscribe and print what comes. */
+#include "base/mem.h"
+#include "base/rand.h"
+#include "cmd/client_format.h"
+#include "cmd/client_session.h"
+#include "cmd/cmd.h"
+#include "mqtt/topic.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct sub {
+    struct nj_client_config config;
+    struct nj_client_session session;
+    struct nj_rand rand;
+    long received;
+    bool is_done; /* as many as were asked for, or the first that is not retained */
+    int code;     /* exit code, once it is decided */
+    bool is_ended;
+    nj_time next_second; /* --message-rate */
+    long this_second;
+    struct nj_strings lines; /* --watch: the topics, in the order of their lines */
+};
+
+static void
+end(struct sub *s, int code)
+{
+    s->is_ended = true;
+    s->code = code;
+}
+
+/* ---- a message ---- */
+
+static bool
+is_filtered_out(const struct nj_client_config *c, const char *topic)
+{
+    for (size_t i = 0; i < c->filters_out.count; i++) {
+        if (nj_topic_matches(nj_str_of(c->filters_out.at[i]), nj_str_of(topic)))
+            return true;
+    }
+    return false;
+}
+
+/* An empty retained message takes the place of the one that came. */
+static void
+remove_retained(struct sub *s, const char *topic)
+{
+    struct nj_client_message nothing = {.topic = topic, .qos = 1, .retain = true};
+
+    while (nj_client_publish(s->session.client, &nothing, NULL) == NJ_CLIENT_EFULL) {
+        if (nj_client_wait(s->session.client, 1000) == NJ_CLIENT_ENOTCONN)
+            return;
+    }
+}
+
+/* --watch: line 1 names the broker, each topic has a line of its own from line 2 on. */
+static size_t
+line_of(struct sub *s, const char *topic)
+{
+    char **more;
+
+    for (size_t i = 0; i < s->lines.count; i++) {
+        if (strcmp(s->lines.at[i], topic) == 0)
+            return i + 2;
+    }
+    more = nj_realloc(s->lines.at, (s->lines.count + 1) * sizeof(*more));
+    if (more == NULL)
+        return 2;
+    s->lines.at = more;
+    more[s->lines.count] = nj_str_dup(nj_str_of(topic));
+    if (more[s->lines.count] == NULL)
+        return 2;
+    return ++s->lines.count + 1;
+}
+
+static void
+print(struct sub *s, const struct nj_client_message *m)
+{
+    struct timespec now;
+
+    if (s->config.random_filter < 10000 &&
+        nj_rand_below(&s->rand, 10000) >= (uint32_t)s->config.random_filter)
+        return;
+    if (s->config.watch)
+        printf("\033[%zu;1H\033[2K", line_of(s, m->topic));
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    nj_client_print_message(&s->config, m, &now, stdout);
+}
+
+static void
+on_message(struct sub *s, const struct nj_client_message *m)
+{
+    const struct nj_client_config *c = &s->config;
+
+    if (s->is_done)
+        return;
+    if (c->retained_only && !m->retain) {
+        s->is_done = true;
+        return;
+    }
+    if ((m->retain && c->no_retained) || is_filtered_out(c, m->topic))
+        return;
+    if (c->message_rate)
+        s->this_second++;
+    else
+        print(s, m);
+    /* Last: it may let I/O happen, and `m` is gone then. */
+    s->received++;
+    s->is_done = c->count > 0 && s->received == c->count;
+    if (c->remove_retained && m->retain)
+        remove_retained(s, m->topic);
+}
+
+/* ---- what happens ---- */
+
+static void
+on_connected(struct sub *s)
+{
+    const struct nj_client_config *c = &s->config;
+    enum nj_client_err err = NJ_CLIENT_OK;
+
+    s->session.was_connected = true;
+    if (c->topics.count > 0)
+        err = nj_client_session_subscribe(&s->session, NULL);
+    for (size_t i = 0; i < c->unsubscribes.count && err == NJ_CLIENT_OK; i++) {
+        const char *filter = c->unsubscribes.at[i];
+
+        err = nj_client_unsubscribe(s->session.client, &filter, 1,
+                                    nj_client_property_list_view(c->properties[NJ_FOR_UNSUBSCRIBE]),
+                                    NULL);
+    }
+    if (err != NJ_CLIENT_OK) {
+        nj_client_say(c, "Error: %s\n", nj_mosq_text(nj_mosq_number(err), 0));
+        nj_client_session_leave(&s->session, 0);
+        end(s, nj_mosq_number(err));
+    }
+}
+
+static void
+on_subscribed(struct sub *s, const struct nj_client_event *ev)
+{
+    int denied = nj_client_session_subscribed(&s->session, ev);
+
+    if (denied == 0 && !s->config.exit_after_sub)
+        return;
+    nj_client_session_leave(&s->session, 0);
+    end(s, denied);
+}
+
+static void
+on_event(struct sub *s, const struct nj_client_event *ev)
+{
+    int code;
+
+    switch (ev->type) {
+    case NJ_CLIENT_CONNECTED:
+        on_connected(s);
+        break;
+    case NJ_CLIENT_MESSAGE:
+        on_message(s, &ev->message);
+        break;
+    case NJ_CLIENT_SUBSCRIBED:
+        on_subscribed(s, ev);
+        break;
+    case NJ_CLIENT_DISCONNECTED:
+        code = nj_client_session_lost(&s->session, ev);
+        if (code >= 0)
+            end(s, code);
+        break;
+    case NJ_CLIENT_PUBLISHED:
+    case NJ_CLIENT_UNSUBSCRIBED:
+        break;
+    }
+}
+
+static void
+print_rate(struct sub *s)
+{
+    nj_time now = nj_clock_monotonic_ms();
+
+    if (!s->config.message_rate || now < s->next_second)
+        return;
+    if (s->next_second != 0)
+        printf("%ld msgs/s\n", s->this_second);
+    s->this_second = 0;
+    s->next_second = now + 1000;
+}
+
+/* Before the broker has answered there is nobody to say goodbye to. */
+static void
+on_over(struct sub *s)
+{
+    bool has_timed_out = nj_client_session_has_timed_out(&s->session);
+
+    if (!s->session.was_connected) {
+        end(s, NJ_EXIT_INTERRUPTED);
+        return;
+    }
+    nj_client_session_leave(&s->session, 4); /* with the will */
+    if (has_timed_out)
+        nj_client_say(&s->config, "Timed out\n");
+    end(s, has_timed_out ? NJ_MOSQ_TIMEOUT : 0);
+}
+
+static void
+finish(struct sub *s)
+{
+    /* Removals first, or they would be lost. */
+    while (nj_client_unacknowledged(s->session.client) > 0 &&
+           !nj_client_session_is_over(&s->session)) {
+        int wait = nj_client_session_wait_ms(&s->session, NJ_NEVER);
+
+        if (nj_client_drain(s->session.client, wait) == NJ_CLIENT_ENOTCONN)
+            break;
+    }
+    nj_client_session_leave(&s->session, 0);
+    end(s, 0);
+}
+
+static void
+run(struct sub *s)
+{
+    struct nj_client *client = s->session.client;
+    struct nj_client_event ev;
+    enum nj_client_err err;
+
+    if (nj_client_start(client) != NJ_CLIENT_OK) {
+        end(s, NJ_MOSQ_INVAL);
+        return;
+    }
+    while (!s->is_ended) {
+        err = nj_client_next(client, &ev, 0);
+        if (err == NJ_CLIENT_ETIMEOUT) {
+            /* All that came is printed; now it may be seen, and now we may wait. */
+            (void)fflush(stdout);
+            print_rate(s);
+            if (nj_client_session_is_over(&s->session)) {
+                on_over(s);
+                break;
+            }
+            nj_time at = s->config.message_rate ? s->next_second : NJ_NEVER;
+            (void)nj_client_wait(client, nj_client_session_wait_ms(&s->session, at));
+        } else if (err == NJ_CLIENT_OK) {
+            on_event(s, &ev);
+        } else {
+            nj_client_say(&s->config, "Error: %s\n", nj_mosq_text(nj_mosq_number(err), 0));
+            end(s, nj_mosq_number(err));
+        }
+        if (s->is_done && !s->is_ended)
+            finish(s);
+    }
+    (void)fflush(stdout);
+}
+
+int
+nj_cmd_sub(int argc, char **argv)
+{
+    struct sub s = {0};
+    uint64_t seed;
+    int code = nj_client_config_load(&s.config, NJ_TOOL_SUB, argc, argv);
+
+    if (code != 0 || !nj_client_session_open(&s.session, &s.config, true)) {
+        nj_client_config_fini(&s.config);
+        return 1;
+    }
+    nj_rand_system(&seed, sizeof(seed));
+    nj_rand_seed(&s.rand, seed);
+    if (s.config.watch)
+        printf("\033[2J\033[1;1HBroker: %s\n", s.config.host != NULL ? s.config.host : "localhost");
+    run(&s);
+    nj_client_session_close(&s.session);
+    for (size_t i = 0; i < s.lines.count; i++)
+        nj_free(s.lines.at[i]);
+    nj_free(s.lines.at);
+    nj_client_config_fini(&s.config);
+    return s.code;
+}
