@@ -102,7 +102,8 @@ nj_deliver(struct nj_home *home, struct nj_publication *pub, struct nj_routed *r
                 result->is_complete = false;
             continue;
         }
-        if (t->no_local && session_of(t->who)->hash == pub->source)
+        if (t->audience != NJ_FROM_ALL &&
+            (session_of(t->who)->hash == pub->source) != (t->audience == NJ_FROM_ITSELF))
             continue; /* [MQTT5-3.8.3-3] */
         terms = (struct nj_terms){
             .identifiers = route->identifiers + t->first_identifier,

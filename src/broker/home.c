@@ -100,7 +100,7 @@ nj_home_take(struct nj_home *home, struct nj_bundle *bundle)
     nj_bundle_free(bundle);
 }
 
-bool
+void
 nj_home_work(struct nj_home *home, unsigned budget)
 {
     struct nj_list todo;
@@ -114,6 +114,11 @@ nj_home_work(struct nj_home *home, unsigned budget)
         if (nj_retained_continue(s, &budget))
             nj_list_push(&home->work, node);
     }
+}
+
+bool
+nj_home_has_work(const struct nj_home *home)
+{
     return !nj_list_is_empty(&home->work);
 }
 

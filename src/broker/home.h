@@ -74,8 +74,10 @@ void nj_home_begin(struct nj_home *home, nj_time now);
 nj_time nj_home_next(const struct nj_home *home);
 /* Deliveries from another home; takes the bundle. */
 void nj_home_take(struct nj_home *home, struct nj_bundle *bundle);
-/* Deliver retained messages, at most about `budget`; true when there is more to do at once. */
-bool nj_home_work(struct nj_home *home, unsigned budget);
+/* Deliver retained messages, at most about `budget`. */
+void nj_home_work(struct nj_home *home, unsigned budget);
+/* Whether nj_home_work() has something to do at once. */
+bool nj_home_has_work(const struct nj_home *home);
 /* All changes up to `number` are safe. */
 void nj_home_committed(struct nj_home *home, uint64_t number);
 void nj_home_post(struct nj_home *home);

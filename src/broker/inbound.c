@@ -41,7 +41,7 @@ promise_answer(struct nj_session *s, const struct nj_answer *answer, uint64_t nu
         .session = s->subscriber.handle,
         .epoch = s->epoch,
         .kind = NJ_PROMISE_ANSWER,
-        .answer = answer->type,
+        .answer = (uint8_t)answer->type,
         .reason = answer->reason,
         .session_present = answer->session_present,
         .packet_id = answer->packet_id,

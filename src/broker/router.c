@@ -92,19 +92,48 @@ add_target(struct nj_route *route, const struct nj_match *m)
         .who = m->who,
         .group = m->group,
         .qos = m->opts.qos,
-        .no_local = m->opts.no_local,
+        .audience = m->opts.no_local ? NJ_FROM_OTHERS : NJ_FROM_ALL,
         .retain_as_published = m->opts.retain_as_published,
     };
 }
 
-/* Overlapping subscriptions of one session become one delivery: at the highest QoS, and to its own
- * messages unless all of them say No Local. [MQTT5-3.3.4-2] [MQTT311-3.3.5-1] */
+/* Overlapping subscriptions of one session become one delivery, at the highest QoS.
+ * [MQTT5-3.3.4-2] [MQTT311-3.3.5-1] */
 static void
 merge(struct nj_target *t, const struct nj_match *m)
 {
     t->qos = NJ_MAX(t->qos, m->opts.qos);
-    t->no_local = t->no_local && m->opts.no_local;
     t->retain_as_published = t->retain_as_published || m->opts.retain_as_published;
+}
+
+/* The second target of a session whose subscriptions differ about No Local: what it publishes
+ * itself reaches it through those that do not say it. Rare, so it may look at all matches.
+ * [MQTT5-3.8.3-3] */
+static void
+add_own_target(struct nj_route *route, const struct nj_matches *matches, uint32_t first)
+{
+    struct nj_subscriber *who = route->targets[first].who;
+    struct nj_target *own = NULL;
+
+    route->targets[first].audience = NJ_FROM_OTHERS;
+    for (size_t i = 0; i < matches->count; i++) {
+        const struct nj_match *m = &matches->list[i];
+
+        if (m->who != who || m->opts.no_local)
+            continue;
+        if (own == NULL) {
+            own = &route->targets[route->target_count];
+            add_target(route, m);
+            own->audience = NJ_FROM_ITSELF;
+            own->first_identifier = route->identifier_count;
+        } else {
+            merge(own, m);
+        }
+        if (m->opts.identifier != 0) {
+            route->identifiers[route->identifier_count++] = m->opts.identifier;
+            own->identifier_count++;
+        }
+    }
 }
 
 /* The identifiers of each target lie together, so they are written after all targets are known.
@@ -138,11 +167,12 @@ flatten(struct nj_router *r, struct nj_str topic, bool allow_duplicates)
     const struct nj_matches *matches = &r->matches;
     uint32_t *target_of = NULL;
     size_t identifiers = 0;
+    bool is_mixed = false;
     struct nj_route *route;
 
     for (size_t i = 0; i < matches->count; i++)
         identifiers += matches->list[i].who != NULL && matches->list[i].opts.identifier != 0;
-    route = new_route(topic, matches->count, identifiers);
+    route = new_route(topic, matches->count, identifiers * 2);
     if (route == NULL)
         return NULL;
     if (identifiers > 0) {
@@ -171,6 +201,10 @@ flatten(struct nj_router *r, struct nj_str topic, bool allow_duplicates)
             } else {
                 target = *place;
                 merge(&route->targets[target], m);
+                if ((route->targets[target].audience == NJ_FROM_OTHERS) != m->opts.no_local) {
+                    route->targets[target].audience = NJ_FROM_ITSELF; /* marks it: see below */
+                    is_mixed = true;
+                }
             }
         }
         if (target_of != NULL)
@@ -179,6 +213,9 @@ flatten(struct nj_router *r, struct nj_str topic, bool allow_duplicates)
     if (target_of != NULL)
         add_identifiers(route, matches, target_of);
     nj_free(target_of);
+    for (uint32_t i = 0, count = route->target_count; is_mixed && i < count; i++)
+        if (route->targets[i].audience == NJ_FROM_ITSELF)
+            add_own_target(route, matches, i);
     return route;
 
 fail:

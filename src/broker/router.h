@@ -17,12 +17,20 @@
 #define NJ_ROUTER_CACHE_ROUTES  2048
 #define NJ_ROUTER_CACHE_TARGETS 65536
 
+/* Whose messages a target is for. A session of which only some subscriptions say No Local has two
+ * targets: all of them for what others publish, the rest for what it publishes itself. */
+enum nj_audience {
+    NJ_FROM_ALL,
+    NJ_FROM_OTHERS,
+    NJ_FROM_ITSELF,
+};
+
 struct nj_target {
     struct nj_subscriber *who; /* NULL: */
     struct nj_group *group;
     uint32_t first_identifier, identifier_count;
     uint8_t qos;
-    bool no_local;
+    uint8_t audience; /* enum nj_audience */
     bool retain_as_published;
 };
 

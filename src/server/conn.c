@@ -131,7 +131,7 @@ welcome(struct nj_worker *w, struct nj_doorway *d, int fd, const struct nj_peer 
     c->door = d->door;
     c->peer = *peer;
     c->maximum_packet_size = UINT32_MAX;
-    c->last_read = w->now;
+    c->last_packet = w->now;
     nj_timer_init(&c->timer, on_time);
     nj_list_init(&c->link_all);
     nj_list_init(&c->link_in);
@@ -270,6 +270,7 @@ take(struct nj_conn *c, struct nj_str bytes)
             cause = frame.cause;
             break;
         case NJ_FRAME_WHOLE:
+            c->last_packet = c->worker->now;
             cause = take_packet(c, &frame);
             /* On its way home, it takes its CONNECT along. */
             if (c->state != NJ_CONN_MOVING)
@@ -397,7 +398,6 @@ is_read(struct nj_conn *c, ssize_t n)
         nj_conn_end(c, n == NJ_IO_CLOSED ? NJ_CAUSE_CLIENT_CLOSED : NJ_CAUSE_SOCKET_ERROR);
         return false;
     }
-    c->last_read = c->worker->now;
     nj_metric_add(&c->worker->metrics, NJ_METRIC_BYTES_RECEIVED, n);
     return true;
 }
@@ -514,7 +514,7 @@ nj_conn_flush(struct nj_conn *c)
 static nj_time
 keep_alive_ends(const struct nj_conn *c)
 {
-    return c->last_read + (nj_time)c->keep_alive_s * 1500;
+    return c->last_packet + (nj_time)c->keep_alive_s * 1500;
 }
 
 void
@@ -529,7 +529,7 @@ on_time(struct nj_timer *t, nj_time now)
     struct nj_conn *c = nj_container_of(t, struct nj_conn, timer);
 
     if (!nj_list_is_empty(&c->link_in))
-        c->last_read = now; /* it waits for us, not we for it */
+        c->last_packet = now; /* it waits for us, not we for it */
     if (c->session == NULL)
         nj_conn_end(c, NJ_CAUSE_CONNECT_TIMEOUT);
     else if (keep_alive_ends(c) <= now)

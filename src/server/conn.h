@@ -47,7 +47,7 @@ struct nj_conn {
     uint32_t counted_packets; /* what the gauges know of it */
     size_t counted_bytes;
     struct nj_timer timer; /* connect_timeout, then keep alive */
-    nj_time last_read;
+    nj_time last_packet;
     struct nj_list link_all; /* of the worker's connections */
     struct nj_list link_in;  /* ready, or paused */
     struct nj_list link_out; /* dirty, or closing */
@@ -63,8 +63,9 @@ struct nj_conn {
     uint8_t state;                /* enum nj_conn_state */
     bool wants_reasons;           /* request problem information */
     bool is_assigned_id;
-    bool is_mute;     /* nothing more is to be said, not even DISCONNECT: the peer is gone */
-    int socket_error; /* errno of the read or write that failed */
+    bool is_our_keep_alive; /* not what it asked for */
+    bool is_mute;           /* nothing more is to be said, not even DISCONNECT: the peer is gone */
+    int socket_error;       /* errno of the read or write that failed */
     struct nj_peer peer;
     char *client_id; /* from CONNECT until the session has it */
 };

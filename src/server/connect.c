@@ -43,7 +43,7 @@ check_will(const struct nj_conn *c, const struct nj_connect *p)
         return NJ_CAUSE_TOPIC_TOO_LONG;
     if (nj_topic_levels(p->will_topic) > c->worker->opts->max_topic_levels)
         return NJ_CAUSE_TOPIC_TOO_DEEP;
-    if (p->will_topic.p[0] == '$')
+    if (nj_conn_is_reserved(p->will_topic))
         return NJ_CAUSE_NOT_AUTHORIZED;
     return NJ_CAUSE_NONE;
 }
@@ -156,8 +156,9 @@ note_limits(struct nj_conn *c, const struct nj_connect *p)
     c->topic_alias_maximum = 0;
     c->wants_reasons = true;
     c->keep_alive_s = p->keep_alive_s;
-    if (limit > 0 && (c->keep_alive_s == 0 || c->keep_alive_s > limit))
-        c->keep_alive_s = limit; /* told as Server Keep Alive */
+    c->is_our_keep_alive = limit > 0 && (c->keep_alive_s == 0 || c->keep_alive_s > limit);
+    if (c->is_our_keep_alive)
+        c->keep_alive_s = limit; /* told as Server Keep Alive [MQTT5-3.1.2-21] */
     if (p->version != NJ_MQTT_5)
         return;
     if (nj_properties_has(props, NJ_PROPERTY_RECEIVE_MAXIMUM))

@@ -248,12 +248,19 @@ link_publish(struct nj_link *link, const struct nj_delivery *d)
 
 /* ---- properties of what we say ourselves ---- */
 
-/* The cause in words, for who wants to know. [MQTT5-3.1.2-29] */
+/* Fixed header, reason, flags, property length. */
+#define BARE_PACKET_BYTES 8
+
+/* The cause in words, for who wants to know and has room for it. [MQTT5-3.1.2-29] [MQTT5-3.2.2-19]
+ * [MQTT5-3.14.2-3] */
 static void
 put_reason_string(struct nj_writer *w, const struct nj_conn *c, enum nj_cause cause)
 {
-    if (c->wants_reasons && nj_cause_reason(cause) >= NJ_REASON_UNSPECIFIED_ERROR)
-        nj_property_put_string(w, NJ_PROPERTY_REASON_STRING, nj_str_of(nj_cause_text(cause)));
+    struct nj_str words = nj_str_of(nj_cause_text(cause));
+
+    if (c->wants_reasons && nj_cause_reason(cause) >= NJ_REASON_UNSPECIFIED_ERROR &&
+        BARE_PACKET_BYTES + 3 + words.n <= c->maximum_packet_size)
+        nj_property_put_string(w, NJ_PROPERTY_REASON_STRING, words);
 }
 
 /* In Mosquitto's order, so that traces stay comparable. */
@@ -263,7 +270,7 @@ put_capabilities(struct nj_writer *w, const struct nj_conn *c)
     const struct nj_broker_opts *o = c->worker->home->opts;
     const struct nj_listener_opts *l = nj_conn_listener(c);
 
-    if (o->max_keepalive_s > 0 && c->keep_alive_s == o->max_keepalive_s)
+    if (c->is_our_keep_alive)
         nj_property_put_number(w, NJ_PROPERTY_SERVER_KEEP_ALIVE, c->keep_alive_s);
     if (l->max_topic_alias > 0)
         nj_property_put_number(w, NJ_PROPERTY_TOPIC_ALIAS_MAXIMUM, l->max_topic_alias);

@@ -15,11 +15,12 @@
 static enum nj_cause
 resolve_alias(struct nj_conn *c, struct nj_publish *p)
 {
-    uint16_t alias = p->properties.topic_alias;
     uint16_t maximum = nj_conn_listener(c)->max_topic_alias;
+    uint16_t alias;
 
     if (!nj_properties_has(&p->properties, NJ_PROPERTY_TOPIC_ALIAS))
         return NJ_CAUSE_NONE;
+    alias = p->properties.topic_alias;
     if (alias == 0 || alias > maximum)
         return NJ_CAUSE_TOPIC_ALIAS;
     if (p->topic.n > 0)
@@ -106,7 +107,7 @@ static enum nj_cause
 on_publish(struct nj_conn *c, const struct nj_frame *frame)
 {
     struct nj_metrics *m = &c->worker->metrics;
-    struct nj_publish p;
+    NJ_UNSET struct nj_publish p;
     enum nj_cause cause = nj_publish_decode(frame, c->link.version, NJ_FROM_CLIENT, &p);
 
     if (cause == NJ_CAUSE_NONE && c->link.version == NJ_MQTT_5)

@@ -102,7 +102,7 @@ nj_say_fault(const struct nj_conn *c, enum nj_cause cause, const struct nj_frame
 {
     if (cause == NJ_CAUSE_CLIENT_DISCONNECT || cause == NJ_CAUSE_CLIENT_DISCONNECT_WILL)
         return;
-    if (c->state == NJ_CONN_CONNECT && frame->type != NJ_CONNECT) {
+    if (c->state == NJ_CONN_CONNECT && (frame->type != NJ_CONNECT || frame->flags != 0)) {
         say_first_packet(c, frame);
         return;
     }

@@ -168,7 +168,8 @@ nj_worker_timeout(const struct nj_worker *w)
     nj_time next = NJ_MIN(nj_wheel_next(w->wheel), nj_home_next(w->home));
     nj_time now = nj_reactor_now(w->reactor);
 
-    if (!nj_list_is_empty(&w->ready) || w->has_work || !nj_mailbox_is_empty(&w->mailbox))
+    if (!nj_list_is_empty(&w->ready) || nj_home_has_work(w->home) ||
+        !nj_mailbox_is_empty(&w->mailbox))
         return 0;
     if (w->is_stalled)
         return STALL_MS;
@@ -242,7 +243,7 @@ nj_worker_turn(struct nj_worker *w, int timeout_ms)
     if (w->is_stalled)
         end_stall(w);
     take_ready(w);
-    w->has_work = nj_home_work(w->home, RETAINED_BUDGET);
+    nj_home_work(w->home, RETAINED_BUDGET);
     commit(w);
     nj_home_post(w->home);
     write_all(w);

@@ -63,7 +63,6 @@ struct nj_worker {
     struct nj_list closing; /* to be closed at the end of the turn */
     struct nj_list paused;  /* not read because another worker's mailbox is full */
     bool is_stalled;        /* another worker's mailbox is full */
-    bool has_work;          /* retained messages to deliver at once */
     bool is_stopping;
     struct nj_timer sweep; /* of expired retained messages; worker 0 only */
     struct nj_rand rand;
