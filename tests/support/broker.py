@@ -50,12 +50,13 @@ def free_port():
 class Log:
     """Lines of a stream as they come. `mark` and `since` cut out what one step of a test caused."""
 
-    def __init__(self, stream):
+    def __init__(self, stream, at_once=True):
         self.lines = []
         self.ended = False
         self.news = threading.Condition()
         self.thread = threading.Thread(target=self.read, args=(stream,), daemon=True)
-        self.thread.start()
+        if at_once:
+            self.thread.start()
 
     def read(self, stream):
         for line in stream:
@@ -103,11 +104,12 @@ class Log:
 class Broker:
     """`config` may use {port}, {port2}, {dir}; without one the broker runs in local-only mode on -p."""
 
-    def __init__(self, kind, config=None, args=("-v",), env=None, nofile=None):
+    def __init__(self, kind, config=None, args=("-v",), env=None, nofile=None, read_output=True):
         self.kind = kind
         self.dir = tempfile.mkdtemp(prefix="nj-test-")
         os.chmod(self.dir, 0o755)
         self.config, self.args, self.env, self.nofile = config, list(args), env, nofile
+        self.read_output = read_output
         self.process = None
         self.log = None
         self.exit_code = None
@@ -139,8 +141,8 @@ class Broker:
     def write_config(self, text):
         with open(self.config_path, "w", encoding="utf-8") as f:
             f.write(self.fill(text))
-            if self.kind == "mosquitto" and os.getuid() == 0 and "\nuser " not in text:
-                f.write("\nuser root\n")
+            if os.getuid() == 0 and "\nuser " not in text:
+                f.write("\nuser root\n")  # sockets and logs lie in a directory of ours
 
     def command(self):
         program = [NIGHTJAR, "broker"] if self.kind == "nightjar" else [MOSQUITTO]
@@ -157,7 +159,11 @@ class Broker:
         self.process = subprocess.Popen(
             self.command(), cwd=self.dir, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, env={**os.environ, **(self.env or {})}, preexec_fn=limits)
-        self.log = Log(self.process.stdout)
+        self.log = Log(self.process.stdout, self.read_output)
+
+    def drain(self):
+        """Begin to read what was left unread so far."""
+        self.log.thread.start()
 
     def wait_listening(self):
         deadline = time.monotonic() + START_TIMEOUT

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+"""$SYS/broker/…: Mosquitto's topics, what they count, when they come."""
+import re
+
+import pytest
+
+from support import mqtt
+from support.mqtt import V5, V311
+
+CONFIG = "listener {port} 127.0.0.1\nallow_anonymous true\nsys_interval 1\n"
+
+NUMBERS = """clients/total clients/connected clients/disconnected clients/active clients/inactive
+clients/expired messages/received messages/sent messages/stored store/messages/count store/messages/bytes
+subscriptions/count shared_subscriptions/count bytes/received bytes/sent
+publish/messages/dropped publish/messages/received publish/messages/sent publish/bytes/received
+publish/bytes/sent packet/out/count packet/out/bytes connections/socket/count""".split() + \
+    ["retained messages/count"]
+LOADS = """messages/received messages/sent publish/dropped publish/received publish/sent bytes/received
+bytes/sent sockets connections""".split()
+
+
+def snapshot(client, filter_="$SYS/#"):
+    """The retained values a new subscriber is shown."""
+    peer = client(V5)
+    peer.send(mqtt.subscribe(1, [(filter_, 0)], V5)).pick(mqtt.SUBACK)
+    values = {}
+    peer.send(mqtt.PINGREQ_BYTES)
+    while True:
+        p = peer.next()
+        if p.kind == mqtt.PINGRESP:
+            peer.close()
+            return values
+        if p.retain:
+            values[p.topic.removeprefix("$SYS/broker/")] = p.payload.decode()
+
+
+def value_of(client, topic, wanted, timeout=15):
+    """Wait until the topic has a value `wanted` accepts."""
+    peer = client(V5)
+    peer.subscribe("$SYS/broker/" + topic)
+    while True:
+        p = peer.receive(timeout=timeout)
+        if wanted(p.payload.decode()):
+            peer.close()
+            return p.payload.decode()
+
+
+@pytest.fixture
+def values(client):
+    """All topics, once the first interval has passed."""
+    value_of(client, "uptime", lambda v: v != "0 seconds")
+    return snapshot(client)
+
+
+def test_every_topic_of_mosquitto_is_there(values):
+    missing = [t for t in NUMBERS if t not in values]
+    missing += [f"load/{t}/{m}" for t in LOADS for m in ("1min", "5min", "15min")
+                if f"load/{t}/{m}" not in values]
+    assert missing == []
+
+
+def test_numbers_are_decimal_and_loads_have_two_places(values):
+    assert [t for t in NUMBERS if not re.fullmatch(r"\d+", values.get(t, "0"))] == []
+    assert [t for t, v in values.items() if t.startswith("load/") and not re.fullmatch(r"\d+\.\d\d", v)] == []
+    assert re.fullmatch(r"\d+ seconds", values["uptime"])
+
+
+def test_version_is_told_once(values, broker):
+    assert re.fullmatch(broker.kind + r" version \d+\.\d+\.\d+.*", values["version"])
+
+
+def test_pairs_of_names_agree(values):
+    for one, other in (("clients/connected", "clients/active"), ("clients/disconnected", "clients/inactive"),
+                       ("messages/stored", "store/messages/count")):
+        assert values[one] == values[other]
+
+
+def test_clients_are_counted(start):
+    """Connected, disconnected with a session, in all, the most there were."""
+    broker = start(CONFIG)
+    peers = [broker.peer(V311) for _ in range(5)]
+    for n, peer in enumerate(peers):
+        peer.connect(f"c{n}", clean=False)
+    for peer in peers[:2]:
+        peer.disconnect()
+    watcher = broker.peer(V5)
+    watcher.connect("watcher")
+    wanted = {"clients/total": "6", "clients/connected": "4", "clients/disconnected": "2", "clients/maximum": "6"}
+    wait_for(watcher, wanted)
+    for peer in peers[2:]:
+        peer.close()
+    watcher.close()
+
+
+def wait_for(watcher, wanted):
+    """Until each topic has shown its wanted value."""
+    watcher.subscribe(*(f"$SYS/broker/{t}" for t in wanted))
+    left = dict(wanted)
+    while left:
+        p = watcher.receive(timeout=15)
+        topic = p.topic.removeprefix("$SYS/broker/")
+        if left.get(topic) == p.payload.decode():
+            del left[topic]
+
+
+def test_messages_subscriptions_and_retained_are_counted(start):
+    broker = start(CONFIG)
+    with broker.peer(V5) as peer, broker.peer(V5) as watcher:
+        peer.connect("a")
+        peer.subscribe("x", "y", "$share/g/z")
+        for n in range(7):
+            peer.publish(f"r/{n}", "12345", qos=1, retain=True)
+        watcher.connect("watcher")
+        wait_for(watcher, {"shared_subscriptions/count": "1", "publish/messages/received": "7",
+                           "publish/bytes/received": "35"})
+
+
+def test_dropped_messages_are_counted(start):
+    broker = start(CONFIG + "max_queued_messages 5\n")
+    with broker.peer(V311) as absent, broker.peer(V311) as publisher, broker.peer(V5) as watcher:
+        absent.connect("absent", clean=False)
+        absent.subscribe("t", qos=1)
+        absent.disconnect()
+        publisher.connect("p")
+        for n in range(100):
+            publisher.publish("t", str(n), qos=1)
+        watcher.connect("watcher")
+        watcher.subscribe("$SYS/broker/publish/messages/dropped")
+        while int(watcher.receive(timeout=15).payload) < 75:
+            pass
+
+
+def test_unchanged_numbers_are_not_repeated(start):
+    """A quiet broker publishes uptime, and little else."""
+    broker = start(CONFIG)
+    with broker.peer(V5) as watcher:
+        watcher.connect("watcher")
+        watcher.subscribe("$SYS/broker/retained messages/count", "$SYS/broker/clients/expired",
+                          "$SYS/broker/uptime")
+        seen = []
+        while sum(t == "uptime" for t in seen) < 4:
+            p = watcher.receive(timeout=15)
+            seen += [] if p.retain else [p.topic.removeprefix("$SYS/broker/")]
+        assert seen.count("clients/expired") == 0
+
+
+def test_sys_interval_0_is_silent(start):
+    broker = start("listener {port} 127.0.0.1\nallow_anonymous true\nsys_interval 0\n")
+    with broker.peer(V5) as peer:
+        peer.connect("a")
+        peer.subscribe("$SYS/#", "t")
+        peer.publish("t", "fence", qos=1)
+        peer.receive("t", "fence")
+
+
+def test_sys_is_qos_2_and_without_expiry(client, values):
+    peer = client(V5)
+    peer.subscribe("$SYS/broker/version", qos=2)
+    p = peer.receive(retain=True, qos=2)
+    assert p.props == []
+
+
+def test_clients_cannot_write_below_sys(client, values):
+    """Denied as Mosquitto: acknowledged in 3.x, 0x87 in 5; the value stands."""
+    before = snapshot(client, "$SYS/broker/version")
+    assert client(V5).publish("$SYS/broker/version", "forged", qos=1, retain=True).code == 0x87
+    client(V311).publish("$SYS/broker/version", "forged", qos=1, retain=True)
+    assert snapshot(client, "$SYS/broker/version") == before
+
+
+def test_log_can_be_read_as_messages(start):
+    """log_dest topic: one topic per type, not retained, the text with its time stamp."""
+    broker = start("listener {port} 127.0.0.1\nallow_anonymous true\nlog_dest topic\nlog_dest stderr\n"
+                   "log_type all\n", args=())
+    with broker.peer(V5) as watcher, broker.peer(V311) as other:
+        watcher.connect("watcher")
+        watcher.subscribe("$SYS/broker/log/N", "$SYS/broker/log/M/subscribe")
+        other.connect("noisy")
+        other.subscribe("some/topic", qos=1)
+        found = set()
+        while len(found) < 2:
+            p = watcher.receive(retain=False)
+            if re.search(rb"^\d+: New client connected from .* as noisy ", p.payload):
+                found.add("N")
+            if re.search(rb"noisy 1 some/topic$", p.payload):
+                assert p.topic == "$SYS/broker/log/M/subscribe"
+                found.add("M")
