@@ -204,11 +204,6 @@ nj_session_subscribe(struct nj_session *s, const struct nj_subscription *subscri
         return NJ_REASON_TOPIC_FILTER_INVALID;
     is_shared = filter.share.n > 0;
     opts.no_local = opts.no_local || (s->is_bridge && !is_shared);
-    if (o->max_subscriptions_per_client > 0 &&
-        s->subscriber.sub_count >= o->max_subscriptions_per_client) {
-        nj_home_dropped(s->home, NJ_CAUSE_MAX_SUBSCRIPTIONS, s, subscription->filter);
-        return NJ_REASON_QUOTA_EXCEEDED;
-    }
     switch (nj_index_subscribe(s->home->broker->index, &s->subscriber, &filter, &opts, &existed)) {
     case NJ_OK:
         break;
@@ -221,6 +216,14 @@ nj_session_subscribe(struct nj_session *s, const struct nj_subscription *subscri
     }
     if (!existed)
         count_subscriptions(s, is_shared, 1);
+    /* A replacement is none more, which only the index can tell. */
+    if (!existed && o->max_subscriptions_per_client > 0 &&
+        s->subscriber.sub_count > o->max_subscriptions_per_client) {
+        (void)nj_index_unsubscribe(s->home->broker->index, &s->subscriber, &filter);
+        count_subscriptions(s, is_shared, -1);
+        nj_home_dropped(s->home, NJ_CAUSE_MAX_SUBSCRIPTIONS, s, subscription->filter);
+        return NJ_REASON_QUOTA_EXCEEDED;
+    }
     if (nj_session_is_durable(s))
         (void)nj_home_append(s->home, &change);
 

@@ -114,6 +114,8 @@ struct nj_str nj_exchange_data(const struct nj_exchange *e);
 
 /* packet.c: the packets of an open session */
 enum nj_cause nj_conn_on_packet(struct nj_conn *c, const struct nj_frame *frame);
+/* Topics that only the broker publishes to: `$SYS…`, `$share…`, `$CONTROL…`. */
+bool nj_conn_is_reserved(struct nj_str topic);
 
 /* link.c: packets out */
 extern const struct nj_link_ops nj_conn_link_ops;

@@ -49,8 +49,15 @@ check_publish(const struct nj_conn *c, const struct nj_publish *p)
     return NJ_CAUSE_NONE;
 }
 
-/* What is refused without ending anything. Topics that begin with `$SYS`, `$share` or `$CONTROL`
- * are the broker's. */
+bool
+nj_conn_is_reserved(struct nj_str topic)
+{
+    return topic.p[0] == '$' &&
+           (nj_str_starts(topic, NJ_STR("$SYS")) || nj_str_starts(topic, NJ_STR("$share")) ||
+            nj_str_starts(topic, NJ_STR("$CONTROL")));
+}
+
+/* What is refused without ending anything. */
 static enum nj_cause
 refuse_publish(const struct nj_conn *c, const struct nj_publish *p)
 {
@@ -58,9 +65,7 @@ refuse_publish(const struct nj_conn *c, const struct nj_publish *p)
 
     if (limit > 0 && p->payload.n > limit)
         return NJ_CAUSE_MESSAGE_SIZE_LIMIT;
-    if (p->topic.p[0] == '$' &&
-        (nj_str_starts(p->topic, NJ_STR("$SYS")) || nj_str_starts(p->topic, NJ_STR("$share")) ||
-         nj_str_starts(p->topic, NJ_STR("$CONTROL"))))
+    if (nj_conn_is_reserved(p->topic))
         return NJ_CAUSE_NOT_AUTHORIZED;
     return NJ_CAUSE_NONE;
 }

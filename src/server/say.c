@@ -34,6 +34,7 @@ void
 nj_say_denied(struct nj_worker *w, const struct nj_peer *peer, enum nj_cause cause)
 {
     nj_metric_add_cause(&w->metrics, cause);
+    nj_say_ceiling_once(cause);
     if (w->opts->connection_messages)
         nj_log(NJ_LOG_NOTICE, "Client connection from %s denied: %s.", peer->address,
                nj_cause_text(cause));
@@ -148,6 +149,7 @@ nj_say_disconnected(const struct nj_conn *c, enum nj_cause cause)
     bool is_orderly =
         cause == NJ_CAUSE_CLIENT_DISCONNECT || cause == NJ_CAUSE_CLIENT_DISCONNECT_WILL;
 
+    nj_say_ceiling_once(cause);
     if (!is_about_connections(c))
         return;
     if (is_orderly)
@@ -283,21 +285,66 @@ nj_say_unsubscribed(const struct nj_conn *c, struct nj_str filter)
     nj_log(NJ_LOG_UNSUBSCRIBE, "%" WHO " %" NJ_STR_FMT, NAME(c), NJ_STR_ARG(filter));
 }
 
-/* ---- the broker's own ---- */
+/* ---- ceilings ---- */
 
-/* A ceiling is named the first time it is met. */
-static void
-say_ceiling_once(enum nj_cause cause)
+/* Which option a ceiling comes from; NULL: the cause is no ceiling. */
+static const char *
+option_of(enum nj_cause cause)
+{
+    switch (cause) {
+    case NJ_CAUSE_PACKET_TOO_LARGE:
+        return "max_packet_size";
+    case NJ_CAUSE_MAX_CONNECTIONS:
+        return "max_connections";
+    case NJ_CAUSE_GLOBAL_MAX_CONNECTIONS:
+        return "global_max_connections";
+    case NJ_CAUSE_GLOBAL_MAX_CLIENTS:
+        return "global_max_clients";
+    case NJ_CAUSE_CONNECT_TIMEOUT:
+        return "connect_timeout";
+    case NJ_CAUSE_OUT_OF_MEMORY:
+        return "memory_limit";
+    case NJ_CAUSE_QUEUE_MESSAGES:
+        return "max_queued_messages";
+    case NJ_CAUSE_QUEUE_BYTES:
+        return "max_queued_bytes";
+    case NJ_CAUSE_QUEUE_TOTAL:
+        return "max_queued_messages_total or max_queued_bytes_total";
+    case NJ_CAUSE_OUTPUT_FULL:
+        return "max_output_bytes";
+    case NJ_CAUSE_MESSAGE_SIZE_LIMIT:
+        return "message_size_limit";
+    case NJ_CAUSE_RETAINED_MESSAGES:
+        return "max_retained_messages";
+    case NJ_CAUSE_RETAINED_BYTES:
+        return "max_retained_bytes";
+    case NJ_CAUSE_MAX_SUBSCRIPTIONS:
+        return "max_subscriptions_per_client";
+    case NJ_CAUSE_TOPIC_TOO_LONG:
+        return "max_topic_length";
+    case NJ_CAUSE_TOPIC_TOO_DEEP:
+        return "max_topic_levels";
+    case NJ_CAUSE_USER_PROPERTIES:
+        return "max_user_properties";
+    default:
+        return NULL;
+    }
+}
+
+void
+nj_say_ceiling_once(enum nj_cause cause)
 {
     static _Atomic bool is_said[NJ_CAUSE_COUNT];
+    const char *option = option_of(cause);
 
     /* Relaxed: at worst said by two workers. */
-    if (!atomic_exchange_explicit(&is_said[cause], true, memory_order_relaxed))
+    if (option != NULL && !atomic_exchange_explicit(&is_said[cause], true, memory_order_relaxed))
         nj_log(NJ_LOG_WARNING,
-               "Messages or requests are being refused or dropped: %s. This is said once; the "
-               "counter goes on.",
+               "The limit %s is reached: %s. This is said once; it is counted each time.", option,
                nj_cause_text(cause));
 }
+
+/* ---- the broker's own ---- */
 
 void
 nj_say_dropped(struct nj_worker *w, enum nj_cause cause, struct nj_session *session,
@@ -314,19 +361,11 @@ nj_say_dropped(struct nj_worker *w, enum nj_cause cause, struct nj_session *sess
             nj_log(NJ_LOG_NOTICE, "Outgoing messages are being dropped for client %" NJ_STR_FMT ".",
                    NJ_STR_ARG(nj_session_client_id(session)));
         }
-        say_ceiling_once(cause);
-        break;
-    case NJ_CAUSE_RETAINED_MESSAGES:
-    case NJ_CAUSE_RETAINED_BYTES:
-    case NJ_CAUSE_MAX_SUBSCRIPTIONS:
-    case NJ_CAUSE_OUT_OF_MEMORY:
-    case NJ_CAUSE_TOPIC_TOO_DEEP:
-    case NJ_CAUSE_TOPIC_TOO_LONG:
-        say_ceiling_once(cause);
         break;
     default:
         break;
     }
+    nj_say_ceiling_once(cause);
     nj_log(NJ_LOG_DEBUG, "Dropped message for %" NJ_STR_FMT " ('%" NJ_STR_FMT "'): %s.",
            session != NULL ? (int)session->client_id_n : 6,
            session != NULL ? session->client_id : "nobody", NJ_STR_ARG(topic),
