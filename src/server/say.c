@@ -98,6 +98,22 @@ say_first_packet(const struct nj_conn *c, const struct nj_frame *frame)
            c->peer.address, c->peer.port, first);
 }
 
+/* Which protocol it speaks instead. */
+static void
+say_protocol(const struct nj_conn *c, enum nj_cause cause, const struct nj_frame *frame)
+{
+    struct nj_reader r = nj_reader_of(frame->body);
+    struct nj_str name = nj_read_lp16(&r);
+    unsigned version = nj_read_u8(&r);
+
+    if (cause == NJ_CAUSE_PROTOCOL_NAME)
+        nj_log(NJ_LOG_INFO, "Protocol error from %s:%u: %s \"%" NJ_STR_FMT "\".", c->peer.address,
+               c->peer.port, "CONNECT with invalid protocol", NJ_STR_ARG(name));
+    else
+        nj_log(NJ_LOG_INFO, "Protocol error from %s:%u: %s (%u).", c->peer.address, c->peer.port,
+               nj_cause_text(cause), version);
+}
+
 void
 nj_say_fault(const struct nj_conn *c, enum nj_cause cause, const struct nj_frame *frame)
 {
@@ -107,7 +123,9 @@ nj_say_fault(const struct nj_conn *c, enum nj_cause cause, const struct nj_frame
         say_first_packet(c, frame);
         return;
     }
-    if (nj_conn_is_known(c))
+    if (cause == NJ_CAUSE_PROTOCOL_NAME || cause == NJ_CAUSE_PROTOCOL_VERSION)
+        say_protocol(c, cause, frame);
+    else if (nj_conn_is_known(c))
         nj_log(NJ_LOG_INFO, "Protocol error from %" WHO ": %s.", NAME(c), nj_cause_text(cause));
     else
         nj_log(NJ_LOG_INFO, "Protocol error from %s:%u: %s.", c->peer.address, c->peer.port,
