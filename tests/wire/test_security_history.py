@@ -338,10 +338,17 @@ def test_reconnect_and_take_over_jitter(client, uid):
                   mqtt.subscribe(1, [(uid, 1)], peer.version))
         if dice.random() < 0.5:
             peer.reset()
-    last = client(V5, uid)
-    last.subscribe(uid, qos=1)
-    last.publish(uid, "alive", qos=1)
-    last.receive(uid, "alive")
+    for _ in range(200):  # what was sent above may be read only now, and take over once more
+        last = client(V5, uid)
+        try:
+            last.subscribe(uid, qos=1)
+            last.publish(uid, "alive", qos=1)
+            last.receive(uid, "alive")
+            return
+        except AssertionError as e:
+            if "closed" not in str(e):
+                raise
+    pytest.fail("taken over more often than there were clients")
 
 
 @pytest.mark.parametrize("length", (b"\xff\xff\xff\xff\xff", b"\x80\x80\x80\x80\x00", b"\xff\xff\xff\xff\x7f"),
