@@ -142,6 +142,12 @@ nj_sim_is_writable(const struct nj_sim_socket *s)
     return s->is_reset || s->peer < 0 || nj_sim_socket(s->peer)->n < world.opts.pipe_bytes;
 }
 
+bool
+nj_sim_has_news(int fd)
+{
+    return nj_sim_is_readable(nj_sim_socket(fd));
+}
+
 /* Of `n` bytes that could move, how many do: now and then fewer, or none although it was ready. */
 static size_t
 portion(size_t n)

@@ -30,6 +30,8 @@ int nj_sim_connect(int listener);
 /* The client's end: as much as moves now. Bytes, or NJ_IO_…. */
 ssize_t nj_sim_read(int fd, void *buffer, size_t bytes);
 ssize_t nj_sim_write(int fd, const void *bytes, size_t n);
+/* There is something to read: bytes, the end, or an error. */
+bool nj_sim_has_news(int fd);
 /* In order (what was written still arrives), or by reset (what is under way is lost). Either frees
  * the descriptor. The broker's nj_io_close() is in order, too, unless bytes lie unread: then the
  * kernel resets, and here chance decides whether what was under way to the client is lost. */
