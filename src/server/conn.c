@@ -532,7 +532,7 @@ on_time(struct nj_timer *t, nj_time now)
         c->last_packet = now; /* it waits for us, not we for it */
     if (c->session == NULL)
         nj_conn_end(c, NJ_CAUSE_CONNECT_TIMEOUT);
-    else if (keep_alive_ends(c) <= now)
+    else if (c->keep_alive_s > 0 && keep_alive_ends(c) <= now)
         nj_conn_end(c, NJ_CAUSE_KEEP_ALIVE);
     else
         nj_conn_start_keep_alive(c);
