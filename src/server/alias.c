@@ -121,3 +121,9 @@ nj_aliases_give(struct nj_aliases **a, uint16_t maximum, struct nj_str topic)
     grown[(*a)->to_client_count++] = (struct to_client){nj_hash(topic), copy, (uint16_t)topic.n};
     return (*a)->to_client_count;
 }
+
+void
+nj_aliases_take_back(struct nj_aliases *a)
+{
+    nj_free(a->to_client[--a->to_client_count].topic);
+}

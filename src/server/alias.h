@@ -19,5 +19,7 @@ struct nj_str nj_aliases_get(const struct nj_aliases *a, uint16_t alias);
 uint16_t nj_aliases_find(const struct nj_aliases *a, struct nj_str topic);
 /* Give it the next one up to `maximum`; 0 when all are taken or there is no memory. */
 uint16_t nj_aliases_give(struct nj_aliases **a, uint16_t maximum, struct nj_str topic);
+/* The last one given was not sent: nobody has it. */
+void nj_aliases_take_back(struct nj_aliases *a);
 
 #endif

@@ -42,17 +42,6 @@ send_small(struct nj_conn *c, const uint8_t *packet, const struct nj_writer *w)
 
 /* ---- PUBLISH ---- */
 
-/* The alias of this topic for this client, and whether the topic itself may be left out.
- * [MQTT5-3.3.2-11] */
-static uint16_t
-alias_for(struct nj_conn *c, struct nj_str topic, bool *is_known)
-{
-    uint16_t alias = nj_aliases_find(c->aliases, topic);
-
-    *is_known = alias != 0;
-    return alias != 0 ? alias : nj_aliases_give(&c->aliases, c->topic_alias_maximum, topic);
-}
-
 static void
 fill_head(struct nj_conn *c, const struct nj_delivery *d, struct nj_publish_head *head)
 {
@@ -198,32 +187,57 @@ count_publish(struct nj_conn *c, const struct nj_delivery *d)
     nj_say_publish_sent(c, d);
 }
 
+/* Let an alias stand for the topic, or be sent along with it. True: it is a new one, which the
+ * client learns from this packet. [MQTT5-3.3.2-11] */
+static bool
+put_alias(struct nj_conn *c, struct nj_publish_head *head)
+{
+    head->topic_alias = nj_aliases_find(c->aliases, head->topic);
+    if (head->topic_alias != 0) {
+        head->topic.n = 0;
+        return false;
+    }
+    head->topic_alias = nj_aliases_give(&c->aliases, c->topic_alias_maximum, head->topic);
+    return head->topic_alias != 0;
+}
+
+static enum nj_sent
+encode_head(struct nj_conn *c, const struct nj_delivery *d, const struct nj_publish_head *head,
+            bool may_keep)
+{
+    struct nj_encoding *e = &c->worker->encoding;
+    size_t head_bytes = nj_publish_head_size(head, c->link.version);
+    size_t bytes = head_bytes + head->payload_bytes;
+
+    if (head_bytes == 0 || bytes > c->maximum_packet_size)
+        return NJ_SENT_TOO_LARGE;
+    if (bytes > NJ_OUT_PIECE)
+        return put_parts(c, head, head_bytes, d->publication) ? NJ_SENT : NJ_SENT_NO_ROOM;
+    if (!may_keep)
+        return put_whole(c, head, head_bytes, d->publication->payload) ? NJ_SENT : NJ_SENT_NO_ROOM;
+    keep(e, c, d, head);
+    return put_kept(c, e, d->packet_id) ? NJ_SENT : NJ_SENT_NO_ROOM;
+}
+
 static enum nj_sent
 encode_publish(struct nj_conn *c, const struct nj_delivery *d, bool may_keep)
 {
-    struct nj_encoding *e = &c->worker->encoding;
     struct nj_publish_head head;
-    size_t head_bytes, bytes;
-    bool is_known = false;
+    bool is_new_alias;
+    enum nj_sent sent;
 
     fill_head(c, d, &head);
-    if (c->topic_alias_maximum > 0) {
-        head.topic_alias = alias_for(c, head.topic, &is_known);
-        if (is_known)
-            head.topic.n = 0;
+    is_new_alias = c->topic_alias_maximum > 0 && put_alias(c, &head);
+    sent = encode_head(c, d, &head, may_keep);
+    if (sent != NJ_SENT && is_new_alias) { /* the client has not learnt it */
+        nj_aliases_take_back(c->aliases);
+        head.topic_alias = 0;
+        if (sent == NJ_SENT_TOO_LARGE) /* and it takes three bytes, which may be those too many */
+            sent = encode_head(c, d, &head, may_keep);
     }
-    head_bytes = nj_publish_head_size(&head, c->link.version);
-    bytes = head_bytes + head.payload_bytes;
-    if (head_bytes == 0 || bytes > c->maximum_packet_size) {
-        nj_say_too_large(c, bytes);
-        return NJ_SENT_TOO_LARGE;
-    }
-    if (bytes > NJ_OUT_PIECE)
-        return put_parts(c, &head, head_bytes, d->publication) ? NJ_SENT : NJ_SENT_NO_ROOM;
-    if (!may_keep)
-        return put_whole(c, &head, head_bytes, d->publication->payload) ? NJ_SENT : NJ_SENT_NO_ROOM;
-    keep(e, c, d, &head);
-    return put_kept(c, e, d->packet_id) ? NJ_SENT : NJ_SENT_NO_ROOM;
+    if (sent == NJ_SENT_TOO_LARGE)
+        nj_say_too_large(c, nj_publish_head_size(&head, c->link.version) + head.payload_bytes);
+    return sent;
 }
 
 static enum nj_sent
