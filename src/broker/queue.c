@@ -35,7 +35,6 @@ nj_queue_push(struct nj_queue *q, const struct nj_parcel *p)
                                     !resize(q, q->capacity > 0 ? q->capacity * 2 : FIRST_CAPACITY)))
         return false;
     *at(q, q->count) = *p;
-    q->expiring = q->count > 0 ? NJ_MIN(q->expiring, p->msg->expires) : p->msg->expires;
     q->count++;
     q->bytes += nj_msg_bytes(p->msg);
     return true;
@@ -72,9 +71,6 @@ nj_queue_sweep(struct nj_queue *q, nj_time now,
 {
     uint32_t kept = 0, removed;
 
-    if (q->count == 0 || q->expiring > now)
-        return 0;
-    q->expiring = NJ_NEVER;
     for (uint32_t i = 0; i < q->count; i++) {
         struct nj_parcel *p = at(q, i);
 
@@ -83,14 +79,11 @@ nj_queue_sweep(struct nj_queue *q, nj_time now,
             expired(ctx, p);
             nj_parcel_fini(p);
         } else {
-            q->expiring = NJ_MIN(q->expiring, p->msg->expires);
             *at(q, kept++) = *p;
         }
     }
     removed = q->count - kept;
     q->count = kept;
-    if (kept == 0)
-        nj_queue_fini(q);
     return removed;
 }
 

@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The whole broker, several workers of it, and its clients in one thread under one seed.
+ *
+ *   sim                the seeds that found something once, then random ones for some seconds
+ *   sim SEED           that one, with a trace of all that is said and the broker's own log
+ *   sim FIRST LAST     all of these
+ *
+ * Each step is a turn of some worker, a move of some client, a while that passes, or the store
+ * holding back or letting go. In the end all clients come back, everything is delivered, and the
+ * twin judges. NJ_SIM_SECONDS in the environment: how long random seeds are tried (3). */
+#include "actor.h"
+
+#include "base/assert.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/rcu.h"
+#include "io/sim.h"
+#include "server/server.h"
+#include "store/store_mem.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CLIENTS  (NJ_TWIN_CLIENTS - 1) /* the last one only looks at what is retained */
+#define OBSERVER CLIENTS
+#define WORKERS  3
+
+/* Each has shown a fault of the broker that is mended. */
+static const uint64_t known_seeds[] = {1, 2, 3, 4, 5, 6, 7, 8};
+
+struct world {
+    struct nj_rand rand;
+    struct nj_twin twin;
+    struct nj_actor actors[NJ_TWIN_CLIENTS];
+    struct nj_broker_opts broker_opts;
+    struct nj_server_opts server_opts;
+    struct nj_listener_opts listener_opts;
+    struct nj_store_mem stores[WORKERS];
+    struct nj_store_port *ports[WORKERS];
+    struct nj_server *server;
+    int listener;
+    unsigned clients;
+    uint64_t seed;
+};
+
+static struct world world;
+
+/* ---- the seed, whatever happens ---- */
+
+static void
+tell_seed(void)
+{
+    char text[64];
+    int n = snprintf(text, sizeof(text), "seed %llu, step %llu\n", (unsigned long long)world.seed,
+                     (unsigned long long)world.twin.step);
+
+    (void)!write(STDERR_FILENO, text, (size_t)n);
+}
+
+static void
+on_fault(int number)
+{
+    tell_seed();
+    (void)signal(number, SIG_DFL);
+    (void)raise(number);
+}
+
+/* Of the sanitizers, where there are any. */
+__attribute__((weak)) void __sanitizer_set_death_callback(void (*callback)(void));
+
+static void
+prepare_for_faults(void)
+{
+    (void)signal(SIGABRT, on_fault);
+    if (__sanitizer_set_death_callback != NULL)
+        __sanitizer_set_death_callback(tell_seed);
+    else
+        (void)signal(SIGSEGV, on_fault);
+}
+
+/* ---- the broker ---- */
+
+static uint32_t
+below(struct world *w, uint32_t n)
+{
+    return nj_rand_below(&w->rand, n);
+}
+
+static bool
+chance(struct world *w, uint32_t percent)
+{
+    return below(w, 100) < percent;
+}
+
+static void
+choose_options(struct world *w)
+{
+    static const uint16_t windows[] = {1, 3, 20, 20};
+
+    w->twin.is_lossy = chance(w, 10);
+    w->twin.allow_duplicates = chance(w, 10);
+    w->broker_opts = (struct nj_broker_opts){
+        .max_inflight_messages = windows[below(w, NJ_COUNT_OF(windows))],
+        .max_queued_messages = w->twin.is_lossy ? 1 + below(w, 5) : 0,
+        .max_queued_bytes = 100 * 1024 * 1024,
+        .max_queued_bytes_total = 1000 * 1024 * 1024,
+        .queue_qos0_messages = chance(w, 30),
+        .allow_duplicate_messages = w->twin.allow_duplicates,
+        .retain_available = true,
+        .retain_expiry_s = chance(w, 50) ? 1 + below(w, 60) : 0,
+        .max_retained_bytes = 100 * 1024 * 1024,
+        .persistent_client_expiration_s = UINT32_MAX,
+        .global_max_clients = UINT32_MAX,
+        .allow_zero_length_clientid = true,
+    };
+    w->listener_opts = (struct nj_listener_opts){
+        .max_connections = UINT32_MAX,
+        .max_qos = 2,
+        .accepted_versions = NJ_ACCEPT_ALL,
+        .max_topic_alias = (uint16_t)below(w, 11),
+        .max_topic_alias_broker = (uint16_t)below(w, 11),
+        .allow_anonymous = true,
+    };
+    w->server_opts = (struct nj_server_opts){
+        .workers = 1 + below(w, WORKERS),
+        .max_packet_size = 100000,
+        .max_connections = UINT32_MAX,
+        .connect_timeout_s = 10,
+        .max_topic_length = 1000,
+        .max_topic_levels = 20,
+        .max_user_properties = 10,
+        .max_output_bytes = chance(w, 20) ? 500 + below(w, 5000) : 1024 * 1024,
+        .connection_messages = true,
+        .listeners = &w->listener_opts,
+        .listener_count = 1,
+    };
+}
+
+static void
+begin(struct world *w, uint64_t seed, bool is_verbose)
+{
+    struct nj_sim_opts sim = {.seed = seed};
+    struct nj_door door = {.port = 1883};
+    struct nj_server_deps deps = {
+        .opts = &w->server_opts,
+        .broker_opts = &w->broker_opts,
+        .doors = &door,
+        .door_count = 1,
+        .stores = w->ports,
+        .seed = seed,
+    };
+    struct nj_diag diag = {0};
+
+    w->seed = seed;
+    nj_rand_seed(&w->rand, seed ^ 0x5eed);
+    nj_hash_key_set(seed, ~seed);
+    sim.short_io_percent = chance(w, 70) ? below(w, 60) : 0;
+    sim.pipe_bytes = 64u << below(w, 11);
+    nj_twin_init(&w->twin, seed, is_verbose);
+    nj_sim_begin(&sim);
+    w->twin.now = nj_sim_now();
+    choose_options(w);
+    for (unsigned i = 0; i < WORKERS; i++) {
+        nj_store_mem_init(&w->stores[i]);
+        w->ports[i] = &w->stores[i].port;
+    }
+    w->listener = door.fd = nj_sim_listen();
+    if (nj_server_new(&w->server, &deps, &diag) != NJ_OK)
+        nj_twin_fail(&w->twin, "%s", diag.text);
+    w->clients = 2 + below(w, CLIENTS - 1);
+    for (unsigned i = 0; i < NJ_TWIN_CLIENTS; i++)
+        nj_actor_init(&w->actors[i], &w->twin, i, w->listener, &w->rand);
+    nj_twin_say(&w->twin,
+                "%u workers, %u clients, window %u, short %u %%, pipe %zu bytes, lossy %d, "
+                "duplicates %d, output %llu bytes",
+                w->server_opts.workers, w->clients, w->broker_opts.max_inflight_messages,
+                sim.short_io_percent, sim.pipe_bytes, w->twin.is_lossy, w->twin.allow_duplicates,
+                (unsigned long long)w->server_opts.max_output_bytes);
+}
+
+static void
+end(struct world *w)
+{
+    for (unsigned i = 0; i < NJ_TWIN_CLIENTS; i++)
+        nj_actor_fini(&w->actors[i]);
+    nj_server_free(w->server);
+    nj_sim_close(w->listener);
+    nj_sim_end();
+}
+
+/* ---- steps ---- */
+
+/* The store lets some of what it has taken become safe, or all. */
+static void
+move_store(struct world *w)
+{
+    struct nj_store_mem *store = &w->stores[below(w, w->server_opts.workers)];
+    uint64_t waiting = store->appended - store->safe;
+
+    if (chance(w, 50))
+        nj_store_mem_hold(store, UINT64_MAX);
+    else
+        nj_store_mem_hold(store, store->safe + below(w, (uint32_t)waiting + 1));
+}
+
+static void
+release_stores(struct world *w)
+{
+    for (unsigned i = 0; i < WORKERS; i++)
+        nj_store_mem_hold(&w->stores[i], UINT64_MAX);
+}
+
+static void
+pass_time(struct world *w, nj_time ms)
+{
+    nj_sim_advance(ms);
+    w->twin.now = nj_sim_now();
+    nj_twin_say(&w->twin, "%lld ms pass", (long long)ms);
+    for (unsigned i = 0; i < NJ_TWIN_CLIENTS; i++)
+        nj_actor_on_time(&w->actors[i]);
+}
+
+static void
+pass_some_time(struct world *w)
+{
+    uint32_t dice = below(w, 100);
+
+    if (dice < 60)
+        pass_time(w, 1 + below(w, 20));
+    else if (dice < 85)
+        pass_time(w, 500 + below(w, 3000));
+    else if (dice < 97)
+        pass_time(w, 5000 + below(w, 20000));
+    else
+        pass_time(w, 100000 + below(w, 300000));
+}
+
+static void
+step(struct world *w)
+{
+    uint32_t dice = below(w, 100);
+
+    w->twin.step++;
+    if (dice < 45)
+        nj_server_turn(w->server, below(w, w->server_opts.workers), 0);
+    else if (dice < 75)
+        nj_actor_pump(&w->actors[below(w, w->clients)], false);
+    else if (dice < 92)
+        nj_actor_act(&w->actors[below(w, w->clients)]);
+    else if (dice < 97)
+        move_store(w);
+    else
+        pass_some_time(w);
+}
+
+/* ---- the end ---- */
+
+static bool
+is_quiet(struct world *w)
+{
+    for (unsigned i = 0; i < NJ_TWIN_CLIENTS; i++)
+        if (!nj_actor_is_idle(&w->actors[i]))
+            return false;
+    for (unsigned i = 0; i < w->server_opts.workers; i++)
+        if (nj_server_next(w->server, i) <= nj_sim_now())
+            return false;
+    return nj_sim_is_idle();
+}
+
+/* Everybody does what there is to do, until there is nothing. The first round is for what the
+ * stores have let go: a store of another kind would wake its worker for that. */
+static void
+settle(struct world *w)
+{
+    for (unsigned round = 0; round == 0 || !is_quiet(w); round++) {
+        w->twin.step++;
+        if (round > 200000)
+            nj_twin_fail(&w->twin, "it never comes to rest");
+        for (unsigned i = 0; i < w->server_opts.workers; i++)
+            nj_server_turn(w->server, i, 0);
+        for (unsigned i = 0; i < NJ_TWIN_CLIENTS; i++)
+            nj_actor_pump(&w->actors[i], true);
+    }
+}
+
+static void
+bring_all_back(struct world *w)
+{
+    release_stores(w);
+    settle(w);
+    w->twin.step++;
+    for (unsigned i = 0; i < w->clients; i++) {
+        struct nj_actor *a = &w->actors[i];
+
+        if (a->state == NJ_ACTOR_DOWN && a->is_persistent)
+            nj_actor_connect(a, false);
+    }
+    settle(w);
+}
+
+static void
+judge_retained(struct world *w)
+{
+    struct nj_actor *a = &w->actors[OBSERVER];
+
+    a->is_observer = true;
+    a->version = NJ_MQTT_5;
+    a->expiry_s = 0;
+    a->keep_alive_s = 0;
+    a->maximum_packet_size = 0;
+    nj_actor_connect(a, true);
+    settle(w);
+    w->twin.step++;
+    nj_actor_subscribe_all(a);
+    settle(w);
+    for (uint8_t topic = 0; topic < NJ_TWIN_TOPICS; topic++)
+        nj_twin_judge_retained(&w->twin, topic, a->retained[topic]);
+}
+
+static void
+judge(struct world *w)
+{
+    bring_all_back(w);
+    for (unsigned i = 0; i < w->clients; i++)
+        nj_actor_judge(&w->actors[i]);
+    nj_twin_judge_deliveries(&w->twin);
+    judge_retained(w);
+}
+
+/* All leave, and in the end nothing is left but sessions that never expire. */
+static void
+judge_expiry(struct world *w)
+{
+    uint64_t expected = 0;
+
+    for (unsigned i = 0; i < NJ_TWIN_CLIENTS; i++) {
+        struct nj_actor *a = &w->actors[i];
+
+        if (a->state == NJ_ACTOR_UP)
+            nj_actor_leave(a);
+    }
+    settle(w);
+    pass_time(w, 100000000);
+    settle(w);
+    for (unsigned i = 0; i < w->clients; i++)
+        expected +=
+            w->actors[i].kept_s == UINT32_MAX && w->twin.sessions[i].knowledge == NJ_TWIN_ALIVE;
+    if (atomic_load(&nj_server_broker(w->server)->session_count) < expected)
+        nj_twin_fail(&w->twin, "sessions have ended that do not expire");
+    for (unsigned i = 0; i < w->clients; i++)
+        if (w->actors[i].kept_s != UINT32_MAX)
+            w->twin.sessions[i].knowledge = NJ_TWIN_NONE;
+    w->twin.step++;
+    for (unsigned i = 0; i < w->clients; i++)
+        if (w->actors[i].version != NJ_MQTT_31)
+            nj_actor_connect(&w->actors[i], false);
+    settle(w);
+}
+
+static void
+run(uint64_t seed, bool is_verbose)
+{
+    struct world *w = &world;
+    unsigned steps;
+
+    begin(w, seed, is_verbose);
+    steps = 50u << below(w, 6);
+    for (unsigned i = 0; i < steps; i++)
+        step(w);
+    nj_twin_say(&w->twin, "---- the end ----");
+    judge(w);
+    judge_expiry(w);
+    end(w);
+}
+
+/* ---- main ---- */
+
+static void
+run_checking_leaks(uint64_t seed, bool is_verbose)
+{
+    uint64_t before = nj_mem_used();
+
+    run(seed, is_verbose);
+    if (nj_mem_used() != before)
+        nj_twin_fail(&world.twin, "%lld bytes are left over", (long long)(nj_mem_used() - before));
+}
+
+static uint64_t
+run_for(double seconds)
+{
+    int64_t end_ns = nj_clock_monotonic_ns() + (int64_t)(seconds * 1e9);
+    uint64_t seed, count = 0;
+
+    nj_rand_system(&seed, sizeof(seed));
+    seed &= 0xffffffff; /* short enough to be typed */
+    while (nj_clock_monotonic_ns() < end_ns) {
+        run_checking_leaks(seed + count, false);
+        count++;
+    }
+    return count;
+}
+
+int
+main(int argc, char **argv)
+{
+    const char *seconds = getenv("NJ_SIM_SECONDS");
+
+    prepare_for_faults();
+    if (argc == 2) {
+        atomic_store(&nj_log_types, NJ_LOG_ALL);
+        run_checking_leaks(strtoull(argv[1], NULL, 10), true);
+        return 0;
+    }
+    atomic_store(&nj_log_types, 0);
+    if (argc == 3) {
+        for (uint64_t seed = strtoull(argv[1], NULL, 10); seed <= strtoull(argv[2], NULL, 10);
+             seed++)
+            run_checking_leaks(seed, false);
+        return 0;
+    }
+    printf("1..2\n");
+    for (size_t i = 0; i < NJ_COUNT_OF(known_seeds); i++)
+        run_checking_leaks(known_seeds[i], false);
+    printf("ok 1 - broker_agrees_with_its_twin_under_known_seeds\n");
+    fflush(stdout);
+    uint64_t count = run_for(seconds != NULL ? strtod(seconds, NULL) : 3);
+    printf("# %llu random seeds\n", (unsigned long long)count);
+    printf("ok 2 - broker_agrees_with_its_twin_under_random_seeds\n");
+    return 0;
+}
