@@ -47,7 +47,7 @@ def broker_kind(request):
     kind = request.config.getoption("--broker")
     binary = NIGHTJAR if kind == "nightjar" else MOSQUITTO
     if not os.access(binary, os.X_OK):
-        pytest.fail(f"{binary} is missing: build it first (./dev build)")
+        pytest.exit(f"{binary} is missing: build it first (./dev build)", 4)
     if kind == "nightjar" and run([binary, "broker", "--version"])[0] != 0:
         pytest.skip("this nightjar has no broker command yet")
     return kind

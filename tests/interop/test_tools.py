@@ -1,0 +1,532 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mosquitto_pub, _sub and _rr beside nightjar pub, sub and rr: the same options, the same bytes, the same exit codes.
+
+Each case runs both on the same broker and compares. Debian's tools are 2.0.11; where 2.1 differs from them
+(../shared/mosquitto-2.1-options.md, section 3) the test says how, and asks nightjar for 2.1's answer.
+"""
+import json
+import os
+import re
+import struct
+import subprocess
+import threading
+
+import pytest
+
+from support import mqtt
+from support.broker import free_port
+from support.mqtt import PUBLISH, V5, V311
+from support.tool import MOSQUITTO_TOOLS, NIGHTJAR_TOOLS, environment, linked_tools, run
+
+BOTH = (MOSQUITTO_TOOLS, NIGHTJAR_TOOLS)
+
+# QoS 0 and 1 only: across QoS 1 and 2 the standard promises no order. QOS_2 is a list of its own.
+MESSAGES = [
+    ("/a", b"hello", dict(qos=0)),
+    ("/a/b", b"second one", dict(qos=1)),
+    ("/empty", b"", dict(qos=0)),
+    ("/json", b'{"a": [1, 2.5, null, true], "b": {"c": "\\u00e9"}}', dict(qos=1)),
+    ("/binary", bytes(range(256)), dict(qos=0)),
+    ("/utf8/\u00e9", "caf\u00e9 \U0001f989".encode(), dict(qos=1)),
+    ("/quotes", b'say "hi"\\ \t\n', dict(qos=0)),
+    ("/props", b"with properties", dict(qos=1, properties=[
+        ("content_type", "text/plain"), ("response_topic", "answers/here"), ("correlation_data", b"id-7"),
+        ("payload_format_indicator", 1), ("message_expiry_interval", 1000),
+        ("user_property", ("one", "1")), ("user_property", ("two", "zwei"))])),
+    ("/number", b"42", dict(qos=0)),
+]
+QOS_2 = [(topic, payload, {**kw, "qos": 2}) for topic, payload, kw in MESSAGES]
+
+
+@pytest.fixture(autouse=True)
+def installed(broker_kind):
+    if broker_kind == "mosquitto":
+        pytest.skip("compares nightjar's tools with Debian's: needs nightjar")
+    for tools in BOTH:
+        if tools.missing:
+            pytest.skip(f"{tools.missing} is not installed")
+
+
+def at(broker):
+    return ["-h", "127.0.0.1", "-p", str(broker.port)]
+
+
+def normal(text):
+    """Times replaced: they are the only thing that may differ."""
+    text = re.sub(rb'"tst":(\s*)"[^"]*"', rb'"tst":\1"T"', text)
+    text = re.sub(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}", b"ISO-TIME", text)
+    return re.sub(rb"\b1[0-9]{9}\.[0-9]{9}\b", b"UNIX-TIME", text)
+
+
+class Raw:
+    """A child whose output is taken as bytes at its end."""
+
+    def __init__(self, command):
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, env=environment())
+
+    def result(self, timeout=30):
+        try:
+            out, err = self.process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise AssertionError(f"did not end: {self.process.communicate()}") from None
+        return self.process.returncode, out, err
+
+
+def seen_by_both(broker, client, uid, options, messages=MESSAGES, count=None, retained=()):
+    """What both print of the same messages: [(exit code, output, errors), …]."""
+    for topic, payload, kw in retained:
+        client(V5).publish(uid + topic, payload, retain=True, qos=1)
+    running = []
+    for tools in BOTH:
+        mark = broker.log.mark
+        running.append(Raw(tools.command("sub") + at(broker) + ["-t", uid + "/#"] + options
+                           + ["-C", str(count or len(messages) + len(retained))]))
+        broker.log.wait(r"Sending SUBACK to ", mark)
+    publisher = client(V5)
+    for topic, payload, kw in messages:
+        publisher.publish(uid + topic, payload, **kw)
+    results = [r.result() for r in running]
+    return [(code, normal(out), err) for code, out, err in results]
+
+
+# ------------------------------------------------------------------------ what sub prints
+
+FORMATS = ["%%", "%A|%E|%F|%S", "%C|%R", "%D", "%P", "%I", "%U", "%l", "%m", "%p", "%q", "%r", "%t", "%x", "%X", "@@",
+           "@Y-@m-@dT@H:@M:@S@z".replace("@S@z", ""), "\\\\", "\\a\\e\\n\\r\\t\\v", "a\\0b", "%t %p", "%t: %l bytes",
+           "%10l|", "%-10l|", "%010l|", "%40t|", "%-40t|", "%.3t|", "%-40.3t|", "%40.3t|", "%5q|", "%-5q|", "%05q|",
+           "%5r|", "%6m|", "%-6m|", "%06m|", "%40p|", "%-40p|", "%3p|",
+           "%030p|", "%20C|", "%-20C|", "%.4C|", "%20R|", "%-20R|", "%.4R|", "%10E|", "%-10F|", "%010E|", "%10A|",
+           "%8S|", "plain", "", "%p%p%p", "%q%r%m", "é%té"]
+
+
+@pytest.mark.parametrize("format_", FORMATS, ids=repr)
+@pytest.mark.parametrize("version", ("311", "5"))
+def test_format(broker, client, uid, format_, version):
+    theirs, ours = seen_by_both(broker, client, uid, ["-F", format_, "-V", version, "-q", "2"])
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("options", [["-F", "%j"], ["-F", "%j", "--pretty"]], ids=" ".join)
+@pytest.mark.parametrize("version", ("311", "5"))
+def test_json(broker, client, uid, options, version):
+    """2.1 writes retain as true or false where 2.0 wrote 1 or 0; the rest is byte for byte."""
+    messages = [m for m in MESSAGES if m[0] not in ("/binary", "/props")]
+    theirs, ours = seen_by_both(broker, client, uid, options + ["-V", version, "-q", "2"], messages)
+    word = lambda m: b'"retain":' + m.group(1) + (b"true" if m.group(2) == b"1" else b"false")
+    theirs = (theirs[0], re.sub(rb'"retain":(\s*)([01])', word, theirs[1]), theirs[2])
+    assert ours == theirs
+
+
+def test_properties_in_json(broker, client, uid):
+    """User properties are a list of pairs since 2.1, so that none is lost; 2.0 wrote one object."""
+    theirs, ours = seen_by_both(broker, client, uid, ["-F", "%j", "-V", "5"], [m for m in MESSAGES if m[0] == "/props"])
+    told = json.loads(theirs[1])
+    told["retain"] = bool(told["retain"])
+    told["properties"]["user-properties"] = [{"one": "1"}, {"two": "zwei"}]
+    assert list(json.loads(ours[1]).items()) == list(told.items())
+    assert list(json.loads(ours[1])["properties"]) == list(told["properties"])
+
+
+@pytest.mark.parametrize("options", [["-F", "%J"], ["-F", "%J", "--pretty"]], ids=" ".join)
+def test_json_payload(broker, client, uid, options):
+    messages = [m for m in MESSAGES if m[0] in ("/json", "/number")]
+    theirs, ours = seen_by_both(broker, client, uid, options, messages)
+    word = lambda m: b'"retain":' + m.group(1) + (b"true" if m.group(2) == b"1" else b"false")
+    assert ours[1] == re.sub(rb'"retain":(\s*)([01])', word, theirs[1]) and ours[0] == theirs[0] == 0
+
+
+def test_payload_that_is_no_json_is_told(broker, client, uid):
+    """%J: a message on stderr, nothing on stdout, and on it goes."""
+    _, ours = seen_by_both(broker, client, uid, ["-F", "%J"], [("/x", b"no json", {}), ("/y", b"7", {})])
+    assert ours[0] == 0 and f"Error: Message payload is not valid JSON on topic {uid}/x.".encode() in ours[2]
+    assert json.loads(ours[1].splitlines()[-1])["payload"] == 7
+
+
+def test_time_of_json_has_the_form_of_2_1(broker, client, uid):
+    mark = broker.log.mark
+    child = Raw(NIGHTJAR_TOOLS.command("sub") + at(broker) + ["-t", uid, "-F", "%j", "-C", "1"])
+    broker.log.wait("Sending SUBACK", mark)
+    client(V311).publish(uid, "x")
+    told = json.loads(child.result()[1])
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}[+-]\d{4}", told["tst"])
+    assert list(told) == ["tst", "topic", "qos", "retain", "payloadlen", "payload"]
+
+
+@pytest.mark.parametrize("format_", ("%q %m %r %t", "%j"))
+def test_format_at_qos_2(broker, client, uid, format_):
+    messages = [m for m in QOS_2 if m[0] not in ("/binary", "/props")]
+    theirs, ours = seen_by_both(broker, client, uid, ["-F", format_, "-q", "2"], messages)
+    assert ours == (theirs[0], re.sub(rb'"retain":0', b'"retain":false', theirs[1]), theirs[2])
+
+
+@pytest.mark.parametrize("payload,format_,shown", [
+    (b"hello", "%.2x", b"68 65 6c 6c 6f\n"), (b"hello", "%.2:x", b"68:65:6c:6c:6f\n"),
+    (b"hello", "%.4-X", b"6865-6C6C-6F\n"), (b"hello", "%.1x", b"6 8 6 5 6 c 6 c 6 f\n"),
+    (b"hello", "%.3x", b"686 56c 6c6 f\n"), (b"", "%.2x", b"\n"),
+    (struct.pack("=f", 1.5), "%f", b"1.500000\n"), (struct.pack("=d", -2.25), "%d", b"-2.250000\n"),
+    (struct.pack("=d", 3.14159), "%.2d|", b"3.14|\n"), (struct.pack("=f", 1.5), "%10.1f|", b"       1.5|\n")])
+def test_escapes_of_2_1(broker, client, uid, payload, format_, shown):
+    """Groups of hexadecimal digits; %f and %d, the payload as a float or double of this machine."""
+    mark = broker.log.mark
+    child = Raw(NIGHTJAR_TOOLS.command("sub") + at(broker) + ["-t", uid, "-F", format_, "-C", "1"])
+    broker.log.wait("Sending SUBACK", mark)
+    client(V311).publish(uid, payload)
+    assert child.result()[:2] == (0, shown)
+
+
+PRINTING = [[], ["-v"], ["-N"], ["-v", "-N"], ["-q", "1"], ["-q", "2", "-v"], ["-v", "-R"], ["--quiet"],
+            ["-v", "-T", "{}/a/#"], ["-v", "-T", "{}/+", "-T", "{}/utf8/#"], ["-V", "5", "-v"], ["-V", "31", "-v"],
+            ["-k", "30"], ["-M", "5", "-q", "2"], ["-I", "pre-"],
+            ["--nodelay"], ["-A", "127.0.0.1"], ["-V", "5", "--retain-as-published", "-v"],
+            ["-V", "5", "-D", "subscribe", "subscription-identifier", "7", "-F", "%S %t"],
+            ["-V", "5", "-D", "connect", "user-property", "k", "v"], ["-u", "user", "-P", "pw", "-v"],
+            ["--will-topic", "{}-w", "--will-payload", "bye", "--will-qos", "1", "--will-retain"]]
+
+
+@pytest.mark.parametrize("options", PRINTING, ids=" ".join)
+def test_printing(broker, client, uid, options):
+    """Retained and live messages, with every option that bears on printing."""
+    options = [o.format(uid) for o in options]
+    retained = [("/kept", b"retained", {})]
+    hidden = sum(bool(re.search(r"/a(/|$)", t)) for t, _, _ in MESSAGES) if "{}/a/#".format(uid) in options else \
+        sum(t.count("/") == 1 or t.startswith("/utf8") for t, _, _ in MESSAGES) + 1 if "-T" in options else 0
+    shown = len(MESSAGES) + 1 - hidden - ("-R" in options)
+    theirs, ours = seen_by_both(broker, client, uid, options, retained=retained, count=shown)
+    assert ours == theirs
+    client(V5).publish(uid + "/kept", b"", retain=True, qos=1)
+
+
+@pytest.mark.parametrize("options", [["-i", "{}-one"], ["-i", "{}-two", "-c"], ["-i", "{}-three", "-x", "100", "-V", "5"],
+                                     ["-i", "{}-four", "-V", "5", "-c"]], ids=" ".join)
+def test_options_that_name_the_client(broker, client, uid, options):
+    """One after the other, since both would be the same client."""
+    results = []
+    for tools in BOTH:
+        mark = broker.log.mark
+        child = Raw(tools.command("sub") + at(broker) + ["-t", uid, "-q", "1", "-v", "-C", "2"]
+                    + [o.format(uid) for o in options])
+        line = broker.log.wait(r"New client connected from .* as (\S+ \(.*\))", mark).group(1)
+        broker.log.wait("Sending SUBACK", mark)
+        publisher = client(V311)
+        publisher.publish(uid, "one", qos=1)
+        publisher.publish(uid, "two", qos=0)
+        results.append((child.result(), line))
+        cleaner = client(V5, options[1].format(uid))
+        cleaner.disconnect()
+    assert results[0] == results[1]
+
+
+ENDINGS = [(["-W", "1"], 27), (["-E"], 0), (["-C", "1", "-W", "1"], 27), (["--retained-only", "-W", "1"], 27),
+           (["-U", "{}/x", "-E"], 0), (["-U", "{}/x", "-W", "1"], 27), (["-N", "-W", "1"], 27),
+           (["-W", "1", "--quiet"], 27)]
+
+
+@pytest.mark.parametrize("options,code", ENDINGS, ids=[" ".join(o) for o, _ in ENDINGS])
+def test_sub_ends(broker, uid, options, code):
+    """By time, or as soon as the subscription is acknowledged: code, stdout, stderr."""
+    options = [o.format(uid) for o in options]
+    results = [run(t.command("sub") + at(broker) + ["-t", uid + "/none"] + options) for t in BOTH]
+    assert results[0] == results[1] and results[1][0] == code
+
+
+def test_remove_retained(broker, client, uid):
+    """What it shows it clears. (Debian's waits for ever when -C is given besides.)"""
+    for n in range(3):
+        client(V5).publish(f"{uid}/{n}", str(n), qos=1, retain=True)
+    code, out, err = run(NIGHTJAR_TOOLS.command("sub") + at(broker) +
+                         ["-t", uid + "/#", "--remove-retained", "-C", "3", "-v"])
+    assert (code, sorted(out.splitlines()), err) == (0, [f"{uid}/{n} {n}".encode() for n in range(3)], b"")
+    late = client(V5)
+    late.subscribe(uid + "/#")
+    late.fence()
+
+
+def test_retained_only(broker, client, uid):
+    """It ends at the first live message."""
+    results = []
+    client(V5).publish(f"{uid}/r", "kept", qos=1, retain=True)
+    for tools in BOTH:
+        mark = broker.log.mark
+        child = Raw(tools.command("sub") + at(broker) + ["-t", uid + "/#", "--retained-only", "-v"])
+        broker.log.wait("Sending SUBACK", mark)
+        client(V5).publish(f"{uid}/live", "live", qos=1)
+        results.append(child.result())
+    assert results[0] == results[1] == (0, f"{uid}/r kept\n".encode(), b"")
+
+
+def until_ping(peer):
+    peer.send(mqtt.PINGREQ_BYTES)
+    while True:
+        p = peer.next()
+        if p.kind == mqtt.PINGRESP:
+            return
+        if p.kind == PUBLISH:
+            peer.acknowledge(p)
+            yield p
+
+
+def debug_lines(text):
+    """-d output with what is random replaced: the generated client id."""
+    return [re.sub(r"^Client \S+ (sending|received)", r"Client ID \1", line.replace("null", "ID"))
+            for line in text.decode().splitlines()]
+
+
+@pytest.mark.parametrize("program,options", [
+    ("pub", ["-t", "{}", "-m", "x"]), ("pub", ["-t", "{}", "-m", "x", "-q", "1"]),
+    ("pub", ["-t", "{}", "-m", "x", "-q", "2", "-V", "5"]), ("sub", ["-t", "{}/#", "-E"]),
+    ("sub", ["-t", "{}/a", "-t", "{}/b", "-q", "1", "-E"])], ids=lambda v: v if isinstance(v, str) else " ".join(v))
+def test_debug_lines(broker, uid, program, options):
+    options = [o.format(uid) for o in options] + ["-d", "-i", uid + "-d"]
+    results = [run(t.command(program) + at(broker) + options) for t in BOTH]
+    assert debug_lines(results[0][1]) == debug_lines(results[1][1]) and results[0][0] == results[1][0]
+
+
+# ------------------------------------------------------------------------ what pub sends
+
+
+def published(broker, client, uid, tools, options, stdin=None, count=1, program="pub"):
+    """What arrives of one command: ((code, out, err), [(topic, payload, qos, retain, properties)…])."""
+    watcher = client(V5)
+    watcher.subscribe(uid + "/#", qos=2, retain_as_published=True, retain_handling=2)
+    done = run(tools.command(program) + at(broker) + options, stdin)
+    got = []
+    for _ in range(count):
+        p = watcher.receive()
+        got.append((p.topic, p.payload, p.qos, p.retain, list(p.props)))
+    assert not list(until_ping(watcher))
+    watcher.close()
+    return done, got
+
+
+PUBLISHING = [
+    (["-t", "{}/a", "-m", "hello"], None, 1), (["-t", "{}/a", "-m", "hello", "-q", "1"], None, 1),
+    (["-t", "{}/a", "-m", "hello", "-q", "2"], None, 1), (["-t", "{}/a", "-n"], None, 1),
+    (["-t", "{}/a", "-m", ""], None, 1), (["-t", "{}/a", "-l"], b"one\ntwo\n\nfour", 4),
+    (["-t", "{}/a", "-l", "-q", "1"], b"".join(b"%d\n" % n for n in range(200)), 200),
+    (["-t", "{}/a", "-l", "-q", "2"], b"".join(b"%d\n" % n for n in range(50)), 50),
+    (["-t", "{}/a", "-l"], b"", 0), (["-t", "{}/a", "-l"], b"x" * 100000 + b"\n", 1),
+    (["-t", "{}/a", "-s"], b"all\nof\nit\x00\xff", 1), (["-t", "{}/a", "-f", "{FILE}"], None, 1),
+    (["-t", "{}/a", "-m", "x", "--repeat", "3"], None, 3),
+    (["-t", "{}/a", "-m", "x", "--repeat", "3", "--repeat-delay", "0.01", "-q", "1"], None, 3),
+    (["-t", "{}/a", "-m", "x", "-V", "5"], None, 1), (["-t", "{}/a", "-m", "x", "-V", "31"], None, 1),
+    (["-t", "{}/a", "-m", "x", "-V", "mqttv5", "-q", "2"], None, 1),
+    (["-t", "{}/a", "-m", "é\U0001f989"], None, 1), (["-t", "{}/é/ü", "-m", "x"], None, 1),
+    (["-L", "mqtt://127.0.0.1:{PORT}/{}/url", "-m", "x"], None, 1),
+    (["-L", "mqtt://user:pw@127.0.0.1:{PORT}/{}/url/deep", "-m", "x"], None, 1),
+    (["-t", "{}/a", "-m", "x", "-D", "publish", "content-type", "text/plain"], None, 1),
+    (["-t", "{}/a", "-m", "x", "-q", "1", "-D", "publish", "message-expiry-interval", "77",
+      "-D", "publish", "response-topic", "r/t", "-D", "publish", "correlation-data", "cd",
+      "-D", "publish", "payload-format-indicator", "1", "-D", "publish", "user-property", "k", "v",
+      "-D", "publish", "user-property", "k", "w"], None, 1),
+    (["-t", "{}/a", "-m", "x", "--repeat", "3", "-D", "publish", "topic-alias", "5"], None, 3),
+    (["-t", "{}/a", "-m", "x", "-D", "connect", "session-expiry-interval", "0", "-D", "disconnect",
+      "reason-string", "bye"], None, 1),
+    (["-t", "{}/a", "-m", "x", "-u", "user", "-P", "pw", "-k", "10", "-i", "{}-pub"], None, 1),
+    (["-t", "{}/a", "-m", "x", "-A", "127.0.0.1", "--nodelay", "-M", "3"], None, 1),
+    (["-t", "{}/a", "-m", "x", "--will-topic", "{}/will", "--will-payload", "w"], None, 1),
+]
+
+
+@pytest.mark.parametrize("options,stdin,count", PUBLISHING, ids=[" ".join(p[0]) for p in PUBLISHING])
+def test_publishing(broker, client, uid, tmp_path, options, stdin, count):
+    path = tmp_path / "payload"
+    path.write_bytes(b"from a file\n\x00\xff")
+    options = [o.replace("{FILE}", str(path)).replace("{PORT}", str(broker.port)).replace("{}", uid) for o in options]
+    theirs, ours = (published(broker, client, uid, t, options, stdin, count) for t in BOTH)
+    assert ours == theirs and ours[0][0] == 0
+
+
+def test_retained_publishing(broker, client, uid):
+    for tools in BOTH:
+        done, got = published(broker, client, uid, tools, ["-t", uid + "/r", "-m", "kept", "-r", "-q", "1"])
+        assert done == (0, b"", b"") and got == [(uid + "/r", b"kept", 1, True, [])]
+        late = client(V5)
+        late.subscribe(uid + "/r")
+        late.receive(uid + "/r", "kept", retain=True)
+        done, got = published(broker, client, uid, tools, ["-t", uid + "/r", "-n", "-r"])
+        assert got == [(uid + "/r", b"", 0, True, [])]
+
+
+def test_options_files(broker, client, uid, tmp_path, tmp_path_factory):
+    """In $XDG_CONFIG_HOME, under the name the program was called by; the command line comes after."""
+    links = tmp_path_factory.mktemp("links")
+    for name in ("mosquitto_pub", "nightjar-pub"):
+        (tmp_path / name).write_text(f"# comment\n-t {uid}/file\n-q 1\n-m from file\n", encoding="utf-8")
+    for tools in BOTH + (linked_tools(str(links)),):
+        watcher = client(V5)
+        watcher.subscribe(uid + "/#", qos=2)
+        for more, topic in (([], "/file"), (["-t", uid + "/line"], "/line")):
+            code, out, err = run(tools.command("pub") + at(broker) + more, env={"XDG_CONFIG_HOME": str(tmp_path)})
+            assert (code, out, err) == (0, b"", b"")
+            watcher.receive(uid + topic, "from file", qos=1)
+        watcher.close()
+
+
+def test_option_file_of_2_1(broker, client, uid, tmp_path):
+    """-o FILE: read options from this file only."""
+    path = tmp_path / "options"
+    path.write_text(f"-t {uid}/o\n-m words with blanks\n", encoding="utf-8")
+    done, got = published(broker, client, uid, NIGHTJAR_TOOLS, ["-o", str(path)])
+    assert done == (0, b"", b"") and got == [(uid + "/o", b"words with blanks", 0, False, [])]
+
+
+# --------------------------------------------------------------------------- rr
+
+
+@pytest.mark.parametrize("options", [["-m", "ask"], ["-m", "ask", "-v"], ["-m", "ask", "-F", "%t|%p|%q"],
+                                     ["-m", "ask", "-N"], ["-n"], ["-m", "ask", "-q", "1"],
+                                     ["-m", "ask", "-V", "5"], ["-m", "ask", "-V", "311"],
+                                     ["-m", "ask", "-D", "publish", "correlation-data", "c1"]], ids=" ".join)
+def test_rr(broker, client, uid, options):
+    """Both ask the same responder; request and answer are compared."""
+    responder = client(V5)
+    responder.subscribe(uid + "/ask", qos=2)
+    results = []
+    for tools in BOTH:
+        child = Raw(tools.command("rr") + at(broker) + ["-t", uid + "/ask", "-e", uid + "/answer", "-W", "20"] + options)
+        p = responder.receive(uid + "/ask")
+        responder.publish(p.props.get("response_topic") or uid + "/answer", b"the answer", qos=1,
+                          properties=[(n, v) for n, v in p.props if n == "correlation_data"])
+        results.append((child.result(), p.payload, p.qos, list(p.props)))
+    assert results[1] == results[0] and results[1][0][0] == 0
+
+
+def test_rr_without_an_answer_times_out(broker, uid):
+    results = [run(t.command("rr") + at(broker) + ["-t", uid, "-e", uid + "/e", "-m", "x", "-W", "1"]) for t in BOTH]
+    assert results[0] == results[1] and results[1][0] == 27
+
+
+# ------------------------------------------------------------------ errors and exit codes
+
+WRONG = [
+    ("pub", ["-t", "x"]), ("pub", ["-m", "x"]), ("pub", ["-t", "x", "-m", "a", "-n"]), ("pub", ["-t", "x", "-m"]),
+    ("pub", ["-t", "x", "-m", "a", "-q", "3"]), ("pub", ["-t", "x", "-m", "a", "-q"]),
+    ("pub", ["-t", "x/#", "-m", "a"]), ("pub", ["-t", "x", "-m", "a", "-k", "4"]),
+    ("pub", ["-t", "x", "-m", "a", "-k", "65536"]), ("pub", ["-t", "x", "-m", "a", "-p", "65536"]),
+    ("pub", ["-t", "x", "-m", "a", "-V", "6"]), ("pub", ["-t", "x", "-m", "a", "--repeat", "0"]),
+    ("pub", ["-t", "x", "-m", "a", "--repeat-delay", "-1"]), ("pub", ["-t", "x", "-f", "/nonexistent"]),
+    ("pub", ["-t", "x", "-m", "a", "-M", "0"]), ("pub", ["-t", "x", "-m", "a", "--will-payload", "p"]),
+    ("pub", ["-t", "x", "-m", "a", "--will-retain"]), ("pub", ["-t", "x", "-m", "a", "--will-qos", "3"]),
+    ("pub", ["-t", "x", "-m", "a", "--will-topic", "a/#"]), ("pub", ["-t", "x", "-m", "a", "-x", "-2"]),
+    ("pub", ["-t", "x", "-m", "a", "-x", "4294967296"]), ("pub", ["-t", "x", "-m", "a", "--frobnicate"]),
+    ("pub", ["-t", "x", "-m", "a", "-i", "a", "-I", "b"]), ("pub", ["-t", "x", "-m", "a", "-L", "http://x/y"]),
+    ("pub", ["-L", "mqtt://localhost", "-m", "a"]), ("pub", ["-t", "x", "-m", "a", "-D", "publish"]),
+    ("pub", ["-t", "x", "-m", "a", "-D", "publish", "nonsense", "1"]),
+    ("pub", ["-t", "x", "-m", "a", "-D", "nonsense", "content-type", "1"]),
+    ("pub", ["-t", "x", "-m", "a", "-D", "puback", "reason-string", "1"]),
+    ("pub", ["-t", "x", "-m", "a", "-D", "publish", "receive-maximum", "1"]),
+    ("pub", ["-t", "x", "-m", "a", "-F", "%p"]), ("pub", ["-t", "x", "-s", "-l"]),
+    ("sub", []), ("sub", ["-t"]), ("sub", ["-t", "a/#/b"]), ("sub", ["-t", "x", "-C", "0"]),
+    ("sub", ["-t", "x", "-W", "0"]), ("sub", ["-t", "x", "-q", "3"]), ("sub", ["-t", "x", "-F", "%y"]),
+    ("sub", ["-t", "x", "-F", "%"]), ("sub", ["-t", "x", "-F", "@"]), ("sub", ["-t", "x", "-F", "\\"]),
+    ("sub", ["-t", "x", "-F", "\\q"]), ("sub", ["-t", "x", "-R", "--retained-only"]), ("sub", ["-t", "x", "-T", "#/a"]),
+    ("sub", ["-t", "x", "-U", "#/a"]), ("sub", ["-t", "x", "-c"]), ("sub", ["-t", "x", "--random-filter", "0"]),
+    ("sub", ["-t", "x", "-m", "x"]), ("sub", ["-t", "x", "-u"]), ("sub", ["-t", "x", "-P", "pw"]),
+    ("sub", ["-t", "x", "--frobnicate"]), ("rr", ["-t", "x", "-m", "a"]), ("rr", ["-e", "x", "-m", "a"]),
+    ("rr", ["-t", "x", "-e", "y"]), ("rr", ["-t", "x", "-e", "y/#", "-m", "a"]),
+    ("rr", ["-t", "x", "-e", "y", "-m", "a", "-W", "0"]), ("rr", ["-t", "x", "-e", "y", "-m", "a", "-F", "%y"]),
+]
+
+
+@pytest.mark.parametrize("program,options", WRONG, ids=[f"{p} {' '.join(o)}" for p, o in WRONG])
+def test_wrong_command_line(broker, program, options):
+    """The same exit code, and the same first line on stderr."""
+    results = [run(t.command(program) + ([] if "-p" in options else at(broker)) + options, timeout=10)
+               for t in BOTH]
+    (code, out, err), (our_code, our_out, our_err) = results
+    assert our_code == code
+    first = lambda text: text.decode().strip().splitlines()[:1]
+    assert first(our_err or our_out) == first(err or out)
+
+
+def test_refused_connection(broker_kind, start, uid):
+    """CONNACK 5, and 0x87 in version 5: code and words."""
+    broker = start("listener {port} 127.0.0.1\n")
+    for version in ("31", "311", "5"):
+        for program, more in (("pub", ["-m", "x"]), ("sub", []), ("rr", ["-e", "r", "-m", "x"])):
+            theirs, ours = (run(t.command(program) + at(broker) + ["-t", uid, "-V", version] + more) for t in BOTH)
+            # 2.0's rr had words for the reasons of version 5 only.
+            assert ours == theirs or (program == "rr" and ours[:2] == theirs[:2]), (program, version)
+            assert ours[0] == (135 if version == "5" else 5)
+
+
+@pytest.mark.parametrize("program,more", [("pub", ["-m", "x"]), ("sub", []), ("rr", ["-e", "r", "-m", "x"])])
+def test_nobody_listens(program, more):
+    """The same words; the exit code is 14 since 2.1, 1 before."""
+    options = ["-h", "127.0.0.1", "-p", str(free_port()), "-t", "x"] + more
+    theirs, ours = (run(t.command(program) + options) for t in BOTH)
+    assert ours[1:] == theirs[1:] and (theirs[0], ours[0]) == (1, 14)
+
+
+def test_denied_subscription(start):
+    """All filters refused: All subscription requests were denied."""
+    broker = start("listener {port} 127.0.0.1\nallow_anonymous true\nmax_subscriptions_per_client 1\n")
+    code, out, err = run(NIGHTJAR_TOOLS.command("sub") + at(broker) + ["-t", "a", "-t", "b", "-E"])
+    assert code == 0, (out, err)
+
+
+@pytest.mark.parametrize("program", ("pub", "sub", "rr"))
+@pytest.mark.parametrize("option", ("--version", "--help"))
+def test_help_and_version_under_mosquittos_name(tmp_path, program, option):
+    """Exit code 1 as Mosquitto's programs, the same first word."""
+    links = linked_tools(str(tmp_path))
+    theirs, ours = run(MOSQUITTO_TOOLS.command(program) + [option]), run(links.command(program) + [option])
+    assert ours[0] == theirs[0] == 1
+    if option == "--version":
+        assert ours[1].split()[:2] == theirs[1].split()[:2]
+    else:
+        assert f"mosquitto_{program}".encode() in ours[1] + ours[2]
+
+
+def test_tls_options_are_refused_clearly(broker):
+    """They come with a later issue; nothing is sent in clear meanwhile."""
+    for option in (["--cafile", "/x"], ["--psk", "00", "--psk-identity", "i"], ["--proxy", "socks5h://x"],
+                   ["--tls-use-os-certs"], ["-L", "mqtts://localhost/x"], ["-L", "ws://localhost/x"]):
+        code, out, err = run(NIGHTJAR_TOOLS.command("pub") + at(broker) + ["-m", "x"]
+                             + ([] if option[0] == "-L" else ["-t", "x"]) + option)
+        assert code == 1 and b"not supported yet" in out + err, (option, code, out, err)
+
+
+def test_pipe_is_limited_by_the_broker_not_by_pub(start, uid):
+    """-l of 5,000 lines at each QoS arrives whole and in order, with room for them to wait."""
+    broker = start("listener {port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\n", args=())
+    for qos in ("0", "1", "2"):
+        watcher = broker.peer(V311)
+        watcher.connect("watcher")
+        watcher.subscribe(f"{uid}/{qos}", qos=int(qos))
+        lines = b"".join(b"%d\n" % n for n in range(5000))
+        done = {}
+        thread = threading.Thread(target=lambda q=qos: done.update(r=run(
+            NIGHTJAR_TOOLS.command("pub") + at(broker) + ["-t", f"{uid}/{q}", "-l", "-q", q], lines, timeout=60)))
+        thread.start()
+        for n in range(5000):
+            watcher.receive(f"{uid}/{qos}", str(n))
+        thread.join(60)
+        assert done["r"] == (0, b"", b"")
+        watcher.close()
+
+
+def test_unix_socket(start, uid):
+    broker = start("listener 0 {dir}/b.sock\nlistener {port} 127.0.0.1\nallow_anonymous true\n")
+    path = os.path.join(broker.dir, "b.sock")
+    with broker.peer(V311) as watcher:
+        watcher.connect("w")
+        watcher.subscribe("t")
+        for tools in BOTH:
+            assert run(tools.command("pub") + ["--unix", path, "-t", "t", "-m", tools.name])[0] == 0
+            watcher.receive("t", tools.name)
+
+
+def test_termination_says_goodbye(broker, uid):
+    """SIGTERM: DISCONNECT with reason 4 in version 5, exit code as Mosquitto's."""
+    codes = []
+    for tools in BOTH:
+        mark = broker.log.mark
+        child = Raw(tools.command("sub") + at(broker) + ["-t", uid, "-V", "5"])
+        broker.log.wait("Sending SUBACK", mark)
+        child.process.terminate()
+        codes.append(child.result()[0])
+        broker.log.wait("Received DISCONNECT", mark)
+    assert codes[0] == codes[1]
