@@ -37,20 +37,21 @@ post(struct nj_home *home, struct nj_publication *pub, const struct nj_subscribe
     return nj_bundle_add(*bundle, msg, target, numbers, number_count);
 }
 
-/* To `who`, wherever it is at home. False without memory. */
+/* To `who`, wherever it is at home. False: there was no memory, and it matters. */
 static bool
 deliver_to(struct nj_home *home, struct nj_publication *pub, struct nj_subscriber *who,
            const struct nj_terms *terms)
 {
     struct nj_bundle_target target;
 
-    if (who->home == home->id) {
-        nj_session_deliver(session_of(who), pub, terms);
-        return true;
-    }
+    if (who->home == home->id)
+        return nj_session_deliver(session_of(who), pub, terms);
     target = (struct nj_bundle_target){
         .group = terms->group, .qos = terms->qos, .retain = terms->retain};
-    return post(home, pub, who, target, terms->identifiers, terms->identifier_count);
+    if (post(home, pub, who, target, terms->identifiers, terms->identifier_count))
+        return true;
+    nj_home_dropped(home, NJ_CAUSE_OUT_OF_MEMORY, NULL, pub->topic);
+    return false;
 }
 
 /* Whether `who` must have it stored. Relaxed: a session that becomes durable at this instant was
@@ -90,8 +91,10 @@ nj_deliver(struct nj_home *home, struct nj_publication *pub, struct nj_routed *r
                                                   home->opts->allow_duplicate_messages);
 
     *result = (struct nj_routed){.is_complete = route != NULL};
-    if (route == NULL)
+    if (route == NULL) {
+        nj_home_dropped(home, NJ_CAUSE_OUT_OF_MEMORY, NULL, pub->topic);
         return;
+    }
     home->deliveries += route->target_count + 1;
     for (uint32_t i = 0; i < route->target_count; i++) {
         const struct nj_target *t = &route->targets[i];
@@ -169,12 +172,12 @@ nj_deliver_here(struct nj_home *home, struct nj_publication *pub,
     };
 
     /* A member of a group that has left, or is away while others are there: one more try. */
-    if (target->group != 0 && !target->is_moved && (s == NULL || s->link == NULL) &&
+    if (target->group != 0 && !target->is_moved && (s == NULL || !s->is_open) &&
         nj_deliver_to_group(home, pub, target->group, s != NULL ? &s->subscriber : NULL))
         return;
     if (s == NULL) {
         nj_home_dropped(home, NJ_CAUSE_SESSION_GONE, NULL, pub->topic);
         return;
     }
-    nj_session_deliver(s, pub, &terms);
+    (void)nj_session_deliver(s, pub, &terms); /* if it got lost, that is counted */
 }

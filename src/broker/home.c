@@ -9,6 +9,8 @@
 
 #define NO_SLOT          UINT32_MAX
 #define FIRST_TABLE_SIZE 64
+/* Where sending stopped for want of memory, it is tried again this often. */
+#define STARVED_MS 100
 
 enum nj_err
 nj_home_new(struct nj_home **out, uint16_t id, const struct nj_home_deps *deps)
@@ -27,6 +29,7 @@ nj_home_new(struct nj_home **out, uint16_t id, const struct nj_home_deps *deps)
     home->free_slot = NO_SLOT;
     home->table_size = FIRST_TABLE_SIZE;
     nj_list_init(&home->work);
+    nj_list_init(&home->starved);
     home->table = nj_zalloc(FIRST_TABLE_SIZE * sizeof(struct nj_session *));
     home->bundles = nj_zalloc(deps->broker->home_count * sizeof(struct nj_bundle *));
     if (home->table == NULL || home->bundles == NULL) {
@@ -78,7 +81,9 @@ nj_home_begin(struct nj_home *home, nj_time now)
 nj_time
 nj_home_next(const struct nj_home *home)
 {
-    return nj_heap_next(&home->deadlines);
+    nj_time next = nj_heap_next(&home->deadlines);
+
+    return nj_list_is_empty(&home->starved) ? next : NJ_MIN(next, home->now + STARVED_MS);
 }
 
 void
@@ -108,11 +113,16 @@ nj_home_work(struct nj_home *home, unsigned budget)
 
     nj_list_init(&todo);
     nj_list_move_all(&todo, &home->work);
+    nj_list_move_all(&todo, &home->starved);
     while ((node = nj_list_pop(&todo)) != NULL) {
         struct nj_session *s = nj_container_of(node, struct nj_session, work);
 
+        if (s->is_starved) {
+            s->is_starved = false;
+            nj_session_resume(s);
+        }
         if (nj_retained_continue(s, &budget))
-            nj_list_push(&home->work, node);
+            nj_home_work_on(s);
     }
 }
 
@@ -120,6 +130,21 @@ bool
 nj_home_has_work(const struct nj_home *home)
 {
     return !nj_list_is_empty(&home->work);
+}
+
+void
+nj_home_work_on(struct nj_session *s)
+{
+    if (nj_list_is_empty(&s->work))
+        nj_list_push(&s->home->work, &s->work);
+}
+
+void
+nj_home_starve(struct nj_session *s)
+{
+    s->is_starved = true;
+    if (nj_list_is_empty(&s->work))
+        nj_list_push(&s->home->starved, &s->work);
 }
 
 void
@@ -324,6 +349,7 @@ nj_home_connect(struct nj_home *home, const struct nj_opening *o, struct nj_link
     uint64_t hash = nj_hash(o->client_id), number = 0;
     struct nj_session *s = find(home, o->client_id, hash);
     struct nj_msg *will = NULL;
+    bool was_stored = s != NULL && s->is_stored;
 
     if (s == NULL && !is_room_for_session(home))
         return NJ_CAUSE_GLOBAL_MAX_CLIENTS;
@@ -356,8 +382,12 @@ nj_home_connect(struct nj_home *home, const struct nj_opening *o, struct nj_link
     *out = s;
 
     change.session = s;
-    if (nj_session_is_durable(s) || connack.session_present)
+    if (nj_session_is_durable(s) || s->is_stored) {
+        s->is_stored = true;
         number = nj_home_append(home, &change);
+    } else if (was_stored) {
+        number = home->appended; /* the one before has ended: that, too, is to be safe */
+    }
     nj_session_answer(s, &connack, number);
     return NJ_CAUSE_NONE;
 }

@@ -48,6 +48,7 @@ struct nj_home {
     struct nj_heap deadlines;
     struct nj_promises promises;
     struct nj_list work;        /* sessions with retained messages to come */
+    struct nj_list starved;     /* sessions that stopped sending for want of memory */
     struct nj_bundle **bundles; /* for each home, this turn's; NULL: nothing */
     struct nj_router router;
 };
@@ -70,11 +71,11 @@ void nj_home_free(struct nj_home *home);
 /* ---- the turn ---- */
 
 void nj_home_begin(struct nj_home *home, nj_time now);
-/* When nj_home_begin() has something to do next; NJ_NEVER. */
+/* When there is something to do next, by nj_home_begin() or nj_home_work(); NJ_NEVER. */
 nj_time nj_home_next(const struct nj_home *home);
 /* Deliveries from another home; takes the bundle. */
 void nj_home_take(struct nj_home *home, struct nj_bundle *bundle);
-/* Deliver retained messages, at most about `budget`. */
+/* Deliver retained messages, at most about `budget`, and try again what there was no memory for. */
 void nj_home_work(struct nj_home *home, unsigned budget);
 /* Whether nj_home_work() has something to do at once. */
 bool nj_home_has_work(const struct nj_home *home);
@@ -112,7 +113,8 @@ struct nj_opening {
  *
  * out      written on NJ_CAUSE_NONE, before the CONNACK; valid until nj_session_leave() or the
  *          link's close().
- * Errors   NJ_CAUSE_GLOBAL_MAX_CLIENTS, NJ_CAUSE_OUT_OF_MEMORY: nothing has changed.
+ * Errors   NJ_CAUSE_GLOBAL_MAX_CLIENTS, NJ_CAUSE_OUT_OF_MEMORY: nothing has changed, but that a
+ *          clean start may have ended the session before.
  * Spec     [MQTT5-3.1.2-4] [MQTT5-3.1.2-5] [MQTT5-3.1.2-6] [MQTT5-3.1.4-3] [MQTT5-3.2.2-2]
  *          [MQTT311-3.1.2-4] [MQTT311-3.1.2-5] [MQTT311-3.1.2-6] [MQTT311-3.1.4-2]
  */
@@ -127,5 +129,10 @@ uint64_t nj_home_append(struct nj_home *home, const struct nj_change *change);
 void nj_home_dropped(struct nj_home *home, enum nj_cause cause, struct nj_session *session,
                      struct nj_str topic);
 void nj_home_remove(struct nj_home *home, struct nj_session *s);
+/* Look at it in nj_home_work(), at once. */
+void nj_home_work_on(struct nj_session *s);
+/* Look at it after a while: it stopped sending for want of memory, and no acknowledgement may ever
+ * come to set it going. */
+void nj_home_starve(struct nj_session *s);
 
 #endif

@@ -28,8 +28,8 @@ send_answer(struct nj_session *s, const struct nj_answer *answer)
 {
     s->link->ops->answer(s->link, answer);
     if (answer->type == NJ_CONNACK)
-        nj_session_resume(s);
-    if (answer->type == NJ_CONNACK || answer->type == NJ_SUBACK)
+        nj_session_open(s);
+    else if (answer->type == NJ_SUBACK)
         nj_retained_start(s);
 }
 
@@ -308,9 +308,7 @@ nj_session_publish(struct nj_session *s, struct nj_publication *pub, uint16_t pa
     default: {
         struct nj_routed routed;
 
-        nj_deliver(s->home, pub, &routed);
-        if (!routed.is_complete)
-            nj_home_dropped(s->home, NJ_CAUSE_OUT_OF_MEMORY, s, pub->topic);
+        nj_deliver(s->home, pub, &routed); /* what got lost is counted where it was */
         return NJ_CAUSE_NONE;
     }
     }

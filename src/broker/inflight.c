@@ -29,12 +29,18 @@ grow(struct nj_inflight *f)
     return true;
 }
 
+bool
+nj_inflight_is_exhausted(const struct nj_inflight *f)
+{
+    return f->count == IDENTIFIERS;
+}
+
 struct nj_parcel *
 nj_inflight_add(struct nj_inflight *f, const struct nj_parcel *p)
 {
     struct nj_parcel *slot;
 
-    if (f->count == IDENTIFIERS || (f->count == f->capacity && !grow(f)))
+    if (nj_inflight_is_exhausted(f) || (f->count == f->capacity && !grow(f)))
         return NULL;
     f->last_given = f->last_given == IDENTIFIERS ? 1 : (uint16_t)(f->last_given + 1);
     slot = nj_inflight_at(f, f->count++);

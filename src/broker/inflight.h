@@ -22,8 +22,10 @@ struct nj_inflight {
     uint16_t last_given; /* packet identifier; 0: none yet */
 };
 
+/* All 65,535 packet identifiers are in use. */
+bool nj_inflight_is_exhausted(const struct nj_inflight *f);
 /* Give it the next packet identifier and put it last. The slot, valid until the next add; NULL
- * without memory, or when 65,535 identifiers are in use: nothing has changed. */
+ * without memory, or when the identifiers are exhausted: nothing has changed. */
 struct nj_parcel *nj_inflight_add(struct nj_inflight *f, const struct nj_parcel *p);
 /* The parcel with this identifier that is not done; NULL when there is none. */
 struct nj_parcel *nj_inflight_find(struct nj_inflight *f, uint16_t packet_id);

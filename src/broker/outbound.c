@@ -121,8 +121,10 @@ send_inflight(struct nj_session *s, struct nj_parcel *p, bool dup)
         finish(s, p);
         return true;
     case NJ_SENT_NO_ROOM:
-        return false;
+        break;
     }
+    if (!s->link->is_full)
+        nj_home_starve(s);
     return false;
 }
 
@@ -139,8 +141,10 @@ hold(struct nj_session *s, struct nj_parcel *p)
     };
 
     promise.number = nj_home_append(s->home, &change);
-    if (!nj_promises_push(&s->home->promises, &promise))
+    if (!nj_promises_push(&s->home->promises, &promise)) {
+        nj_home_starve(s);
         return false;
+    }
     p->state = NJ_PARCEL_HELD;
     count_in_window(s, p);
     return true;
@@ -154,6 +158,11 @@ advance(struct nj_session *s, struct nj_parcel *p)
     case NJ_PARCEL_QUEUED:
         if (!nj_session_window_is_open(s))
             return false;
+        if (p->msg->expires <= s->home->now) { /* [MQTT5-3.3.2-5] */
+            dropped(s, NJ_CAUSE_EXPIRED, nj_msg_topic(p->msg));
+            finish(s, p);
+            return true;
+        }
         if (p->qos == 2 && nj_session_is_durable(s))
             return hold(s, p);
         return send_inflight(s, p, false);
@@ -252,7 +261,8 @@ drop_expired(void *ctx, const struct nj_parcel *p)
     dropped(s, NJ_CAUSE_EXPIRED, nj_msg_topic(p->msg));
 }
 
-static void
+/* False: there is no memory for it. */
+static bool
 enqueue(struct nj_session *s, struct nj_publication *pub, const struct nj_terms *terms)
 {
     struct nj_msg *msg = nj_publication_msg(pub);
@@ -261,7 +271,7 @@ enqueue(struct nj_session *s, struct nj_publication *pub, const struct nj_terms 
 
     if (msg == NULL) {
         dropped(s, NJ_CAUSE_OUT_OF_MEMORY, pub->topic);
-        return;
+        return false;
     }
     limit = queue_limit(s, nj_msg_bytes(msg));
     if (limit != NJ_CAUSE_NONE) {
@@ -270,22 +280,28 @@ enqueue(struct nj_session *s, struct nj_publication *pub, const struct nj_terms 
             limit = queue_limit(s, nj_msg_bytes(msg));
         if (limit != NJ_CAUSE_NONE) {
             dropped(s, limit, pub->topic);
-            return;
+            return true;
         }
     }
     if (!nj_parcel_set_identifiers(&p, terms->identifiers, terms->identifier_count)) {
         dropped(s, NJ_CAUSE_OUT_OF_MEMORY, pub->topic);
-        return;
+        return false;
     }
     p.msg = nj_msg_ref(msg);
     if (!nj_queue_push(&s->queue, &p)) {
         nj_parcel_fini(&p);
         dropped(s, NJ_CAUSE_OUT_OF_MEMORY, pub->topic);
-        return;
+        return false;
     }
     count_held(s, msg, 1);
     count_queued(s, nj_msg_bytes(msg), true);
     tell_if_full(s);
+    /* It could have gone at once, had there been memory for its place in the window. */
+    if (s->queue.count == 1 && s->inflight.next == s->inflight.count && s->is_open &&
+        !s->link->is_full && nj_session_window_is_open(s) &&
+        !nj_inflight_is_exhausted(&s->inflight))
+        nj_home_starve(s);
+    return true;
 }
 
 /* The first of the queue on its way. False: not now. */
@@ -311,8 +327,13 @@ advance_queue(struct nj_session *s)
         count_held(s, p.msg, -1);
         nj_parcel_fini(&p);
     } else {
-        if (!nj_session_window_is_open(s) || nj_inflight_add(&s->inflight, first) == NULL)
+        if (!nj_session_window_is_open(s))
             return false;
+        if (nj_inflight_add(&s->inflight, first) == NULL) {
+            if (!nj_inflight_is_exhausted(&s->inflight))
+                nj_home_starve(s);
+            return false;
+        }
         p = nj_queue_pop(&s->queue); /* its contents have moved into the window */
         count_queued(s, nj_msg_bytes(p.msg), false);
     }
@@ -323,11 +344,13 @@ advance_queue(struct nj_session *s)
 void
 nj_session_resume(struct nj_session *s)
 {
-    if (s->link == NULL || s->link->is_full || !advance_inflight(s))
+    if (!s->is_open || s->link->is_full)
         return;
-    while (s->queue.count > 0 && !s->link->is_full && advance_queue(s))
-        continue;
-    s->is_dropping = s->is_dropping && s->queue.count > 0;
+    if (advance_inflight(s)) {
+        while (s->queue.count > 0 && !s->link->is_full && advance_queue(s))
+            continue;
+        s->is_dropping = s->is_dropping && s->queue.count > 0;
+    }
     nj_retained_start(s);
 }
 
@@ -344,9 +367,9 @@ deliver_at_most_once(struct nj_session *s, struct nj_publication *pub, const str
         .is_one_of_many = terms->is_one_of_many,
     };
 
-    if (s->link == NULL) {
+    if (!s->is_open) {
         if (s->home->opts->queue_qos0_messages && nj_session_is_durable(s))
-            enqueue(s, pub, terms);
+            (void)enqueue(s, pub, terms);
         else
             dropped(s, NJ_CAUSE_OFFLINE_QOS_0, pub->topic);
         return;
@@ -371,7 +394,7 @@ deliver_at_once(struct nj_session *s, struct nj_publication *pub, const struct n
     struct nj_parcel p = {.group = terms->group, .qos = terms->qos, .retain = terms->retain};
     struct nj_parcel *slot;
 
-    if (s->link == NULL || s->link->is_full || s->queue.count > 0 || f->next < f->count ||
+    if (!s->is_open || s->link->is_full || s->queue.count > 0 || f->next < f->count ||
         !nj_session_window_is_open(s))
         return false;
     p.msg = nj_publication_msg(pub);
@@ -411,13 +434,15 @@ deliver_at_once(struct nj_session *s, struct nj_publication *pub, const struct n
         f->next = f->count;
         finish(s, slot);
         break;
-    case NJ_SENT_NO_ROOM:
-        break; /* it keeps its identifier and goes when the link takes output again */
+    case NJ_SENT_NO_ROOM: /* it keeps its identifier and goes when there is room again */
+        if (!s->link->is_full)
+            nj_home_starve(s);
+        break;
     }
     return true;
 }
 
-void
+bool
 nj_session_deliver(struct nj_session *s, struct nj_publication *pub, const struct nj_terms *terms)
 {
     if (pub->expires <= s->home->now)
@@ -425,7 +450,8 @@ nj_session_deliver(struct nj_session *s, struct nj_publication *pub, const struc
     else if (terms->qos == 0)
         deliver_at_most_once(s, pub, terms);
     else if (!deliver_at_once(s, pub, terms))
-        enqueue(s, pub, terms);
+        return enqueue(s, pub, terms);
+    return true;
 }
 
 /* ---- acknowledgements ---- */
@@ -520,7 +546,11 @@ nj_session_keep_publish(struct nj_session *s, uint16_t packet_id)
     if (p == NULL || p->state != NJ_PARCEL_HELD)
         return;
     p->state = NJ_PARCEL_QUEUED;
-    if (s->link != NULL && nj_inflight_is_passed(&s->inflight, p) && !send_inflight(s, p, false))
+    if (!s->is_open || !nj_inflight_is_passed(&s->inflight, p))
+        return;
+    if (send_inflight(s, p, false))
+        nj_session_resume(s); /* too large for the client, it has left its place to others */
+    else
         nj_session_lose_link(s, NJ_CAUSE_OUT_OF_MEMORY);
 }
 
@@ -532,7 +562,7 @@ nj_session_keep_pubrel(struct nj_session *s, uint16_t packet_id)
     if (p == NULL || p->state != NJ_PARCEL_RECEIVED)
         return;
     p->state = NJ_PARCEL_RELEASED;
-    if (s->link != NULL && nj_inflight_is_passed(&s->inflight, p))
+    if (s->is_open && nj_inflight_is_passed(&s->inflight, p))
         send_pubrel(s, p);
 }
 

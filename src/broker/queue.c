@@ -35,6 +35,7 @@ nj_queue_push(struct nj_queue *q, const struct nj_parcel *p)
                                     !resize(q, q->capacity > 0 ? q->capacity * 2 : FIRST_CAPACITY)))
         return false;
     *at(q, q->count) = *p;
+    q->expiring = q->count > 0 ? NJ_MIN(q->expiring, p->msg->expires) : p->msg->expires;
     q->count++;
     q->bytes += nj_msg_bytes(p->msg);
     return true;
@@ -71,6 +72,9 @@ nj_queue_sweep(struct nj_queue *q, nj_time now,
 {
     uint32_t kept = 0, removed;
 
+    if (q->count == 0 || q->expiring > now)
+        return 0;
+    q->expiring = NJ_NEVER;
     for (uint32_t i = 0; i < q->count; i++) {
         struct nj_parcel *p = at(q, i);
 
@@ -79,11 +83,14 @@ nj_queue_sweep(struct nj_queue *q, nj_time now,
             expired(ctx, p);
             nj_parcel_fini(p);
         } else {
+            q->expiring = NJ_MIN(q->expiring, p->msg->expires);
             *at(q, kept++) = *p;
         }
     }
     removed = q->count - kept;
     q->count = kept;
+    if (kept == 0)
+        nj_queue_fini(q);
     return removed;
 }
 

@@ -10,7 +10,8 @@
 struct nj_queue {
     struct nj_parcel *ring; /* capacity: a power of two */
     uint32_t head, count, capacity;
-    uint64_t bytes; /* of the messages */
+    uint64_t bytes;   /* of the messages */
+    nj_time expiring; /* none of them expires before; meaningless when empty */
 };
 
 /* The parcel's contents move in. False without memory: nothing has changed. */
@@ -20,7 +21,7 @@ struct nj_parcel *nj_queue_first(struct nj_queue *q);
 /* Move the oldest out. There is one. */
 struct nj_parcel nj_queue_pop(struct nj_queue *q);
 /* Remove those that have expired at `now`; tells each to `expired` before its message is given
- * back. */
+ * back. How many. Costs nothing while none can have. */
 uint32_t nj_queue_sweep(struct nj_queue *q, nj_time now,
                         void (*expired)(void *ctx, const struct nj_parcel *p), void *ctx);
 void nj_queue_fini(struct nj_queue *q);

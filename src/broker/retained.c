@@ -1,70 +1,193 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Retained messages for a new subscription: delivered a few at a time, as fast as the client takes
- * them, whatever their number. They never wait in the queue, so its limit does not cut them off. */
+ * them, whatever their number. They never wait in the queue, so its limit does not cut them off.
+ *
+ *   jobs:   order ──► [sport/#] ──► [a/b] ──► [+/x]      one for each filter, first come first
+ * served table     by hash of the filter: a client that subscribes again and again without reading
+ * has no more jobs than subscriptions */
 #include "broker/session.h"
 
+#include "base/hash.h"
 #include "base/mem.h"
 
 /* How far one call looks before others get their turn. */
-#define STEPS 256
+#define STEPS            256
+#define FIRST_TABLE_SIZE 4
 
-struct nj_retained_job {
-    struct nj_retained_job *next;
+struct job {
+    struct nj_list link; /* in order */
+    struct job *next_in_table;
     struct nj_retain_cursor *cursor;
     struct nj_sub_opts opts;
+    uint64_t hash;
+    size_t filter_n;
+    char filter[];
 };
 
-static void
-free_job(struct nj_retained_job *job)
+struct nj_retained_jobs {
+    struct nj_list order;
+    struct job **table;
+    size_t table_size, count; /* the size is a power of two */
+};
+
+/* ---- the jobs ---- */
+
+static struct job **
+place_of(const struct nj_retained_jobs *jobs, uint64_t hash, struct nj_str filter)
 {
+    struct job **place = &jobs->table[hash & (jobs->table_size - 1)];
+
+    while (*place != NULL &&
+           ((*place)->hash != hash ||
+            !nj_str_eq((struct nj_str){(*place)->filter, (*place)->filter_n}, filter)))
+        place = &(*place)->next_in_table;
+    return place;
+}
+
+static void
+remove_job(struct nj_retained_jobs *jobs, struct job **place)
+{
+    struct job *job = *place;
+
+    *place = job->next_in_table;
+    nj_list_remove(&job->link);
+    jobs->count--;
     nj_retain_close(job->cursor);
     nj_free(job);
+}
+
+/* Twice as many buckets. Without memory the chains grow longer, that is all. */
+static void
+grow_table(struct nj_retained_jobs *jobs)
+{
+    struct job **table = nj_zalloc(jobs->table_size * 2 * sizeof(struct job *));
+    struct nj_list *node;
+
+    if (table == NULL)
+        return;
+    nj_free(jobs->table);
+    jobs->table = table;
+    jobs->table_size *= 2;
+    nj_list_each (node, &jobs->order) {
+        struct job *job = nj_container_of(node, struct job, link);
+        struct job **bucket = &table[job->hash & (jobs->table_size - 1)];
+
+        job->next_in_table = *bucket;
+        *bucket = job;
+    }
+}
+
+static bool
+make_jobs(struct nj_session *s)
+{
+    struct nj_retained_jobs *jobs;
+
+    if (s->retained != NULL)
+        return true;
+    jobs = nj_zalloc(sizeof(*jobs));
+    if (jobs == NULL)
+        return false;
+    jobs->table = nj_zalloc(FIRST_TABLE_SIZE * sizeof(struct job *));
+    if (jobs->table == NULL) {
+        nj_free(jobs);
+        return false;
+    }
+    jobs->table_size = FIRST_TABLE_SIZE;
+    nj_list_init(&jobs->order);
+    s->retained = jobs;
+    return true;
+}
+
+static void
+forget_if_empty(struct nj_session *s)
+{
+    if (s->retained == NULL || s->retained->count > 0)
+        return;
+    nj_free(s->retained->table);
+    nj_free(s->retained);
+    s->retained = NULL;
 }
 
 enum nj_err
 nj_retained_begin(struct nj_session *s, struct nj_str filter, const struct nj_sub_opts *opts)
 {
-    struct nj_retained_job *job = nj_zalloc(sizeof(*job));
-    struct nj_retained_job **last = &s->retained;
+    uint64_t hash = nj_hash(filter);
+    struct job *job, **bucket;
 
+    nj_retained_cancel(s, filter);
+    job = nj_zalloc(sizeof(*job) + filter.n);
     if (job == NULL)
         return NJ_ENOMEM;
     job->cursor = nj_retain_open(s->home->broker->retained, filter);
-    if (job->cursor == NULL) {
+    if (job->cursor == NULL || !make_jobs(s)) {
+        nj_retain_close(job->cursor);
         nj_free(job);
         return NJ_ENOMEM;
     }
     job->opts = *opts;
-    while (*last != NULL)
-        last = &(*last)->next;
-    *last = job;
+    job->hash = hash;
+    job->filter_n = filter.n;
+    memcpy(job->filter, filter.p, filter.n);
+    nj_list_push(&s->retained->order, &job->link);
+    bucket = &s->retained->table[hash & (s->retained->table_size - 1)];
+    job->next_in_table = *bucket;
+    *bucket = job;
+    if (++s->retained->count > s->retained->table_size)
+        grow_table(s->retained);
     return NJ_OK;
+}
+
+void
+nj_retained_cancel(struct nj_session *s, struct nj_str filter)
+{
+    struct job **place;
+
+    if (s->retained == NULL)
+        return;
+    place = place_of(s->retained, nj_hash(filter), filter);
+    if (*place != NULL)
+        remove_job(s->retained, place);
+    forget_if_empty(s);
 }
 
 void
 nj_retained_start(struct nj_session *s)
 {
-    if (s->retained != NULL && nj_list_is_empty(&s->work))
-        nj_list_push(&s->home->work, &s->work);
+    if (s->retained != NULL)
+        nj_home_work_on(s);
+}
+
+static struct job *
+first_of(const struct nj_session *s)
+{
+    return nj_container_of(s->retained->order.next, struct job, link);
+}
+
+static void
+remove_first(struct nj_session *s)
+{
+    const struct job *job = first_of(s);
+    struct nj_str filter = {job->filter, job->filter_n};
+
+    remove_job(s->retained, place_of(s->retained, job->hash, filter));
+    forget_if_empty(s);
 }
 
 void
 nj_retained_forget(struct nj_session *s)
 {
-    while (s->retained != NULL) {
-        struct nj_retained_job *job = s->retained;
-
-        s->retained = job->next;
-        free_job(job);
-    }
+    while (s->retained != NULL)
+        remove_first(s);
     nj_list_remove(&s->work);
 }
 
+/* ---- delivering ---- */
+
 /* Whether the client takes one more now; if not, the next acknowledgement or the link says when. */
 static bool
-is_ready(const struct nj_session *s, const struct nj_retained_job *job)
+is_ready(const struct nj_session *s, const struct job *job)
 {
-    if (s->link == NULL || s->link->is_full)
+    if (!s->is_open || s->link->is_full)
         return false;
     return job->opts.qos == 0 || (s->queue.count == 0 && s->inflight.next == s->inflight.count &&
                                   nj_session_window_is_open(s));
@@ -85,7 +208,7 @@ deliver(struct nj_session *s, const struct nj_sub_opts *opts, struct nj_msg *msg
     if (opts->no_local && msg->source == s->hash)
         return;
     nj_publication_of(&pub, msg);
-    nj_session_deliver(s, &pub, &terms);
+    (void)nj_session_deliver(s, &pub, &terms); /* if it got lost, that is counted */
     nj_publication_fini(&pub);
 }
 
@@ -93,7 +216,7 @@ bool
 nj_retained_continue(struct nj_session *s, unsigned *budget)
 {
     while (s->retained != NULL) {
-        struct nj_retained_job *job = s->retained;
+        struct job *job = first_of(s);
         struct nj_msg *msg;
         bool is_end;
 
@@ -107,8 +230,7 @@ nj_retained_continue(struct nj_session *s, unsigned *budget)
             deliver(s, &job->opts, msg);
             nj_msg_unref(msg);
         } else if (is_end) {
-            s->retained = job->next;
-            free_job(job);
+            remove_first(s);
         }
     }
     return false;

@@ -19,7 +19,7 @@ forget_all(struct nj_router *r)
         free_route(r->cache[i]);
         r->cache[i] = NULL;
     }
-    r->cached_targets = 0;
+    r->cached_matches = 0;
 }
 
 void
@@ -49,6 +49,7 @@ new_route(struct nj_str topic, size_t targets, size_t identifiers)
     memcpy(text, topic.p, topic.n);
     route->topic = (struct nj_str){text, topic.n};
     route->target_count = route->identifier_count = 0;
+    route->match_count = (uint32_t)targets;
     return route;
 }
 
@@ -229,18 +230,19 @@ keep(struct nj_router *r, struct nj_route *route)
 {
     struct nj_route **slot = &r->cache[route->hash % NJ_ROUTER_CACHE_ROUTES];
 
-    if (route->target_count > NJ_ROUTER_CACHE_TARGETS / 4) {
+    if (route->match_count > NJ_ROUTER_CACHE_TARGETS / 4 ||
+        route->topic.n > NJ_ROUTER_CACHE_TOPIC) {
         free_route(r->uncached);
         r->uncached = route;
         return;
     }
-    if (r->cached_targets + route->target_count > NJ_ROUTER_CACHE_TARGETS)
+    if (r->cached_matches + route->match_count > NJ_ROUTER_CACHE_TARGETS)
         forget_all(r);
     if (*slot != NULL)
-        r->cached_targets -= (*slot)->target_count;
+        r->cached_matches -= (*slot)->match_count;
     free_route(*slot);
     *slot = route;
-    r->cached_targets += route->target_count;
+    r->cached_matches += route->match_count;
 }
 
 const struct nj_route *
@@ -252,7 +254,7 @@ nj_router_find(struct nj_router *r, struct nj_index *index, struct nj_str topic,
     struct nj_route *route = r->cache[hash % NJ_ROUTER_CACHE_ROUTES];
 
     if (route != NULL && route->hash == hash && route->generation == generation &&
-        nj_str_eq(route->topic, topic))
+        route->allows_duplicates == allow_duplicates && nj_str_eq(route->topic, topic))
         return route;
 
     r->matches.count = 0;
@@ -263,6 +265,7 @@ nj_router_find(struct nj_router *r, struct nj_index *index, struct nj_str topic,
         return NULL;
     route->generation = generation;
     route->hash = hash;
+    route->allows_duplicates = allow_duplicates;
     keep(r, route);
     return route;
 }

@@ -6,9 +6,9 @@
  * cached by topic and used only while the index's generation is the one they were made under, which
  * is compared for each message; so the pointers in them are alive for this turn.
  *
- * Cost of a cached route: one hash and one comparison of the topic. The cache holds at most
- * NJ_ROUTER_CACHE_TARGETS targets and forgets everything when it is full: a topic that matters is
- * soon back. */
+ * Cost of a cached route: one hash and one comparison of the topic. The cache holds routes of at
+ * most NJ_ROUTER_CACHE_TARGETS matches together, to topics of no more than NJ_ROUTER_CACHE_TOPIC
+ * bytes, and forgets everything when it is full: a topic that matters is soon back. */
 #ifndef NJ_BROKER_ROUTER_H
 #define NJ_BROKER_ROUTER_H
 
@@ -16,6 +16,7 @@
 
 #define NJ_ROUTER_CACHE_ROUTES  2048
 #define NJ_ROUTER_CACHE_TARGETS 65536
+#define NJ_ROUTER_CACHE_TOPIC   512
 
 /* Whose messages a target is for. A session of which only some subscriptions say No Local has two
  * targets: all of them for what others publish, the rest for what it publishes itself. */
@@ -39,17 +40,19 @@ struct nj_route {
     uint64_t hash;
     struct nj_str topic; /* the route's own */
     uint32_t target_count, identifier_count;
+    uint32_t match_count; /* before overlapping ones became one: what it has memory for */
+    bool allows_duplicates;
     struct nj_target *targets;
     uint32_t *identifiers;
 };
 
 struct nj_router {
     struct nj_route *cache[NJ_ROUTER_CACHE_ROUTES];
-    size_t cached_targets;
+    size_t cached_matches;
     struct nj_matches matches; /* scratch */
     uint32_t *places;          /* scratch: an open hash table of targets by subscriber */
     size_t places_size;
-    struct nj_route *uncached; /* the last one that was too large to keep */
+    struct nj_route *uncached; /* the last one, if it was too large to keep */
 };
 
 void nj_router_fini(struct nj_router *r);

@@ -75,21 +75,31 @@ nj_session_attach(struct nj_session *s, struct nj_link *link)
     s->epoch++;
     s->promised = 0;
     s->unanswered = 0;
+    s->is_open = false;
     s->is_dropping = false;
     /* Back in time: the will of the connection before is not published. [MQTT5-3.1.3-9] */
     nj_msg_unref(s->will);
     s->will = NULL;
     s->will_due = s->expires_at = NJ_NEVER;
     set_deadline(s);
-    set_status(s, NJ_SUBSCRIBER_ONLINE, true);
     set_status(s, NJ_SUBSCRIBER_DURABLE, nj_session_is_durable(s));
     nj_metric_add(s->home->metrics, NJ_METRIC_CLIENTS_CONNECTED, 1);
+}
+
+void
+nj_session_open(struct nj_session *s)
+{
+    s->is_open = true;
+    set_status(s, NJ_SUBSCRIBER_ONLINE, true);
+    nj_session_resume(s);
 }
 
 static void
 detach(struct nj_session *s)
 {
     s->link = NULL;
+    s->is_open = false;
+    s->is_starved = false;
     s->epoch++; /* what was promised to this connection is void */
     s->promised = 0;
     s->unanswered = 0;
@@ -136,9 +146,10 @@ nj_session_set_expiry(struct nj_session *s, uint32_t expiry_s)
 
     if (s->expiry_s == 0 && expiry_s > 0)
         return false;
-    if (s->expiry_s != expiry_s)
-        (void)nj_home_append(s->home, &change);
+    if (s->expiry_s == expiry_s)
+        return true;
     s->expiry_s = expiry_s;
+    (void)nj_home_append(s->home, &change);
     set_status(s, NJ_SUBSCRIBER_DURABLE, nj_session_is_durable(s));
     return true;
 }
@@ -164,9 +175,7 @@ nj_session_end(struct nj_session *s)
     nj_retained_forget(s);
     nj_session_clear_outbound(s);
     nj_received_fini(&s->received);
-    /* Not nj_session_is_durable(): a clean start has set the expiry to 0 by now. */
-    if ((atomic_load_explicit(&s->subscriber.status, memory_order_relaxed) &
-         NJ_SUBSCRIBER_DURABLE) != 0)
+    if (s->is_stored)
         (void)nj_home_append(home, &change);
     nj_heap_cancel(&home->deadlines, &s->deadline);
     nj_home_remove(home, s);
@@ -246,6 +255,8 @@ nj_session_unsubscribe(struct nj_session *s, struct nj_str text)
     if (!nj_index_unsubscribe(s->home->broker->index, &s->subscriber, &filter))
         return NJ_REASON_NO_SUBSCRIPTION_EXISTED;
     count_subscriptions(s, filter.share.n > 0, -1);
+    if (filter.share.n == 0)
+        nj_retained_cancel(s, filter.filter);
     if (nj_session_is_durable(s))
         (void)nj_home_append(s->home, &change);
     return NJ_REASON_SUCCESS;

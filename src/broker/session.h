@@ -18,7 +18,7 @@
 
 #define NJ_SESSION_FOR_EVER UINT32_MAX
 
-struct nj_retained_job;
+struct nj_retained_jobs;
 
 struct nj_session {
     struct nj_subscriber subscriber;
@@ -30,6 +30,9 @@ struct nj_session {
     uint32_t promised;     /* answers of this connection that wait for the store */
     uint32_t shared_count; /* of its subscriptions */
     uint16_t unanswered;   /* QoS 1 messages from the client that wait for their PUBACK */
+    bool is_open;          /* the CONNACK of this link has left: packets may follow it */
+    bool is_stored;        /* the store knows of it, and has to hear of its end */
+    bool is_starved;       /* sending stopped for want of memory; nj_home_work() tries again */
     bool is_bridge;
     bool is_dropping; /* it has been said that its messages are being dropped */
 
@@ -37,8 +40,8 @@ struct nj_session {
     struct nj_queue queue;       /* after these */
     struct nj_received received; /* from the client */
 
-    struct nj_retained_job *retained; /* retained messages still to come */
-    struct nj_list work;              /* on the home's list while there are any */
+    struct nj_retained_jobs *retained; /* retained messages still to come; NULL: none */
+    struct nj_list work;               /* on the home's list while there are any */
 
     struct nj_msg *will;
     uint32_t will_delay_s, will_expiry_s;
@@ -101,8 +104,9 @@ struct nj_terms {
     bool retain;
     bool is_one_of_many;
 };
-/* Send it, or queue it, or drop it with a reason. */
-void nj_session_deliver(struct nj_session *s, struct nj_publication *pub,
+/* Send it, or queue it, or drop it with a reason. False: QoS 1 or 2, and dropped because there was
+ * no memory to keep it, so it must not be acknowledged to its publisher. */
+bool nj_session_deliver(struct nj_session *s, struct nj_publication *pub,
                         const struct nj_terms *terms);
 
 /* The link takes output again. */
@@ -143,6 +147,8 @@ void nj_session_leave(struct nj_session *s, bool is_will_withdrawn);
 
 /* session.c */
 void nj_session_attach(struct nj_session *s, struct nj_link *link);
+/* Its CONNACK has left: what waits may follow. [MQTT5-3.2.0-1] [MQTT311-3.2.0-1] */
+void nj_session_open(struct nj_session *s);
 /* No memory for what the standard asks: the connection ends, the session goes on. May free it. */
 void nj_session_lose_link(struct nj_session *s, enum nj_cause cause);
 void nj_session_end(struct nj_session *s);
@@ -163,8 +169,11 @@ void nj_session_keep_pubrel(struct nj_session *s, uint16_t packet_id);
 void nj_session_clear_outbound(struct nj_session *s);
 
 /* retained.c */
+/* Deliver what matches, from the first on; what is under way for the same filter is begun anew. */
 enum nj_err nj_retained_begin(struct nj_session *s, struct nj_str filter,
                               const struct nj_sub_opts *opts);
+/* Not any more: the subscription is gone. [MQTT5-3.10.4-2] [MQTT311-3.10.4-2] */
+void nj_retained_cancel(struct nj_session *s, struct nj_str filter);
 /* There may be something to deliver: look at the session in nj_home_work(). */
 void nj_retained_start(struct nj_session *s);
 /* Up to about `*budget` messages; true when there is more to do at once. */
