@@ -244,7 +244,7 @@ nj_say_ack_sent_line(const struct nj_conn *c, const struct nj_answer *a)
 {
     if (a->type == NJ_PUBACK || a->type == NJ_PUBREC)
         nj_log(NJ_LOG_DEBUG, "Sending %s to %" WHO " (m%u, rc%u)", nj_packet_name(a->type), NAME(c),
-               a->packet_id, a->reason);
+               a->packet_id, c->link.version == NJ_MQTT_5 ? a->reason : 0);
     else
         nj_log(NJ_LOG_DEBUG, "Sending %s to %" WHO " (m%u)", nj_packet_name(a->type), NAME(c),
                a->packet_id);
