@@ -17,6 +17,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,7 @@ struct daemon {
     struct nj_store_mem stores[NJ_SHARDS];
     struct nj_store_port *ports[NJ_SHARDS];
     struct nj_server *server;
+    _Atomic(struct nj_server *) log_server; /* for the log's thread, while the server runs */
     struct nj_sys sys;
     uint64_t descriptors;
 };
@@ -77,9 +79,11 @@ log_to_topic(void *ctx, enum nj_log_type type, struct nj_str line)
 {
     struct daemon *d = ctx;
     const char *topic = topic_of(type);
+    /* Acquire: who finds the server finds its workers. */
+    struct nj_server *server = atomic_load_explicit(&d->log_server, memory_order_acquire);
 
-    if (topic != NULL && d->server != NULL)
-        (void)nj_server_publish(d->server, nj_str_of(topic), line, 2, false, 20);
+    if (topic != NULL && server != NULL)
+        (void)nj_server_publish(server, nj_str_of(topic), line, 2, false, 20);
 }
 
 static struct nj_log_opts
@@ -445,12 +449,15 @@ run(struct daemon *d)
         nj_server_free(d->server);
         return NJ_CONFIG_EXIT_STARTUP;
     }
+    atomic_store_explicit(&d->log_server, d->server, memory_order_release);
     nj_sys_init(&d->sys, &sys_ports, "nightjar version " NJ_VERSION,
                 d->config->broker.sys_interval_s, nj_clock_wall_ms() / 1000);
     say_running(d);
     serve(d);
     nj_log(NJ_LOG_INFO, "nightjar version " NJ_VERSION " terminating");
     nj_server_stop(d->server);
+    /* Relaxed: the flush waits for the line that is being written, and with it for the last use. */
+    atomic_store_explicit(&d->log_server, NULL, memory_order_relaxed);
     nj_log_flush();
     nj_server_free(d->server);
     d->server = NULL;

@@ -48,6 +48,25 @@ the_method_is_not_left_out_but_in_the_short_form_of_success(void **state)
     kit_assert_cause("f006180416000178", NJ_MQTT_5, NJ_FROM_CLIENT, AUTH_DATA_WITHOUT_METHOD);
 }
 
+/* A peer that leaves them out must not make anyone read what was never written. */
+static void
+method_and_data_are_empty_where_they_are_left_out(void **state)
+{
+    static const char *const packets[] = {"f000", "101100044d5154540502003c03220005000161"};
+    struct kit k;
+
+    (void)state;
+    for (size_t i = 0; i < NJ_COUNT_OF(packets); i++) {
+        kit_open(&k, packets[i], NJ_MQTT_5, NJ_FROM_CLIENT);
+        const struct nj_properties *p =
+            i == 0 ? &k.packet.auth.properties : &k.packet.connect.properties;
+        assert_int_equal(k.cause, NJ_CAUSE_NONE);
+        assert_int_equal(p->authentication_method.n, 0);
+        assert_int_equal(p->authentication_data.n, 0);
+        kit_close(&k);
+    }
+}
+
 static void
 the_length_is_exact(void **state)
 {
@@ -76,6 +95,7 @@ main(void)
         cmocka_unit_test(method_and_data_are_found),
         cmocka_unit_test(before_5_there_is_none),
         cmocka_unit_test(reasons_are_those_of_the_side),
+        cmocka_unit_test(method_and_data_are_empty_where_they_are_left_out),
         cmocka_unit_test(the_method_is_not_left_out_but_in_the_short_form_of_success),
         cmocka_unit_test(the_length_is_exact),
         cmocka_unit_test(the_shortest_form_is_written),

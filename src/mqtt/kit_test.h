@@ -76,6 +76,7 @@ static inline void
 kit_open(struct kit *k, const char *hex, enum nj_version v, enum nj_side from)
 {
     *k = (struct kit){.bytes = kit_hex(hex)};
+    memset(&k->packet, 0xa5, sizeof(k->packet)); /* a decoder finds whatever was on the stack */
     switch (nj_frame_find(kit_str(k->bytes), NJ_PACKET_MAX_BYTES, &k->frame)) {
     case NJ_FRAME_WHOLE:
         k->cause = nj_packet_decode(&k->frame, v, from, &k->packet);

@@ -28,7 +28,8 @@ struct nj_properties {
     uint32_t user_property_count;
     uint32_t subscription_identifier_count;
 
-    /* Valid where `present` says so. */
+    /* Valid where `present` says so; those of the authentication are empty elsewhere, for an
+     * exchange may have neither. */
     uint32_t message_expiry_interval_s;
     uint32_t session_expiry_interval_s;
     uint32_t will_delay_interval_s;
@@ -71,6 +72,7 @@ nj_properties_clear(struct nj_properties *p)
     p->present = 0;
     p->user_property_count = 0;
     p->subscription_identifier_count = 0;
+    p->authentication_method = p->authentication_data = (struct nj_str){NULL, 0};
 }
 
 /**
