@@ -57,7 +57,7 @@ method_and_data_are_empty_where_they_are_left_out(void **state)
 
     (void)state;
     for (size_t i = 0; i < NJ_COUNT_OF(packets); i++) {
-        kit_open(&k, packets[i], NJ_MQTT_5, NJ_FROM_CLIENT);
+        kit_open(&k, packets[i], NJ_MQTT_5, i == 0 ? NJ_FROM_SERVER : NJ_FROM_CLIENT);
         const struct nj_properties *p =
             i == 0 ? &k.packet.auth.properties : &k.packet.connect.properties;
         assert_int_equal(k.cause, NJ_CAUSE_NONE);
