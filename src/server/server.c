@@ -46,8 +46,9 @@ nj_server_new(struct nj_server **out, const struct nj_server_deps *deps, struct 
         goto fail;
     }
     err = NJ_ENOMEM;
+    server->calls = nj_zalloc(workers * sizeof(*server->calls));
     server->workers = nj_zalloc_aligned(64, workers * sizeof(*server->workers));
-    if (server->workers == NULL)
+    if (server->calls == NULL || server->workers == NULL)
         goto fail;
     for (unsigned i = 0; i < workers; i++) {
         server->worker_count = i + 1;
@@ -78,6 +79,7 @@ nj_server_free(struct nj_server *server)
     nj_rcu_barrier();
     nj_broker_free(server->broker);
     nj_free(server->workers);
+    nj_free(server->calls);
     nj_free(server->doors);
     nj_free(server->listener_connections);
     nj_free(server);
@@ -142,9 +144,8 @@ void
 nj_server_on_each(struct nj_server *server, void (*fn)(struct nj_worker *w, void *arg), void *arg)
 {
     struct nj_calls calls = {.left = 0};
-    struct nj_call *list = nj_zalloc(server->worker_count * sizeof(*list));
+    struct nj_call *list = server->calls;
 
-    NJ_ASSERT(list != NULL); /* a few bytes, asked for by our own process, not by a peer */
     (void)pthread_mutex_init(&calls.mutex, NULL);
     (void)pthread_cond_init(&calls.done, NULL);
     (void)pthread_mutex_lock(&calls.mutex);
@@ -161,7 +162,6 @@ nj_server_on_each(struct nj_server *server, void (*fn)(struct nj_worker *w, void
     (void)pthread_mutex_unlock(&calls.mutex);
     (void)pthread_cond_destroy(&calls.done);
     (void)pthread_mutex_destroy(&calls.mutex);
-    nj_free(list);
 }
 
 /* ---- stopping ---- */

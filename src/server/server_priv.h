@@ -30,6 +30,7 @@ struct nj_own_message {
 };
 
 struct nj_server {
+    struct nj_call *calls; /* one for each worker, set aside: stopping works without memory, too */
     struct nj_broker *broker;
     struct nj_worker *workers;
     unsigned worker_count;
