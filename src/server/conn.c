@@ -188,20 +188,33 @@ set_reading(struct nj_conn *c, bool is_on)
         nj_conn_end(c, NJ_CAUSE_OUT_OF_MEMORY);
 }
 
+/* One that could not be watched is closing by now, and on no list of those who wait. */
+static void
+wait_in(struct nj_conn *c, struct nj_list *list)
+{
+    if (c->state != NJ_CONN_CLOSING && nj_list_is_empty(&c->link_in))
+        nj_list_push(list, &c->link_in);
+}
+
 static void
 make_ready(struct nj_conn *c)
 {
-    if (nj_list_is_empty(&c->link_in))
-        nj_list_push(&c->worker->ready, &c->link_in);
+    wait_in(c, &c->worker->ready);
 }
 
-/* Not read until the other workers have room for what it publishes. */
+/* Not read until the other workers have room for what it publishes. Who has no session yet
+ * publishes nothing. */
+static bool
+is_to_pause(const struct nj_conn *c)
+{
+    return c->worker->is_stalled && c->session != NULL;
+}
+
 static void
 pause_reading(struct nj_conn *c)
 {
     set_reading(c, false);
-    if (nj_list_is_empty(&c->link_in))
-        nj_list_push(&c->worker->paused, &c->link_in);
+    wait_in(c, &c->worker->paused);
 }
 
 void
@@ -324,7 +337,7 @@ settle(struct nj_conn *c)
         return;
     if (!is_taking(c)) {
         set_reading(c, false); /* the answer that it waits for, or the peer's reading, goes on */
-    } else if (c->worker->is_stalled && c->session != NULL) {
+    } else if (is_to_pause(c)) {
         pause_reading(c);
     } else if (c->in_n > 0 && c->in_needed == 0) {
         set_reading(c, false);
@@ -355,7 +368,7 @@ nj_conn_continue(struct nj_conn *c)
 {
     if (c->state == NJ_CONN_CLOSING)
         return;
-    if (c->in_n > 0 && is_taking(c) && !c->worker->is_stalled)
+    if (c->in_n > 0 && is_taking(c) && !is_to_pause(c))
         take_from_buffer(c);
     else
         settle(c);
@@ -451,12 +464,14 @@ on_ready(struct nj_io *io, unsigned events)
     nj_worker_look_at_clock(c->worker);
     if ((events & NJ_IO_WRITE) != 0 && c->out.bytes > 0)
         nj_conn_dirty(c);
-    /* An error counts as readable; one that is not read now is met by the next write or read. */
     if ((events & NJ_IO_READ) == 0)
         return;
-    if (c->worker->is_stalled && c->session != NULL)
+    if ((c->io.interest & NJ_IO_READ) == 0)
+        /* An error, told again and again until it is read: set_reading() watches anew. */
+        nj_reactor_forget(c->worker->reactor, &c->io);
+    else if (is_to_pause(c))
         pause_reading(c);
-    else if ((c->io.interest & NJ_IO_READ) != 0)
+    else
         read_some(c);
 }
 
@@ -595,8 +610,9 @@ nj_conn_close(struct nj_conn *c)
     }
     nj_out_clear(c->worker->pool, &c->out);
     count_waiting(c);
-    nj_io_close(&c->io);
+    /* Counted first: who sees it closed and comes again finds the place free. */
     count(c->worker, c->door, -1);
+    nj_io_close(&c->io);
     nj_list_remove(&c->link_all);
     nj_list_remove(&c->link_out);
     free_conn(c);

@@ -21,7 +21,8 @@ count_sent(struct nj_conn *c)
 {
     nj_metric_add(&c->worker->metrics, NJ_METRIC_PACKETS_SENT, 1);
     c->out_packets++;
-    c->link.is_full = c->out.bytes > c->worker->opts->max_output_bytes;
+    /* Until enough has been written: see nj_conn_flush(). */
+    c->link.is_full = c->link.is_full || c->out.bytes > c->worker->opts->max_output_bytes;
     nj_conn_dirty(c);
 }
 
