@@ -33,6 +33,7 @@ post(struct nj_home *home, struct nj_publication *pub, const struct nj_subscribe
         if (*bundle == NULL)
             return false;
     }
+    home->has_mail = true;
     target.session = who->handle;
     return nj_bundle_add(*bundle, msg, target, numbers, number_count);
 }

@@ -158,9 +158,18 @@ nj_home_committed(struct nj_home *home, uint64_t number)
         nj_session_keep(home, &p);
 }
 
+bool
+nj_home_has_mail(const struct nj_home *home)
+{
+    return home->has_mail;
+}
+
 void
 nj_home_post(struct nj_home *home)
 {
+    if (!home->has_mail)
+        return;
+    home->has_mail = false;
     for (uint16_t i = 0; i < home->broker->home_count; i++) {
         struct nj_bundle *bundle = home->bundles[i];
 

@@ -50,6 +50,7 @@ struct nj_home {
     struct nj_list work;        /* sessions with retained messages to come */
     struct nj_list starved;     /* sessions that stopped sending for want of memory */
     struct nj_bundle **bundles; /* for each home, this turn's; NULL: nothing */
+    bool has_mail;              /* in them */
     struct nj_router router;
 };
 
@@ -82,6 +83,8 @@ bool nj_home_has_work(const struct nj_home *home);
 /* All changes up to `number` are safe. */
 void nj_home_committed(struct nj_home *home, uint64_t number);
 void nj_home_post(struct nj_home *home);
+/* Whether nj_home_post() has something to send. */
+bool nj_home_has_mail(const struct nj_home *home);
 
 /* Every will there is, now: the broker is about to stop. */
 void nj_home_publish_wills(struct nj_home *home);

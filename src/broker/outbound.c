@@ -374,6 +374,10 @@ deliver_at_most_once(struct nj_session *s, struct nj_publication *pub, const str
             dropped(s, NJ_CAUSE_OFFLINE_QOS_0, pub->topic);
         return;
     }
+    if (s->queue.qos0 > 0) { /* not before those that came while it was away */
+        (void)enqueue(s, pub, terms);
+        return;
+    }
     switch (s->link->ops->publish(s->link, &d)) {
     case NJ_SENT:
         break;

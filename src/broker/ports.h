@@ -87,7 +87,8 @@ struct nj_store_ops {
     /* Take a change. Its number: 1, 2, 3 … for each home. What is safe is told by
      * nj_home_committed(home, number), never from inside this call. */
     uint64_t (*append)(struct nj_store_port *port, const struct nj_change *change);
-    /* All changes up to this number are safe; it grows from call to call. Asked once per turn. */
+    /* All changes up to this number are safe; it grows from call to call. Asked a few times a turn.
+     */
     uint64_t (*safe)(struct nj_store_port *port);
 };
 struct nj_store_port {

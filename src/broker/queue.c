@@ -37,6 +37,7 @@ nj_queue_push(struct nj_queue *q, const struct nj_parcel *p)
     *at(q, q->count) = *p;
     q->expiring = q->count > 0 ? NJ_MIN(q->expiring, p->msg->expires) : p->msg->expires;
     q->count++;
+    q->qos0 += p->qos == 0;
     q->bytes += nj_msg_bytes(p->msg);
     return true;
 }
@@ -56,6 +57,7 @@ nj_queue_pop(struct nj_queue *q)
     p = *at(q, 0);
     q->head = (q->head + 1) & (q->capacity - 1);
     q->count--;
+    q->qos0 -= p.qos == 0;
     q->bytes -= nj_msg_bytes(p.msg);
     if (q->count == 0) {
         nj_free(q->ring);
@@ -80,6 +82,7 @@ nj_queue_sweep(struct nj_queue *q, nj_time now,
 
         if (p->msg->expires <= now) {
             q->bytes -= nj_msg_bytes(p->msg);
+            q->qos0 -= p->qos == 0;
             expired(ctx, p);
             nj_parcel_fini(p);
         } else {

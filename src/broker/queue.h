@@ -10,6 +10,7 @@
 struct nj_queue {
     struct nj_parcel *ring; /* capacity: a power of two */
     uint32_t head, count, capacity;
+    uint32_t qos0;    /* of these, how many are QoS 0 */
     uint64_t bytes;   /* of the messages */
     nj_time expiring; /* none of them expires before; meaningless when empty */
 };

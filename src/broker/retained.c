@@ -138,6 +138,18 @@ nj_retained_begin(struct nj_session *s, struct nj_str filter, const struct nj_su
 }
 
 void
+nj_retained_change(struct nj_session *s, struct nj_str filter, const struct nj_sub_opts *opts)
+{
+    struct job *job;
+
+    if (s->retained == NULL)
+        return;
+    job = *place_of(s->retained, nj_hash(filter), filter);
+    if (job != NULL)
+        job->opts = *opts;
+}
+
+void
 nj_retained_cancel(struct nj_session *s, struct nj_str filter)
 {
     struct job **place;

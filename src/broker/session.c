@@ -237,6 +237,8 @@ nj_session_subscribe(struct nj_session *s, const struct nj_subscription *subscri
         (void)nj_home_append(s->home, &change);
 
     /* No retained messages for a share group, nor where the client does not want them. */
+    if (!is_shared && existed)
+        nj_retained_change(s, filter.filter, &opts);
     if (!is_shared &&
         (subscription->retain_handling == 0 || (subscription->retain_handling == 1 && !existed)) &&
         nj_retained_begin(s, filter.filter, &opts) != NJ_OK)

@@ -172,6 +172,8 @@ void nj_session_clear_outbound(struct nj_session *s);
 /* Deliver what matches, from the first on; what is under way for the same filter is begun anew. */
 enum nj_err nj_retained_begin(struct nj_session *s, struct nj_str filter,
                               const struct nj_sub_opts *opts);
+/* What is still to come for this filter comes under the options of its new subscription. */
+void nj_retained_change(struct nj_session *s, struct nj_str filter, const struct nj_sub_opts *opts);
 /* Not any more: the subscription is gone. [MQTT5-3.10.4-2] [MQTT311-3.10.4-2] */
 void nj_retained_cancel(struct nj_session *s, struct nj_str filter);
 /* There may be something to deliver: look at the session in nj_home_work(). */
