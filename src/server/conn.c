@@ -496,10 +496,15 @@ count_waiting(struct nj_conn *c)
 void
 nj_conn_flush(struct nj_conn *c)
 {
-    ssize_t n = nj_out_write(c->worker->pool, &c->out, &c->io);
     bool was_full = c->link.is_full;
+    ssize_t n;
 
     nj_list_remove(&c->link_out);
+    if (c->is_mute) { /* see fall_silent() */
+        nj_conn_end(c, (enum nj_cause)c->mute_cause);
+        return;
+    }
+    n = nj_out_write(c->worker->pool, &c->out, &c->io);
     count_waiting(c);
     if (n > 0)
         nj_metric_add(&c->worker->metrics, NJ_METRIC_BYTES_SENT, n);

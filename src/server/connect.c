@@ -39,7 +39,8 @@ check_will(const struct nj_conn *c, const struct nj_connect *p)
         return NJ_CAUSE_QOS_NOT_SUPPORTED;
     if (p->will_retain && !c->worker->home->opts->retain_available)
         return NJ_CAUSE_RETAIN_NOT_SUPPORTED;
-    if (p->will_topic.n > c->worker->opts->max_topic_length)
+    if (p->will_topic.n > c->worker->opts->max_topic_length ||
+        !nj_mount_fits(nj_conn_listener(c)->mount_point, p->will_topic))
         return NJ_CAUSE_TOPIC_TOO_LONG;
     if (nj_topic_levels(p->will_topic) > c->worker->opts->max_topic_levels)
         return NJ_CAUSE_TOPIC_TOO_DEEP;
@@ -296,7 +297,10 @@ finish_exchange(struct nj_conn *c, struct nj_str data)
             return NJ_CAUSE_OUT_OF_MEMORY;
         e->data_n = data.n;
     }
-    return open_session(c, &p);
+    cause = open_session(c, &p);
+    nj_free(e->connect);
+    e->connect = NULL;
+    return cause;
 }
 
 static enum nj_cause
@@ -333,6 +337,20 @@ nj_exchange_data(const struct nj_exchange *e)
     return e != NULL ? (struct nj_str){e->data, e->data_n} : (struct nj_str){NULL, 0};
 }
 
+/* The client gives up; there is no CONNACK for it any more. */
+static enum nj_cause
+leave_exchange(struct nj_conn *c, const struct nj_frame *frame)
+{
+    struct nj_disconnect p;
+    enum nj_cause cause = nj_disconnect_decode(frame, c->link.version, NJ_FROM_CLIENT, &p);
+
+    if (cause != NJ_CAUSE_NONE)
+        return cause;
+    nj_say_received(c, NJ_DISCONNECT);
+    c->is_mute = true;
+    return NJ_CAUSE_CLIENT_DISCONNECT;
+}
+
 /* Reason 0x18 goes on with an exchange; 0x19 begins one anew on an open session, with the method it
  * was opened with. [MQTT5-4.12.0-5] [MQTT5-4.12.1-1] [MQTT5-4.12.1-2] */
 enum nj_cause
@@ -345,7 +363,7 @@ nj_conn_on_auth(struct nj_conn *c, const struct nj_frame *frame)
     if (frame->type != NJ_AUTH && frame->type != NJ_DISCONNECT)
         return NJ_CAUSE_UNEXPECTED_PACKET; /* [MQTT5-4.12.0-4] */
     if (frame->type == NJ_DISCONNECT)
-        return NJ_CAUSE_CLIENT_DISCONNECT;
+        return leave_exchange(c, frame);
     cause = nj_auth_decode(frame, &p);
     if (cause != NJ_CAUSE_NONE)
         return cause;

@@ -10,9 +10,10 @@
 #include "server/mount.h"
 #include "server/say.h"
 
-/* Properties of CONNACK, DISCONNECT and AUTH that we write: names and reason strings are short, but
- * an authentication method's data may not be. */
+/* Properties of CONNACK, DISCONNECT and AUTH that we write: names and reason strings are short. */
 #define SMALL_PROPERTIES 1024
+/* Room for them and the packet around them. An authentication method's data come on top. */
+#define SMALL_ROOM(data_bytes) (2 * (SMALL_PROPERTIES + (data_bytes)) + 16)
 
 /* ---- the output ---- */
 
@@ -26,6 +27,16 @@ count_sent(struct nj_conn *c)
     nj_conn_dirty(c);
 }
 
+/* What has to be said cannot be, or half of it is in the output already: nothing sensible can
+ * follow. The connection ends when its output would be written. */
+static void
+fall_silent(struct nj_conn *c, enum nj_cause cause)
+{
+    c->is_mute = true;
+    c->mute_cause = (uint8_t)cause;
+    nj_conn_dirty(c);
+}
+
 /* A small packet, encoded by `w` into `packet`. Answers are let past the ceiling: their number is
  * bounded, since above it nothing is read. */
 static void
@@ -33,12 +44,12 @@ send_small(struct nj_conn *c, const uint8_t *packet, const struct nj_writer *w)
 {
     struct nj_str bytes = {(const char *)packet, (size_t)(w->p - packet)};
 
-    if (w->is_full || bytes.n > c->maximum_packet_size) /* [MQTT5-3.1.2-24] */
+    if (c->is_mute || w->is_full || bytes.n > c->maximum_packet_size) /* [MQTT5-3.1.2-24] */
         return;
     if (nj_out_copy(c->worker->pool, &c->out, bytes))
         count_sent(c);
     else
-        c->is_mute = true; /* no memory for it: what follows would not make sense */
+        fall_silent(c, NJ_CAUSE_OUT_OF_MEMORY);
 }
 
 /* ---- PUBLISH ---- */
@@ -129,8 +140,7 @@ put_parts(struct nj_conn *c, const struct nj_publish_head *head, size_t head_byt
         nj_out_copy(c->worker->pool, &c->out, (struct nj_str){(const char *)encoded, head_bytes});
     nj_free(encoded);
     if (is_put && !put_payload(c, pub)) {
-        /* Half a packet is in the output: nothing sensible can follow it. */
-        c->is_mute = true;
+        fall_silent(c, NJ_CAUSE_OUT_OF_MEMORY);
         is_put = false;
     }
     return is_put;
@@ -250,7 +260,7 @@ link_publish(struct nj_link *link, const struct nj_delivery *d)
                     c->topic_alias_maximum == 0 && nj_conn_listener(c)->mount_point == NULL;
     enum nj_sent sent;
 
-    if (link->is_full && d->qos == 0)
+    if (c->is_mute || (link->is_full && d->qos == 0))
         return NJ_SENT_NO_ROOM;
     if (may_keep && is_kept(e, c, d) && e->bytes <= c->maximum_packet_size)
         sent = put_kept(c, e, d->packet_id) ? NJ_SENT : NJ_SENT_NO_ROOM;
@@ -314,6 +324,20 @@ put_capabilities(struct nj_writer *w, const struct nj_conn *c)
 
 /* ---- small packets ---- */
 
+/* Where a packet is encoded that carries `data`; given back unless it is `small`. NULL without
+ * memory. */
+static uint8_t *
+room_for(uint8_t small[SMALL_ROOM(0)], struct nj_str data)
+{
+    return data.n == 0 ? small : nj_alloc(SMALL_ROOM(data.n));
+}
+
+static struct nj_str
+written(const uint8_t *room, const struct nj_writer *w)
+{
+    return (struct nj_str){(const char *)room, (size_t)(w->p - room)};
+}
+
 static int
 connack_code(const struct nj_conn *c, enum nj_cause cause)
 {
@@ -327,16 +351,25 @@ connack_code(const struct nj_conn *c, enum nj_cause cause)
 void
 nj_conn_send_connack(struct nj_conn *c, bool session_present, enum nj_cause cause)
 {
-    uint8_t properties[SMALL_PROPERTIES], packet[SMALL_PROPERTIES + 16];
-    struct nj_writer p = nj_writer_of(properties, sizeof(properties));
-    struct nj_writer w = nj_writer_of(packet, sizeof(packet));
+    struct nj_str data = nj_exchange_data(c->exchange);
+    uint8_t small[SMALL_ROOM(0)], *room = room_for(small, data);
+    size_t half = SMALL_PROPERTIES + data.n;
+    struct nj_writer p, w;
     int code = connack_code(c, cause);
-    bool is_malformed = nj_cause_reason(cause) == NJ_REASON_MALFORMED_PACKET;
+    /* Nobody has said what it speaks yet. */
+    bool is_early =
+        c->client_id == NULL && c->session == NULL &&
+        (nj_cause_reason(cause) == NJ_REASON_MALFORMED_PACKET || cause == NJ_CAUSE_SHUTTING_DOWN);
 
     if (code < 0 || cause == NJ_CAUSE_FIRST_NOT_CONNECT || cause == NJ_CAUSE_CONNECT_TIMEOUT ||
-        cause == NJ_CAUSE_CLIENT_CLOSED || cause == NJ_CAUSE_PROTOCOL_NAME ||
-        (is_malformed && c->client_id == NULL))
-        return;
+        cause == NJ_CAUSE_CLIENT_CLOSED || cause == NJ_CAUSE_PROTOCOL_NAME || is_early)
+        goto done;
+    if (room == NULL) {
+        fall_silent(c, NJ_CAUSE_OUT_OF_MEMORY);
+        goto done;
+    }
+    p = nj_writer_of(room, half);
+    w = nj_writer_of(room + half, half + 16);
     if (c->link.version == NJ_MQTT_5) {
         if (cause == NJ_CAUSE_NONE)
             put_capabilities(&p, c);
@@ -344,10 +377,15 @@ nj_conn_send_connack(struct nj_conn *c, bool session_present, enum nj_cause caus
             put_reason_string(&p, c, cause);
     }
     nj_connack_encode(&w, c->link.version, session_present && c->link.version != NJ_MQTT_31,
-                      (uint8_t)code,
-                      (struct nj_str){(const char *)properties, (size_t)(p.p - properties)});
+                      (uint8_t)code, written(room, &p));
     nj_say_connack(c, session_present, code);
-    send_small(c, packet, &w);
+    if (written(room + half, &w).n > c->maximum_packet_size)
+        fall_silent(c, NJ_CAUSE_RECEIVER_PACKET_SIZE); /* nothing may come before it */
+    else
+        send_small(c, room + half, &w);
+done:
+    if (room != small)
+        nj_free(room);
 }
 
 void
@@ -365,17 +403,24 @@ void
 nj_conn_send_auth(struct nj_conn *c, enum nj_reason reason, struct nj_str method,
                   struct nj_str data)
 {
-    uint8_t properties[SMALL_PROPERTIES], packet[SMALL_PROPERTIES + 16];
-    struct nj_writer p = nj_writer_of(properties, sizeof(properties));
-    struct nj_writer w = nj_writer_of(packet, sizeof(packet));
+    uint8_t small[SMALL_ROOM(0)], *room = room_for(small, data);
+    size_t half = SMALL_PROPERTIES + data.n;
+    struct nj_writer p, w;
 
+    if (room == NULL) {
+        fall_silent(c, NJ_CAUSE_OUT_OF_MEMORY);
+        return;
+    }
+    p = nj_writer_of(room, half);
+    w = nj_writer_of(room + half, half + 16);
     nj_property_put_string(&p, NJ_PROPERTY_AUTHENTICATION_METHOD, method);
     if (data.n > 0)
         nj_property_put_string(&p, NJ_PROPERTY_AUTHENTICATION_DATA, data);
-    nj_auth_encode(&w, (uint8_t)reason,
-                   (struct nj_str){(const char *)properties, (size_t)(p.p - properties)});
+    nj_auth_encode(&w, (uint8_t)reason, written(room, &p));
     nj_say_auth_sent(c, reason, method);
-    send_small(c, packet, &w);
+    send_small(c, room + half, &w);
+    if (room != small)
+        nj_free(room);
 }
 
 /* Only MQTT 5 has a DISCONNECT from the server, and only where the connection ends by our will.
@@ -417,7 +462,7 @@ send_suback(struct nj_conn *c, const struct nj_answer *a)
     struct nj_writer w;
 
     if (packet == NULL) {
-        c->is_mute = true;
+        fall_silent(c, NJ_CAUSE_OUT_OF_MEMORY);
         return;
     }
     w = nj_writer_of(packet, bytes);

@@ -5,6 +5,12 @@
 #include "mqtt/topic.h"
 
 bool
+nj_mount_fits(const char *prefix, struct nj_str topic)
+{
+    return topic.n + (prefix != NULL ? strlen(prefix) : 0) <= UINT16_MAX;
+}
+
+bool
 nj_mount(struct nj_mounted *out, const char *prefix, struct nj_str topic)
 {
     size_t prefix_n = prefix != NULL ? strlen(prefix) : 0, before = 0;

@@ -11,6 +11,9 @@ struct nj_mounted {
     char *copy;         /* private: NULL where there is no prefix */
 };
 
+/* A topic may have 65,535 bytes, those of the prefix among them. [MQTT5-4.7.3-3] [MQTT311-4.7.3-3]
+ */
+bool nj_mount_fits(const char *prefix, struct nj_str topic);
 /* A topic name, or a filter: the filter of `$share/NAME/FILTER` gets the prefix, not the whole.
  * `prefix` may be NULL. False without memory. */
 bool nj_mount(struct nj_mounted *out, const char *prefix, struct nj_str topic);

@@ -40,7 +40,8 @@ check_publish(const struct nj_conn *c, const struct nj_publish *p)
         return NJ_CAUSE_QOS_NOT_SUPPORTED; /* [MQTT5-3.2.2-11] */
     if (p->retain && !c->worker->home->opts->retain_available)
         return NJ_CAUSE_RETAIN_NOT_SUPPORTED; /* [MQTT5-3.2.2-14] */
-    if (p->topic.n > o->max_topic_length)
+    if (p->topic.n > o->max_topic_length ||
+        !nj_mount_fits(nj_conn_listener(c)->mount_point, p->topic))
         return NJ_CAUSE_TOPIC_TOO_LONG;
     if (nj_topic_levels(p->topic) > o->max_topic_levels)
         return NJ_CAUSE_TOPIC_TOO_DEEP;

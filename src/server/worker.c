@@ -162,6 +162,15 @@ static const struct nj_home_ops home_ops = {post_bundle, on_dropped, on_expired}
 
 /* ---- the turn ---- */
 
+/* Whether something was begun after the part of the turn that would have finished it: a write that
+ * fails ends a connection, and its will is to be routed, kept, posted and written. */
+static bool
+is_unfinished(const struct nj_worker *w)
+{
+    return !nj_list_is_empty(&w->dirty) || nj_home_has_mail(w->home) ||
+           w->store->ops->safe(w->store) > w->home->committed;
+}
+
 int
 nj_worker_timeout(const struct nj_worker *w)
 {
@@ -169,7 +178,7 @@ nj_worker_timeout(const struct nj_worker *w)
     nj_time now = nj_reactor_now(w->reactor);
 
     if (!nj_list_is_empty(&w->ready) || nj_home_has_work(w->home) ||
-        !nj_mailbox_is_empty(&w->mailbox))
+        !nj_mailbox_is_empty(&w->mailbox) || is_unfinished(w))
         return 0;
     if (w->is_stalled)
         return STALL_MS;
