@@ -54,6 +54,17 @@ nj_engine_trace_id(const struct nj_engine *e)
 
 /* ---- life ---- */
 
+/* What the broker can do until CONNACK says otherwise. */
+static void
+expect_everything(struct nj_engine *e)
+{
+    e->keep_alive_s = e->opts.keep_alive_s;
+    e->send_maximum = UINT16_MAX;
+    e->send_packet_maximum = NJ_PACKET_MAX_BYTES;
+    e->send_qos_maximum = 2;
+    e->can_retain = true;
+}
+
 enum nj_client_err
 nj_engine_new(struct nj_engine **out, struct nj_client_opts *opts)
 {
@@ -72,6 +83,8 @@ nj_engine_new(struct nj_engine **out, struct nj_client_opts *opts)
     nj_list_init(&e->sent);
     nj_list_init(&e->released);
     nj_list_init(&e->requests);
+    nj_list_init(&e->refused);
+    expect_everything(e);
     *out = e;
     return NJ_CLIENT_OK;
 }
@@ -216,12 +229,7 @@ nj_engine_open(struct nj_engine *e, nj_time now)
     e->end = NJ_CLIENT_OK;
     e->is_end_told = false;
     e->detail[0] = '\0';
-    /* Until CONNACK says otherwise. */
-    e->keep_alive_s = e->opts.keep_alive_s;
-    e->send_maximum = UINT16_MAX;
-    e->send_packet_maximum = NJ_PACKET_MAX_BYTES;
-    e->send_qos_maximum = 2;
-    e->can_retain = true;
+    expect_everything(e);
     nj_client_aliases_reset(&e->aliases_in, e->opts.topic_alias_maximum);
     nj_client_aliases_reset(&e->aliases_out, 0);
     e->counted_n = 0;
@@ -421,6 +429,8 @@ nj_engine_may_have_event(const struct nj_engine *e)
         return true;
     case NJ_ENGINE_CONNECTING:
     case NJ_ENGINE_ACTIVE:
+        if (!nj_list_is_empty(&e->refused))
+            return true;
         return !e->has_seen_part && nj_bytes_waiting(&e->in) > e->in_used &&
                !nj_engine_output_is_full(e);
     }
@@ -473,6 +483,8 @@ nj_engine_next(struct nj_engine *e, struct nj_client_event *out)
             go_offline(e);
             return false;
         }
+        if (nj_outgoing_tell_refused(e, out))
+            return true;
         if (e->state != NJ_ENGINE_LOST && nj_engine_output_is_full(e))
             return false;
         int found = nj_bytes_waiting(&e->in) > 0 ? step(e, out) : -1;

@@ -81,6 +81,21 @@ head_of(const struct going *g)
     };
 }
 
+/* [MQTT5-3.2.2-15] */
+static bool
+is_too_large(const struct nj_engine *e, const struct going *g)
+{
+    struct nj_publish_head head;
+    size_t head_n;
+
+    if (g->payload.n > NJ_PACKET_MAX_BYTES)
+        return true;
+    head = head_of(g);
+    head.packet_id = 1;
+    head_n = nj_publish_head_size(&head, (enum nj_version)e->opts.version);
+    return head_n == 0 || head_n + g->payload.n > e->send_packet_maximum;
+}
+
 /* False without memory. */
 static bool
 put_on_wire(struct nj_engine *e, struct going *g)
@@ -108,10 +123,10 @@ put_on_wire(struct nj_engine *e, struct going *g)
 
 /* ---- the window ---- */
 
-static void
-send_outgoing(struct nj_engine *e, struct nj_outgoing *m)
+static struct going
+going_of(const struct nj_outgoing *m)
 {
-    struct going g = {
+    return (struct going){
         .topic = topic_of(m),
         .properties = {m->data + m->topic_n, m->properties_n},
         .payload = {m->data + m->topic_n + m->properties_n, m->payload_n},
@@ -122,7 +137,31 @@ send_outgoing(struct nj_engine *e, struct nj_outgoing *m)
         .packet_id = m->packet_id,
         .topic_alias = m->topic_alias,
     };
+}
 
+/* What was taken before the broker said what it cannot do. [MQTT5-3.2.2-11] [MQTT5-3.2.2-14]
+ * [MQTT5-3.2.2-15] */
+static uint8_t
+refusal(const struct nj_engine *e, const struct going *g)
+{
+    return g->qos > e->send_qos_maximum  ? NJ_REASON_QOS_NOT_SUPPORTED
+           : g->retain && !e->can_retain ? NJ_REASON_RETAIN_NOT_SUPPORTED
+           : is_too_large(e, g)          ? NJ_REASON_PACKET_TOO_LARGE
+                                         : 0;
+}
+
+static void
+send_outgoing(struct nj_engine *e, struct nj_outgoing *m)
+{
+    struct going g = going_of(m);
+
+    m->refusal = refusal(e, &g);
+    if (m->refusal != 0) {
+        nj_list_remove(&m->link);
+        nj_list_push(&e->refused, &m->link);
+        m->stage = NJ_OUTGOING_REFUSED;
+        return;
+    }
     if (!put_on_wire(e, &g)) {
         nj_engine_fail(e, NJ_CLIENT_ENOMEM, NJ_CAUSE_NONE);
         return;
@@ -159,7 +198,7 @@ send_pubrel(struct nj_engine *e, uint16_t packet_id, uint8_t reason)
 static void
 done(struct nj_engine *e, struct nj_outgoing *m)
 {
-    if (m->stage != NJ_OUTGOING_QUEUED)
+    if (m->stage == NJ_OUTGOING_SENT || m->stage == NJ_OUTGOING_RELEASED)
         e->inflight--;
     nj_list_remove(&m->link);
     nj_ids_release(&e->ids, m->packet_id);
@@ -171,7 +210,7 @@ done(struct nj_engine *e, struct nj_outgoing *m)
 void
 nj_outgoing_free_all(struct nj_engine *e)
 {
-    struct nj_list *lists[] = {&e->queued, &e->sent, &e->released};
+    struct nj_list *lists[] = {&e->queued, &e->sent, &e->released, &e->refused};
 
     for (size_t i = 0; i < NJ_COUNT_OF(lists); i++) {
         while (!nj_list_is_empty(lists[i]))
@@ -222,6 +261,20 @@ tell(struct nj_engine *e, struct nj_outgoing *m, const struct nj_ack *ack,
     return true;
 }
 
+bool
+nj_outgoing_tell_refused(struct nj_engine *e, struct nj_client_event *out)
+{
+    struct nj_outgoing *m;
+
+    if (nj_list_is_empty(&e->refused))
+        return false;
+    m = outgoing_of(e->refused.next);
+    *out = (struct nj_client_event){
+        .type = NJ_CLIENT_PUBLISHED, .packet_id = m->packet_id, .reason = m->refusal};
+    done(e, m);
+    return true;
+}
+
 static bool
 wrong(struct nj_engine *e, enum nj_packet_type type, const struct nj_ack *ack)
 {
@@ -265,7 +318,7 @@ nj_outgoing_on_ack(struct nj_engine *e, enum nj_packet_type type, const struct n
         return false;
     }
     if (m->kind != NJ_OUTGOING_MESSAGE || m->stage == NJ_OUTGOING_QUEUED ||
-        (m->qos == 1) != (type == NJ_PUBACK))
+        m->stage == NJ_OUTGOING_REFUSED || (m->qos == 1) != (type == NJ_PUBACK))
         return wrong(e, type, ack);
     if (type == NJ_PUBREC)
         return on_pubrec(e, m, ack, out);
@@ -331,21 +384,6 @@ check(const struct nj_engine *e, const struct nj_client_message *m, struct going
     if (m->retain && !e->can_retain) /* [MQTT5-3.2.2-14] */
         return NJ_CLIENT_ERETAIN;
     return NJ_CLIENT_OK;
-}
-
-/* [MQTT5-3.2.2-15] */
-static bool
-is_too_large(const struct nj_engine *e, const struct going *g)
-{
-    struct nj_publish_head head;
-    size_t head_n;
-
-    if (g->payload.n > NJ_PACKET_MAX_BYTES)
-        return true;
-    head = head_of(g);
-    head.packet_id = 1;
-    head_n = nj_publish_head_size(&head, (enum nj_version)e->opts.version);
-    return head_n == 0 || head_n + g->payload.n > e->send_packet_maximum;
 }
 
 static enum nj_client_err
