@@ -7,6 +7,7 @@
  * has no more jobs than subscriptions */
 #include "broker/session.h"
 
+#include "base/assert.h"
 #include "base/hash.h"
 #include "base/mem.h"
 
@@ -49,6 +50,7 @@ remove_job(struct nj_retained_jobs *jobs, struct job **place)
 {
     struct job *job = *place;
 
+    NJ_ASSERT_HOT(job != NULL);
     *place = job->next_in_table;
     nj_list_remove(&job->link);
     jobs->count--;
