@@ -59,15 +59,23 @@ nj_actor_init(struct nj_actor *a, struct nj_twin *twin, unsigned index, int list
         a->retained[i] = -1;
 }
 
+/* The one before: perhaps it has not been taken over yet, but nobody reads it any more. */
+static void
+close_old(struct nj_actor *a)
+{
+    if (a->old_fd >= 0)
+        nj_sim_close(a->old_fd);
+    a->old_fd = -1;
+}
+
 void
 nj_actor_fini(struct nj_actor *a)
 {
     if (a->fd >= 0)
         nj_sim_close(a->fd);
-    if (a->old_fd >= 0)
-        nj_sim_close(a->old_fd);
+    close_old(a);
     nj_free(a->out);
-    a->fd = a->old_fd = -1;
+    a->fd = -1;
     a->out = NULL;
 }
 
@@ -430,16 +438,22 @@ lose_connection(struct nj_actor *a)
 {
     uint32_t delay_s = NJ_MIN(a->will_delay_s, a->kept_s);
 
-    if (a->state == NJ_ACTOR_UP && a->will >= 0) {
+    /* When the broker ended a silent one, is not known, so neither is when its will is due. */
+    if (a->state == NJ_ACTOR_UP && a->will >= 0 && (delay_s == 0 || !a->was_silent)) {
         a->open_will = a->will;
         a->open_will_due = a->twin->now + (nj_time)delay_s * 1000;
         a->twin->messages[a->will].is_due = delay_s == 0;
     }
-    if (a->state == NJ_ACTOR_CONNECTING && session_of(a)->knowledge == NJ_TWIN_NONE)
-        session_of(a)->knowledge = NJ_TWIN_MAYBE;
+    if (a->state == NJ_ACTOR_CONNECTING) {
+        if (session_of(a)->knowledge == NJ_TWIN_NONE)
+            session_of(a)->knowledge = NJ_TWIN_MAYBE;
+        a->open_will = -1; /* perhaps the broker saw it come back, and took the will off */
+    }
     a->will = -1;
     a->state = NJ_ACTOR_DOWN;
     a->out_n = a->in_n = 0;
+    if (a->was_silent) /* the broker may have ended it long before we read of it */
+        a->came_at = NJ_MIN(a->came_at, a->began_at);
     if (a->kept_s == 0) {
         nj_twin_doubt(a->twin, a->index);
         a->sending_count = a->receiving_count = 0;
@@ -457,6 +471,7 @@ nj_actor_break(struct nj_actor *a)
     else
         nj_sim_close(a->fd);
     a->fd = -1;
+    close_old(a);
     lose_connection(a);
 }
 
@@ -464,8 +479,7 @@ nj_actor_break(struct nj_actor *a)
 static void
 take_over(struct nj_actor *a)
 {
-    if (a->old_fd >= 0)
-        nj_sim_close(a->old_fd);
+    close_old(a);
     a->old_fd = a->fd;
     a->fd = -1;
     nj_twin_say(a->twin, "c%u connects while it is connected", a->index);
@@ -500,6 +514,7 @@ closed(struct nj_actor *a)
 
     nj_sim_close(a->fd);
     a->fd = -1;
+    close_old(a);
     nj_twin_say(a->twin, "c%u is closed", a->index);
     if (a->state == NJ_ACTOR_LEAVING && !may_be_keep_alive) {
         if (a->will >= 0)
@@ -554,6 +569,7 @@ on_connack(struct nj_actor *a, const struct nj_connack *p)
     /* 3.1 has no such flag: there the client cannot know, and goes on as if it were there. */
     if (a->version != NJ_MQTT_31)
         nj_twin_session_is(a->twin, a->index, p->session_present, a->is_clean_start);
+    nj_actor_on_time(a); /* it may have come long ago */
     if (p->session_present || (a->version == NJ_MQTT_31 && !a->is_clean_start)) {
         send_again(a);
     } else {
@@ -806,7 +822,8 @@ take_packets(struct nj_actor *a)
                          nj_packet_name(frame.type), nj_cause_text(cause));
         taken += frame.bytes;
         on_packet(a, &packet);
-        a->came_at = a->twin->now;
+        if (a->state != NJ_ACTOR_LEAVING)
+            a->came_at = a->twin->now;
     }
 }
 
@@ -874,10 +891,8 @@ nj_actor_pump(struct nj_actor *a, bool is_diligent)
     if (a->old_fd >= 0) {
         ssize_t n = nj_sim_read(a->old_fd, unread, sizeof(unread));
 
-        if (n == NJ_IO_CLOSED || n == NJ_IO_ERROR) {
-            nj_sim_close(a->old_fd);
-            a->old_fd = -1;
-        }
+        if (n == NJ_IO_CLOSED || n == NJ_IO_ERROR)
+            close_old(a);
     }
     if (a->fd < 0)
         return;
@@ -954,8 +969,16 @@ nj_actor_on_time(struct nj_actor *a)
                                                                  (nj_time)a->keep_alive_s * 1500);
     if (a->kept_s == UINT32_MAX || (a->state == NJ_ACTOR_UP && a->keep_alive_s == 0))
         return;
-    if (a->twin->now - a->came_at >= (nj_time)a->kept_s * 1000)
-        nj_twin_doubt(a->twin, a->index);
+    if (a->twin->now - (a->was_silent ? NJ_MIN(a->came_at, a->began_at) : a->came_at) <
+        (nj_time)a->kept_s * 1000)
+        return;
+    nj_twin_doubt(a->twin, a->index);
+    if (a->state == NJ_ACTOR_DOWN) { /* its own half has expired, too */
+        a->sending_count = a->receiving_count = 0;
+        a->wants_clean = true;
+    } else if (a->state == NJ_ACTOR_CONNECTING) {
+        a->wants_clean = true; /* for the next attempt, if this one fails */
+    }
 }
 
 void

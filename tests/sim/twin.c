@@ -226,12 +226,18 @@ must_apply(const struct nj_twin_subscription *s, const struct nj_twin_message *m
     return matches(s, m) && s->granted < m->sent && s->doubted == NJ_TWIN_NEVER;
 }
 
-/* Retained copies belong to a SUBSCRIBE that came later. */
+/* Retained copies belong to a SUBSCRIBE that came later. One that replaces another before all of
+ * them have come, does not ask for them again, perhaps, but the rest comes by its terms. */
 static bool
-may_bring_retained(const struct nj_twin_subscription *s, const struct nj_twin_message *m)
+may_bring_retained(const struct nj_twin_session *session, const struct nj_twin_subscription *s,
+                   const struct nj_twin_message *m)
 {
-    return matches(s, m) && m->retain && !is_shared(s) && s->retain_handling != 2 &&
-           s->gone > m->sent;
+    bool has_asked = s->retain_handling != 2;
+
+    for (const struct nj_twin_subscription *before = session->subscriptions; before < s; before++)
+        has_asked =
+            has_asked || (before->retain_handling != 2 && strcmp(before->text, s->text) == 0);
+    return has_asked && matches(s, m) && m->retain && !is_shared(s) && s->gone > m->sent;
 }
 
 static unsigned
@@ -274,7 +280,7 @@ judge_qos(const struct nj_twin *t, unsigned client, const struct nj_twin_message
         const struct nj_twin_subscription *s = &session->subscriptions[i];
         uint8_t qos = NJ_MIN(s->qos, m->qos);
 
-        if (p->retain ? may_bring_retained(s, m) || may_apply(s, m) : may_apply(s, m))
+        if (p->retain ? may_bring_retained(session, s, m) || may_apply(s, m) : may_apply(s, m))
             is_possible = is_possible || qos == p->qos;
         if (!p->retain && !is_shared(s) && !s->no_local && must_apply(s, m))
             least = NJ_MAX(least, qos);
@@ -309,7 +315,7 @@ judge_identifiers(const struct nj_twin *t, unsigned client, const struct nj_twin
             const struct nj_twin_subscription *s = &session->subscriptions[i];
 
             if (s->identifier == view.number &&
-                (may_apply(s, m) || (p->retain && may_bring_retained(s, m)))) {
+                (may_apply(s, m) || (p->retain && may_bring_retained(session, s, m)))) {
                 is_possible = true;
                 has[i] = true;
             }
