@@ -138,9 +138,11 @@ def test_unchanged_numbers_are_not_repeated(start):
         watcher.subscribe("$SYS/broker/retained messages/count", "$SYS/broker/clients/expired",
                           "$SYS/broker/uptime")
         seen = []
-        while sum(t == "uptime" for t in seen) < 4:
+        while seen.count("uptime") < 5:
             p = watcher.receive(timeout=15)
             seen += [] if p.retain else [p.topic.removeprefix("$SYS/broker/")]
+            if seen == ["uptime", "clients/expired"]:
+                seen = ["uptime"]  # the broker's very first round, in which every number is new
         assert seen.count("clients/expired") == 0
 
 
