@@ -29,17 +29,12 @@ def pytest_addoption(parser):
 
 def pytest_collection_modifyitems(config, items):
     """Against the control, what it is known to do otherwise must really be otherwise."""
-    if config.getoption("--broker") != "mosquitto":
-        return
-    from support.differences import DIFFERENCES
-    seen = set()
-    for item in items:
-        module = item.module.__name__
-        for key in (f"{module}::{item.name}", f"{module}::{item.originalname}", module):
-            if key in DIFFERENCES:
-                seen.add(key)
-                item.add_marker(pytest.mark.xfail(reason=DIFFERENCES[key], strict=True))
-                break
+    if config.getoption("--broker") == "mosquitto":
+        from support.differences import reason_for
+        for item in items:
+            mark = reason_for(item.module.__name__, item.originalname, item.name)
+            if mark:
+                item.add_marker(pytest.mark.xfail(**mark))
 
 
 @pytest.fixture(scope="session")

@@ -133,13 +133,12 @@ def test_lines_of_publications(client, lines, uid):
     for qos in (0, 1, 2):
         peer.publish("t/x", "payload", qos=qos, retain=qos == 1)
     peer.fence()
-    shown = lines(uid, "Sending PINGRESP to " + uid)[3:]
-    assert [re.sub(r"(PUBREC .*)rc(0|16)", r"\1rcN", line) for line in shown] == [
+    assert lines(uid, "Sending PINGRESP to " + uid)[3:] == [
         "Received PUBLISH from ID (d0, q0, r0, m0, 't/x', ... (7 bytes))",
         "Received PUBLISH from ID (d0, q1, r1, m1, 't/x', ... (7 bytes))",
-        "Sending PUBACK to ID (m1, rc16)",
+        "Sending PUBACK to ID (m1, rc0)",
         "Received PUBLISH from ID (d0, q2, r0, m2, 't/x', ... (7 bytes))",
-        "Sending PUBREC to ID (m2, rcN)", "Received PUBREL from ID (Mid: 2)",
+        "Sending PUBREC to ID (m2, rc0)", "Received PUBREL from ID (Mid: 2)",
         "Sending PUBCOMP to ID (m2)", "Received PINGREQ from ID", "Sending PINGRESP to ID"]
     peer.publish("t/x", "", qos=1, retain=True)
 

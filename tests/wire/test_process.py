@@ -255,7 +255,8 @@ def test_port_is_free_at_once_after_the_end(start):
         first.signal(signal.SIGTERM)
         assert first.wait() == 0
     second = start(OPEN.replace("{port}", str(port)), wait=False)
-    second.log.wait("version .* running")
+    second.port = port
+    second.wait_listening()
 
 
 # -------------------------------------------------------------------------------- signals
