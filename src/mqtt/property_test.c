@@ -65,7 +65,7 @@ one_of(enum type type)
     return values[type];
 }
 
-/* Table 2-4: 27 properties, how often each packet is named in it. [MQTT5-2.2.2-2] */
+/* Table 2-4: 27 properties, how often each packet is named in it. (MQTT 5.0, section 2.2.2.2) */
 static void
 each_property_stands_in_the_packets_of_its_row_and_no_other(void **state)
 {
@@ -90,7 +90,7 @@ each_property_stands_in_the_packets_of_its_row_and_no_other(void **state)
     }
 }
 
-/* [MQTT5-2.2.2-2] */
+/* (MQTT 5.0, section 2.2.2.2) */
 static void
 an_identifier_that_is_none_is_malformed(void **state)
 {
