@@ -15,7 +15,7 @@
 #include "base/test.h"
 
 #define KIT_HOMES 2
-#define KIT_SEEN  256
+#define KIT_SEEN  512
 #define KIT_LOG   4096
 
 /* One packet that a client was sent. */
@@ -432,11 +432,12 @@ kit_sees_nothing(struct kit_client *c)
 static inline const struct kit_packet *
 kit_sees(struct kit_client *c, enum nj_packet_type type)
 {
+    static const struct kit_packet none;
     const struct kit_packet *p = kit_next(c);
 
     if (p == NULL) {
         fail_msg("no %s has come", nj_packet_name(type));
-        abort(); /* never reached, as the compiler cannot know */
+        return &none; /* fail_msg() does not come back, which the compiler cannot know */
     }
     if (p->type != type)
         fail_msg("%s has come instead of %s", nj_packet_name(p->type), nj_packet_name(type));
