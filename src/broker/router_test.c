@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/router.h"
+
+#include "base/hash.h"
+#include "base/mem.h"
+
+#include "base/test.h"
+
+static struct nj_index *subscriptions;
+static struct nj_router router;
+static struct nj_subscriber who[4];
+
+static int
+setup(void **state)
+{
+    struct nj_index_opts opts = {.max_levels = 0};
+
+    (void)state;
+    nj_hash_key_set(1, 2);
+    nj_rcu_register();
+    memset(&router, 0, sizeof(router));
+    memset(who, 0, sizeof(who));
+    return nj_index_new(&subscriptions, &opts) == NJ_OK ? 0 : -1;
+}
+
+static int
+teardown(void **state)
+{
+    (void)state;
+    nj_mem_limit_set(0);
+    nj_router_fini(&router);
+    for (int i = 0; i < 4; i++)
+        nj_index_remove_all(subscriptions, &who[i]);
+    nj_rcu_quiescent();
+    nj_rcu_unregister();
+    nj_rcu_barrier();
+    nj_index_free(subscriptions);
+    return 0;
+}
+
+static void
+subscribe(int client, const char *text, struct nj_sub_opts opts)
+{
+    struct nj_filter filter;
+    bool existed;
+
+    assert_true(nj_filter_parse(nj_str_of(text), &filter));
+    assert_int_equal(nj_index_subscribe(subscriptions, &who[client], &filter, &opts, &existed),
+                     NJ_OK);
+}
+
+static const struct nj_route *
+find(const char *topic)
+{
+    const struct nj_route *r = nj_router_find(&router, subscriptions, nj_str_of(topic), false);
+
+    assert_non_null(r);
+    return r;
+}
+
+/* [MQTT5-3.3.4-2] [MQTT311-3.3.5-1] */
+static void
+overlapping_subscriptions_become_one_target_at_the_highest_qos(void **state)
+{
+    const struct nj_route *r;
+
+    (void)state;
+    subscribe(0, "a/b", (struct nj_sub_opts){.qos = 0});
+    subscribe(0, "a/+", (struct nj_sub_opts){.qos = 2});
+    subscribe(0, "#", (struct nj_sub_opts){.qos = 1, .retain_as_published = true});
+    subscribe(1, "a/b", (struct nj_sub_opts){.qos = 1});
+    r = find("a/b");
+    assert_int_equal(r->target_count, 2);
+    for (uint32_t i = 0; i < 2; i++) {
+        const struct nj_target *t = &r->targets[i];
+
+        assert_int_equal(t->qos, t->who == &who[0] ? 2 : 1);
+        assert_int_equal(t->retain_as_published, t->who == &who[0]);
+    }
+}
+
+/* [MQTT5-3.3.4-3] [MQTT5-3.3.4-4] [MQTT5-3.3.4-5] */
+static void
+all_identifiers_of_a_target_lie_together(void **state)
+{
+    const struct nj_route *r;
+
+    (void)state;
+    subscribe(0, "a/b", (struct nj_sub_opts){.identifier = 1});
+    subscribe(1, "a/b", (struct nj_sub_opts){.identifier = 100});
+    subscribe(0, "a/+", (struct nj_sub_opts){.identifier = 2});
+    subscribe(0, "#", (struct nj_sub_opts){.qos = 0});
+    subscribe(2, "#", (struct nj_sub_opts){.qos = 0});
+    r = find("a/b");
+    assert_int_equal(r->target_count, 3);
+    for (uint32_t i = 0; i < 3; i++) {
+        const struct nj_target *t = &r->targets[i];
+        const uint32_t *identifiers = r->identifiers + t->first_identifier;
+
+        if (t->who == &who[0]) {
+            assert_int_equal(t->identifier_count, 2);
+            assert_int_equal(identifiers[0] + identifiers[1], 3);
+        } else if (t->who == &who[1]) {
+            assert_int_equal(t->identifier_count, 1);
+            assert_int_equal(identifiers[0], 100);
+        } else {
+            assert_int_equal(t->identifier_count, 0);
+        }
+    }
+}
+
+static void
+where_duplicates_are_allowed_each_subscription_is_a_target(void **state)
+{
+    (void)state;
+    subscribe(0, "a", (struct nj_sub_opts){.identifier = 1});
+    subscribe(0, "+", (struct nj_sub_opts){.identifier = 2});
+    assert_int_equal(find("a")->target_count, 1);
+    /* Not the route that was kept under the other rule. */
+    assert_int_equal(nj_router_find(&router, subscriptions, NJ_STR("a"), true)->target_count, 2);
+    assert_int_equal(find("a")->target_count, 1);
+}
+
+/* [MQTT5-3.8.3-3] */
+static void
+no_local_counts_for_each_subscription(void **state)
+{
+    const struct nj_route *r;
+
+    (void)state;
+    subscribe(0, "a", (struct nj_sub_opts){.no_local = true, .identifier = 1});
+    assert_int_equal(find("a")->targets[0].audience, NJ_FROM_OTHERS);
+    subscribe(0, "+", (struct nj_sub_opts){.identifier = 2});
+    r = find("a");
+    assert_int_equal(r->target_count, 2);
+    for (uint32_t i = 0; i < 2; i++) {
+        const struct nj_target *t = &r->targets[i];
+
+        assert_int_equal(t->identifier_count, t->audience == NJ_FROM_ITSELF ? 1 : 2);
+        if (t->audience == NJ_FROM_ITSELF)
+            assert_int_equal(r->identifiers[t->first_identifier], 2);
+    }
+}
+
+static void
+a_share_group_is_one_target_however_many_members_it_has(void **state)
+{
+    const struct nj_route *r;
+
+    (void)state;
+    subscribe(0, "$share/g/a", (struct nj_sub_opts){.identifier = 5});
+    subscribe(1, "$share/g/a", (struct nj_sub_opts){.qos = 0});
+    subscribe(2, "$share/h/a", (struct nj_sub_opts){.qos = 0});
+    subscribe(0, "a", (struct nj_sub_opts){.qos = 0});
+    r = find("a");
+    assert_int_equal(r->target_count, 3);
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_true((r->targets[i].who == NULL) != (r->targets[i].group == NULL));
+        assert_int_equal(r->targets[i].identifier_count, 0);
+    }
+}
+
+static void
+a_route_is_kept_as_long_as_nothing_changes(void **state)
+{
+    const struct nj_route *r;
+
+    (void)state;
+    subscribe(0, "a", (struct nj_sub_opts){.qos = 0});
+    r = find("a");
+    assert_ptr_equal(find("a"), r);
+    (void)find("other");
+    assert_ptr_equal(find("a"), r);
+    assert_int_equal(find("b")->target_count, 0);
+}
+
+static void
+any_change_of_subscriptions_makes_kept_routes_stale(void **state)
+{
+    (void)state;
+    assert_int_equal(find("a")->target_count, 0);
+    subscribe(0, "a", (struct nj_sub_opts){.qos = 0});
+    assert_int_equal(find("a")->target_count, 1);
+    subscribe(0, "a", (struct nj_sub_opts){.qos = 2});
+    assert_int_equal(find("a")->targets[0].qos, 2);
+    nj_index_remove_all(subscriptions, &who[0]);
+    assert_int_equal(find("a")->target_count, 0);
+}
+
+static void
+long_topics_are_routed_but_not_kept(void **state)
+{
+    static char topic[NJ_ROUTER_CACHE_TOPIC + 2];
+    size_t kept = router.cached_matches;
+
+    (void)state;
+    memset(topic, 'x', sizeof(topic) - 1);
+    subscribe(0, "#", (struct nj_sub_opts){.qos = 1});
+    assert_int_equal(find(topic)->target_count, 1);
+    assert_int_equal(router.cached_matches, kept);
+    assert_non_null(router.uncached);
+    assert_int_equal(find(topic)->target_count, 1);
+}
+
+static void
+the_cache_never_holds_more_than_it_may(void **state)
+{
+    char text[32];
+
+    (void)state;
+    for (int i = 0; i < 64; i++) {
+        (void)snprintf(text, sizeof(text), "$share/g%d/+", i);
+        subscribe(0, text, (struct nj_sub_opts){.qos = 0});
+    }
+    for (int i = 0; i < 4000; i++) {
+        (void)snprintf(text, sizeof(text), "topic-%d", i);
+        assert_int_equal(find(text)->target_count, 64);
+        assert_true(router.cached_matches <= NJ_ROUTER_CACHE_TARGETS);
+    }
+}
+
+static void
+without_memory_there_is_no_route_and_then_there_is(void **state)
+{
+    unsigned failed = 0;
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        subscribe(i, "a", (struct nj_sub_opts){.identifier = 1});
+        subscribe(i, "+", (struct nj_sub_opts){.identifier = 2});
+    }
+    for (uint64_t room = 1; failed == 0 || router.cached_matches == 0; room += 32) {
+        const struct nj_route *r;
+
+        assert_true(room < 1 << 20);
+        nj_mem_limit_set(nj_mem_used() + room);
+        r = nj_router_find(&router, subscriptions, NJ_STR("a"), false);
+        nj_mem_limit_set(0);
+        failed += r == NULL;
+        assert_true(r == NULL || r->target_count == 3);
+    }
+    assert_true(failed > 0);
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(overlapping_subscriptions_become_one_target_at_the_highest_qos),
+        TEST(all_identifiers_of_a_target_lie_together),
+        TEST(where_duplicates_are_allowed_each_subscription_is_a_target),
+        TEST(no_local_counts_for_each_subscription),
+        TEST(a_share_group_is_one_target_however_many_members_it_has),
+        TEST(a_route_is_kept_as_long_as_nothing_changes),
+        TEST(any_change_of_subscriptions_makes_kept_routes_stale),
+        TEST(long_topics_are_routed_but_not_kept),
+        TEST(the_cache_never_holds_more_than_it_may),
+        TEST(without_memory_there_is_no_route_and_then_there_is),
+    };
+
+    return cmocka_run_group_tests_name("broker/router", tests, NULL, NULL);
+}
