@@ -993,8 +993,8 @@ nj_actor_judge(struct nj_actor *a)
         nj_twin_fail(a->twin, "c%u: '%s' is never answered", a->index, a->requests[0].text);
     if (a->old_fd >= 0)
         nj_twin_fail(a->twin, "c%u: the connection that it has left is never closed", a->index);
-    for (unsigned i = 0; i < a->receiving_count; i++)
-        if (a->receiving[i].is_counted)
-            nj_twin_fail(a->twin, "c%u: identifier %u is never released", a->index,
-                         a->receiving[i].packet_id);
+    /* Also what a connection before has left unfinished. [MQTT5-4.4.0-1] [MQTT311-4.4.0-1] */
+    if (a->receiving_count > 0)
+        nj_twin_fail(a->twin, "c%u: identifier %u (message %u, QoS %u) is never finished", a->index,
+                     a->receiving[0].packet_id, a->receiving[0].message, a->receiving[0].qos);
 }

@@ -99,21 +99,6 @@ nj_twin_again(struct nj_twin *t, unsigned message)
     note_event(t, message);
 }
 
-void
-nj_twin_taken(struct nj_twin *t, unsigned message, uint8_t reason)
-{
-    struct nj_twin_message *m = &t->messages[message];
-
-    if (reason >= 0x80) {
-        m->is_refused = true;
-        return;
-    }
-    if (m->taken == 0) {
-        m->taken = t->step;
-        m->taken_at = t->now;
-    }
-}
-
 /* ---- subscribing ---- */
 
 static void
@@ -224,6 +209,39 @@ static bool
 must_apply(const struct nj_twin_subscription *s, const struct nj_twin_message *m)
 {
     return matches(s, m) && s->granted < m->sent && s->doubted == NJ_TWIN_NEVER;
+}
+
+/* "No matching subscribers" is wrong while somebody surely has subscribed. [MQTT5-3.4.2-1] */
+static void
+judge_no_subscribers(const struct nj_twin *t, unsigned number)
+{
+    const struct nj_twin_message *m = &t->messages[number];
+
+    for (unsigned c = 0; c < NJ_TWIN_CLIENTS; c++)
+        for (unsigned i = 0; i < t->sessions[c].count; i++) {
+            const struct nj_twin_subscription *s = &t->sessions[c].subscriptions[i];
+
+            if (must_apply(s, m) && !(s->no_local && m->publisher == c))
+                nj_twin_fail(t, "message %u has no subscriber, says the broker, but c%u has '%s'",
+                             number, c, s->text);
+        }
+}
+
+void
+nj_twin_taken(struct nj_twin *t, unsigned message, uint8_t reason)
+{
+    struct nj_twin_message *m = &t->messages[message];
+
+    if (reason >= 0x80) {
+        m->is_refused = true;
+        return;
+    }
+    if (reason == NJ_REASON_NO_MATCHING_SUBSCRIBERS)
+        judge_no_subscribers(t, message);
+    if (m->taken == 0) {
+        m->taken = t->step;
+        m->taken_at = t->now;
+    }
 }
 
 /* Retained copies belong to a SUBSCRIBE that came later. One that replaces another before all of
@@ -568,12 +586,49 @@ judge_group(const struct nj_twin *t, unsigned number, const char *text)
         nj_twin_fail(t, "group %s: message %u (QoS %u) came to no member", text, number, m->qos);
 }
 
+/* The last message on its topic, retained before somebody subscribed. */
+static bool
+is_retained_to_stay(const struct nj_twin *t, unsigned number)
+{
+    const struct nj_twin_message *m = &t->messages[number];
+    unsigned last = NJ_TWIN_EMPTY;
+
+    for (unsigned i = 0; i < t->event_count; i++)
+        if (t->events[i].topic == m->topic)
+            last = t->events[i].message;
+    return last == number && m->sends == 1 && m->taken != 0 && !m->is_refused && !m->is_empty &&
+           m->expiry_s == UINT32_MAX;
+}
+
+/* [MQTT5-3.3.1-9] [MQTT5-3.3.1-10] [MQTT311-3.3.1-6] */
+static void
+judge_retained_arrival(const struct nj_twin *t, unsigned number, unsigned client)
+{
+    const struct nj_twin_message *m = &t->messages[number];
+    const struct nj_twin_session *session = &t->sessions[client];
+
+    for (unsigned i = 0; i < session->count; i++) {
+        const struct nj_twin_subscription *s = &session->subscriptions[i];
+
+        if (is_shared(s) || !matches(s, m) || s->retain_handling != 0 || s->qos == 0 ||
+            s->granted == NJ_TWIN_NEVER || s->doubted != NJ_TWIN_NEVER || s->asked <= m->taken ||
+            (s->no_local && m->publisher == client) || session->is_limited)
+            continue;
+        if (session->arrivals[number] == 0)
+            nj_twin_fail(t, "c%u: retained message %u never came, though it subscribed to '%s'",
+                         client, number, s->text);
+    }
+}
+
 void
 nj_twin_judge_deliveries(const struct nj_twin *t)
 {
     for (unsigned i = 0; i < t->count; i++) {
         const struct nj_twin_message *m = &t->messages[i];
 
+        for (unsigned c = 0; c < NJ_TWIN_CLIENTS && m->retain && m->qos > 0; c++)
+            if (is_retained_to_stay(t, i))
+                judge_retained_arrival(t, i, c);
         if (t->is_lossy)
             continue;
         for (unsigned c = 0; c < NJ_TWIN_CLIENTS && must_arrive(t, m); c++)
