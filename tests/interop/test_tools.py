@@ -84,6 +84,8 @@ def seen_by_both(broker, client, uid, options, messages=MESSAGES, count=None, re
         running.append(Raw(tools.command("sub") + at(broker) + ["-t", uid + "/#"] + options
                            + ["-C", str(count or len(messages) + len(retained))]))
         broker.log.wait(r"Sending SUBACK to ", mark)
+        for topic, _, _ in retained:  # what is said later may overtake them
+            broker.log.wait(rf"Sending PUBLISH to .*'{uid}{topic}'", mark)
     publisher = client(V5)
     for topic, payload, kw in messages:
         publisher.publish(uid + topic, payload, **kw)
