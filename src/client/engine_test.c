@@ -88,7 +88,7 @@ second_connack_ends_the_connection(void **state)
     nj_engine_free(e);
 }
 
-/* [MQTT5-3.2.2-2] [MQTT311-3.2.2-1] */
+/* [MQTT5-3.2.2-2] [MQTT5-3.2.2-4] [MQTT311-3.2.2-1] */
 static void
 session_present_after_clean_start_is_a_fault(void **state)
 {

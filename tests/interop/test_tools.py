@@ -158,6 +158,7 @@ def test_time_of_json_has_the_form_of_2_1(broker, client, uid):
 
 @pytest.mark.parametrize("format_", ("%q %m %r %t", "%j"))
 def test_format_at_qos_2(broker, client, uid, format_):
+    """Either client works with this broker, over TCP. [MQTT311-7.0.0-2] [MQTT311-7.1.2-1] [MQTT5-4.2-1]"""
     messages = [m for m in QOS_2 if m[0] not in ("/binary", "/props")]
     theirs, ours = seen_by_both(broker, client, uid, ["-F", format_, "-q", "2"], messages)
     assert ours == (theirs[0], re.sub(rb'"retain":0', b'"retain":false', theirs[1]), theirs[2])

@@ -171,6 +171,18 @@ def test_message_size_limit_acknowledges_and_drops(start):
         peer.fence()
 
 
+def test_refused_qos_2_message_leaves_its_identifier_free(start):
+    """After a PUBREC with an error the next message of that identifier is a new one. [MQTT5-4.3.3-9]"""
+    broker = start(OPEN + "message_size_limit 10\n")
+    with broker.peer(V5) as peer:
+        peer.connect("a")
+        peer.subscribe("t")
+        peer.send(mqtt.publish("t", "x" * 11, 2, 7, version=V5)).expect(mqtt.PUBREC, mid=7, code=0x95)
+        peer.send(mqtt.publish("t", "small", 2, 7, version=V5)).pick(mqtt.PUBREC, mid=7, code=0)
+        peer.send(mqtt.ack(mqtt.PUBREL, 7)).pick(mqtt.PUBCOMP, mid=7, code=0)
+        assert peer.pick(mqtt.PUBLISH).payload == b"small"
+
+
 def test_accept_protocol_versions(start):
     """Only those: others get code 1 (3.x) or 0x84 (5)."""
     broker = start("listener {port} 127.0.0.1\naccept_protocol_versions 4\nallow_anonymous true\n")

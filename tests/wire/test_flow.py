@@ -377,8 +377,9 @@ def test_request_problem_information_0_keeps_acks_bare(client, uid):
 
 
 def test_acks_fit_a_tiny_maximum_packet_size(client, uid):
-    """[MQTT5-3.4.2-2] [MQTT5-3.4.2-3] [MQTT5-3.5.2-2] [MQTT5-3.5.2-3] [MQTT5-3.7.2-2] [MQTT5-3.7.2-3]
-    [MQTT5-3.9.2-1] [MQTT5-3.9.2-2] [MQTT5-3.11.2-1] [MQTT5-3.11.2-2]"""
+    """[MQTT5-3.4.2-2] [MQTT5-3.4.2-3] [MQTT5-3.5.2-2] [MQTT5-3.5.2-3] [MQTT5-3.6.2-2] [MQTT5-3.6.2-3]
+    [MQTT5-3.7.2-2] [MQTT5-3.7.2-3] [MQTT5-3.9.2-1] [MQTT5-3.9.2-2] [MQTT5-3.11.2-1]
+    [MQTT5-3.11.2-2]"""
     peer = client(V5, properties={"maximum_packet_size": 20})
     packets = [peer.publish(uid, "x", qos=1), peer.publish(uid, "x", qos=2), peer.subscribe(uid),
                peer.unsubscribe(uid + "/none")]

@@ -44,7 +44,9 @@ def test_versions_talk_to_each_other(client, publisher_version, subscriber_versi
 @each_version
 @pytest.mark.parametrize("size", (0, 1, 117, 118, 119, 16372, 16373, 70000, 1999000))
 def test_payload_of_any_size_arrives_unaltered(client, version, size, uid):
-    """Around every length of the remaining length, and binary throughout."""
+    """Around every length of the remaining length, and binary throughout; TCP carries it.
+
+    [MQTT311-4.2.0-1] [MQTT311-7.1.1-1] [MQTT5-4.2-1]"""
     payload = bytes(i * 7 & 0xFF for i in range(size))
     subscriber, publisher = client(version), client(version)
     subscriber.subscribe(uid, qos=1)
@@ -104,7 +106,9 @@ def test_identifier_0_is_refused(client, version, qos):
 
 @BOTH
 def test_acknowledgements_come_in_order(client, version, uid):
-    """Fifteen messages in one write: PUBACKs and PUBRECs in the order of the PUBLISHes."""
+    """Fifteen messages in one write: PUBACKs and PUBRECs in the order of the PUBLISHes.
+
+    [MQTT311-4.6.0-2] [MQTT311-4.6.0-3]"""
     peer = client(version)
     mids = list(range(100, 115))
     peer.send(*(mqtt.publish(uid, "x", 1, m, version=version) for m in mids))
@@ -113,6 +117,20 @@ def test_acknowledgements_come_in_order(client, version, uid):
     assert [peer.expect(PUBREC).mid for _ in mids] == mids
     peer.send(*(mqtt.ack(PUBREL, m) for m in mids))
     assert [peer.expect(PUBCOMP).mid for _ in mids] == mids
+
+
+@BOTH
+def test_pubrels_come_in_the_order_of_the_pubrecs(client, version, uid):
+    """[MQTT311-4.6.0-4]"""
+    subscriber, publisher = client(version), client(version)
+    subscriber.subscribe(uid, qos=2)
+    for n in range(6):
+        publisher.publish(uid, str(n), qos=2)
+    mids = [subscriber.expect(PUBLISH, qos=2).mid for _ in range(6)]
+    turned = mids[::-1]
+    subscriber.send(*(mqtt.ack(PUBREC, mid) for mid in turned))
+    assert [subscriber.expect(PUBREL).mid for _ in mids] == turned
+    subscriber.send(*(mqtt.ack(PUBCOMP, mid) for mid in turned)).fence()
 
 
 @BOTH

@@ -163,7 +163,7 @@ def test_sys_is_qos_2_and_without_expiry(client, values):
 
 
 def test_clients_cannot_write_below_sys(client, values):
-    """Denied as Mosquitto: acknowledged in 3.x, 0x87 in 5; the value stands."""
+    """Denied as Mosquitto: acknowledged in 3.x, 0x87 in 5; the value stands. [MQTT311-3.3.5-2]"""
     before = snapshot(client, "$SYS/broker/version")
     assert client(V5).publish("$SYS/broker/version", "forged", qos=1, retain=True).code == 0x87
     client(V311).publish("$SYS/broker/version", "forged", qos=1, retain=True)
