@@ -210,14 +210,17 @@ def test_options_that_name_the_client(broker, client, uid, options):
         mark = broker.log.mark
         child = Raw(tools.command("sub") + at(broker) + ["-t", uid, "-q", "1", "-v", "-C", "2"]
                     + [o.format(uid) for o in options])
-        line = broker.log.wait(r"New client connected from .* as (\S+ \(.*\))", mark).group(1)
+        name = options[1].format(uid)
+        line = broker.log.wait(rf"New client connected from .* as ({name} \(.*\))", mark).group(1)
         broker.log.wait("Sending SUBACK", mark)
         publisher = client(V311)
         publisher.publish(uid, "one", qos=1)
         publisher.publish(uid, "two", qos=0)
         results.append((child.result(), line))
-        cleaner = client(V5, options[1].format(uid))
+        mark = broker.log.mark
+        cleaner = client(V5, name)
         cleaner.disconnect()
+        broker.log.wait(rf"Received DISCONNECT from {name}", mark)
     assert results[0] == results[1]
 
 
