@@ -21,16 +21,19 @@ DIFFERENCES = {
 
     "test_connect::test_bad_connect_properties_are_refused":
         ("authentication data without a method is accepted", [
-         "data without method"]),
+         "data without method",
+        ]),
     "test_connect::test_bad_will_properties_are_refused":
         ("values of will properties are not looked at", [
-         "format 2"]),
+         "format 2",
+        ]),
     "test_connect::test_connack_announces_what_the_broker_can":
         ("no maximum packet size by default before 2.1", None),
-    "test_connect::test_connack_properties_keep_their_order": ("the order is 2.1"s", None),
+    "test_connect::test_connack_properties_keep_their_order": ("the order is 2.1's", None),
     "test_connect::test_empty_identifier_is_rejected_where_forbidden":
         ("2.0 says 0x80, unspecified, instead of 0x85", [
-         "5-133"]),
+         "5-133",
+        ]),
     "test_connect::test_take_over_keeps_the_session_it_resumes": ("no DISCONNECT 0x8E on take-over", None),
     "test_connect::test_wildcard_in_response_topic_of_a_will_is_refused": ("response topics are not looked at", None),
 
@@ -39,7 +42,8 @@ DIFFERENCES = {
     "test_flow::test_more_than_our_receive_maximum_is_0x93": ("answered with PUBREC 0x97 instead", None),
     "test_flow::test_no_more_than_receive_maximum_unacknowledged":
         ("one more than announced after the first acknowledgement", [
-         "1-2", "1-20", "2-2", "2-20"]),
+         "1-2", "1-20", "2-2", "2-20",
+        ]),
     "test_flow::test_packet_of_exactly_the_clients_size_is_sent": ("the size is reckoned one byte short", None),
     "test_flow::test_packet_over_our_size_is_refused": ("the size is reckoned without the length field", None),
     "test_flow::test_packet_over_two_megabytes_is_refused_by_default": ("no limit by default before 2.1", None),
@@ -54,50 +58,58 @@ DIFFERENCES = {
 
     "test_log::test_bridge_clients_are_named": ("p2 for 3.1.1, p4 since 2.1", None),
     "test_log::test_disconnect_and_auth_lines": ("no DISCONNECT for this", None),
-    "test_log::test_end_of_a_connection": ("the form is 2.1"s", None),
+    "test_log::test_end_of_a_connection": ("the form is 2.1's", None),
     "test_log::test_first_packet_errors_are_named": ("the lines are new in 2.1", None),
-    "test_log::test_keep_alive_ending": ("the form is 2.1"s", None),
+    "test_log::test_keep_alive_ending": ("the form is 2.1's", None),
     "test_log::test_log_file_is_written_and_reopened": ("not run: SIGRTMIN ends 2.0", None),
     "test_log::test_logging_to_a_full_pipe_does_not_stop_the_broker": ("not run: it stops", None),
     "test_log::test_new_client_line":
         ("p1 and p2 for 3.1 and 3.1.1, p3 and p4 since 2.1", [
-         "3-True-60-None-(p3, c1, k60).", "4-False-0-None-(p4, c0, k0)."]),
+         "3-True-60-None-(p3, c1, k60).", "4-False-0-None-(p4, c0, k0).",
+        ]),
     "test_log::test_quiet_beats_everything": ("-q is new in 2.1", None),
-    "test_log::test_refused_client_ending": ("the form is 2.1"s", None),
+    "test_log::test_refused_client_ending": ("the form is 2.1's", None),
     "test_log::test_unknown_identifier_is_warned_of": ("said of PUBREC only", None),
 
     "test_malformed::test_acknowledgements_of_3_hold_an_identifier_and_nothing_else":
         ("trailing bytes are not looked at", None),
     "test_malformed::test_bad_acknowledgements_are_refused":
         ("reason codes and trailing bytes are not looked at", [
-         "reason of another packet-PUBACK", "reason of another packet-PUBCOMP", "reason of another
-         packet-PUBREC", "reason of another packet-PUBREL", "trailing byte-PUBACK", "trailing byte-PUBCOMP",
-         "trailing byte-PUBREC", "trailing byte-PUBREL", "unknown reason-PUBACK", "unknown reason-PUBCOMP",
-         "unknown reason-PUBREC", "unknown reason-PUBREL"]),
+         "reason of another packet-PUBACK", "reason of another packet-PUBCOMP",
+         "reason of another packet-PUBREC", "reason of another packet-PUBREL", "trailing byte-PUBACK",
+         "trailing byte-PUBCOMP", "trailing byte-PUBREC", "trailing byte-PUBREL", "unknown reason-PUBACK",
+         "unknown reason-PUBCOMP", "unknown reason-PUBREC", "unknown reason-PUBREL",
+        ]),
     "test_malformed::test_captured_case_of_3":
         ("payload of PINGREQ and packets of servers are passed over", [
-         "pingreq with payload", "suback from client"]),
+         "pingreq with payload", "suback from client",
+        ]),
     "test_malformed::test_captured_case_of_5":
         ("see ../shared/captures/README.md: accepted by 2.0.11", [
-         "v5 auth data without method", "v5 bad share name", "v5 no local on shared", "v5 response topic
-         wildcard"]),
+         "v5 auth data without method", "v5 bad share name", "v5 no local on shared",
+         "v5 response topic wildcard",
+        ]),
     "test_malformed::test_every_property_in_every_packet":
         ("a subscription identifier from a client is accepted in PUBLISH", [
-         "0xb"]),
+         "0xb",
+        ]),
     "test_malformed::test_packets_too_short_or_too_long_are_refused":
         ("payload of PINGREQ is passed over", [
-         "pingreq 1-v3", "pingreq 1-v4", "pingreq 1-v5", "unsubscribe 2-v3"]),
+         "pingreq 1-v3", "pingreq 1-v4", "pingreq 1-v5", "unsubscribe 2-v3",
+        ]),
     "test_malformed::test_remaining_length_must_be_minimal_and_short":
         ("lengths need not be minimal", [
          "four and no end-v3", "four and no end-v4", "four and no end-v5", "three for 1-v3", "three for 1-v4",
-         "three for 1-v5", "two for 0-v3", "two for 0-v4", "two for 0-v5"]),
+         "three for 1-v5", "two for 0-v3", "two for 0-v4", "two for 0-v5",
+        ]),
     "test_malformed::test_reserved_flags_of_every_packet":
         ("reserved flags are looked at in few packets", [
          "pingreq-v4", "pingreq-v5", "puback-v4", "puback-v5", "pubcomp-v4", "pubcomp-v5", "pubrec-v4",
-         "pubrec-v5"]),
+         "pubrec-v5",
+        ]),
     "test_malformed::test_tls_on_a_plain_port_is_named": ("the line is new in 2.1", None),
 
-    "test_paho_python::test_will": ("paho 1.6.1"s socket is closed; sometimes: the will comes late", None),
+    "test_paho_python::test_will": ("paho 1.6.1's socket is closed; sometimes: the will comes late", None),
 
     "test_process::test_bad_files_are_3_and_say_where": ("--test-config is new in 2.1", None),
     "test_process::test_directives_of_later_issues_are_refused_by_name": ("they are not of later issues there", None),
@@ -107,7 +119,8 @@ DIFFERENCES = {
     "test_process::test_missing_file_is_3": ("the path has quotes since 2.1", None),
     "test_process::test_reload_of_a_bad_file_changes_nothing_and_says_why":
         ("certfile is not of a later issue there", [
-         "certfile /x"]),
+         "certfile /x",
+        ]),
     "test_process::test_test_config_accepts_a_good_file": ("--test-config is new in 2.1", None),
     "test_process::test_test_config_needs_a_file": ("--test-config is new in 2.1", None),
     "test_process::test_usr1_and_usr2_are_harmless": ("the tree goes to a buffered stdout", None),
@@ -115,7 +128,8 @@ DIFFERENCES = {
 
     "test_properties::test_bad_publish_properties_are_refused":
         ("values of properties are not looked at", [
-         "format 2", "response with #", "response with +", "subscription identifier"]),
+         "format 2", "response with #", "response with +", "subscription identifier",
+        ]),
     "test_properties::test_expiry_is_not_applied_once_a_message_was_sent":
         ("expiry is applied to what is in flight", None),
     "test_properties::test_order_of_forwarded_properties_is_mosquittos":
@@ -125,13 +139,15 @@ DIFFERENCES = {
 
     "test_retained::test_hundred_thousand_retained_messages_arrive_complete":
         ("what does not fit the queue is dropped", [
-         "1"]),
+         "1",
+        ]),
 
     "test_security_history::test_connections_that_say_nothing_are_cut_off":
         ("no limit on the time to CONNECT in seconds", None),
     "test_security_history::test_extreme_settings_work":
         ("retain_expiry_interval is new in 2.1", [
-         "retain_expiry_interval 1"]),
+         "retain_expiry_interval 1",
+        ]),
     "test_security_history::test_flood_without_reading_does_not_stop_others": ("max_output_bytes is ours", None),
     "test_security_history::test_retained_bytes_have_a_budget": ("a ceiling of ours", None),
     "test_security_history::test_slow_reader_meets_its_ceiling_and_the_log_says_which": ("a ceiling of ours", None),
@@ -145,7 +161,8 @@ DIFFERENCES = {
     "test_shared::test_bad_share_names_are_refused":
         ("accepted by 2.0.11", [
          "v4-$share/", "v4-$share/+/a", "v4-$share//a", "v4-$share/g", "v4-$share/g/", "v5-$share/",
-         "v5-$share/+/a", "v5-$share//a", "v5-$share/g", "v5-$share/g/"]),
+         "v5-$share/+/a", "v5-$share//a", "v5-$share/g", "v5-$share/g/",
+        ]),
     "test_shared::test_full_members_are_passed_over": ("round robin, whoever is full", None),
     "test_shared::test_many_groups_each_get_one_copy": ("one copy for all groups of a client", None),
     "test_shared::test_member_leaving_in_mid_stream_loses_nothing_at_qos_1":
@@ -161,7 +178,8 @@ DIFFERENCES = {
     "test_states::test_once_connected_what_a_server_sends_is_a_protocol_error":
         ("packets of servers are passed over", [
          "PINGRESP-v3", "PINGRESP-v4", "PINGRESP-v5", "SUBACK-v3", "SUBACK-v4", "SUBACK-v5", "UNSUBACK-v3",
-         "UNSUBACK-v4", "UNSUBACK-v5"]),
+         "UNSUBACK-v4", "UNSUBACK-v5",
+        ]),
 
     "test_subscribe::test_options_can_be_changed": ("only the QoS is replaced", None),
     "test_subscribe::test_overlapping_subscriptions_give_one_copy":
