@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* talk.c — the paho C library says what a test tells it to. One command a line on stdin, one answer a
- * line on stdout, so that the test decides the order of everything:
+/* talk.c — the paho C library says what a test tells it to. One command a line on stdin, one answer
+ * a line on stdout, so that the test decides the order of everything:
  *
  *   connect VERSION CLIENT-ID CLEAN   -> connected SESSION-PRESENT | refused CODE
  *   will TOPIC PAYLOAD QOS            (before connect)
@@ -46,7 +46,8 @@ do_connect(const char *url, char *args)
     if (sscanf(args, "%d %255s %d", &version, id, &clean) != 3)
         exit(2);
     create.MQTTVersion = version;
-    if (MQTTClient_createWithOptions(&client, url, id, MQTTCLIENT_PERSISTENCE_NONE, NULL, &create) != 0)
+    if (MQTTClient_createWithOptions(&client, url, id, MQTTCLIENT_PERSISTENCE_NONE, NULL,
+                                     &create) != 0)
         exit(2);
     opts = version == MQTTVERSION_5 ? &v5 : &v3;
     opts->MQTTVersion = version;
@@ -115,13 +116,14 @@ do_pub(char *args)
     if (sscanf(args, "%255s %d %d %n", topic, &qos, &retain, &at) != 3)
         exit(2);
     if (version == MQTTVERSION_5) {
-        MQTTResponse response =
-            MQTTClient_publish5(client, topic, (int)strlen(args + at), args + at, qos, retain, NULL, &token);
+        MQTTResponse response = MQTTClient_publish5(client, topic, (int)strlen(args + at),
+                                                    args + at, qos, retain, NULL, &token);
 
         rc = (int)response.reasonCode;
         MQTTResponse_free(response);
     } else {
-        rc = MQTTClient_publish(client, topic, (int)strlen(args + at), args + at, qos, retain, &token);
+        rc = MQTTClient_publish(client, topic, (int)strlen(args + at), args + at, qos, retain,
+                                &token);
     }
     if (rc == 0)
         rc = MQTTClient_waitForCompletion(client, token, WAIT_MS);
@@ -141,8 +143,9 @@ do_take(void)
     else if (message == NULL)
         answer("nothing");
     else
-        (void)printf("message %.*s %d %d %.*s\n", topic_n != 0 ? topic_n : (int)strlen(topic), topic,
-                     message->qos, message->retained, message->payloadlen, (char *)message->payload);
+        (void)printf("message %.*s %d %d %.*s\n", topic_n != 0 ? topic_n : (int)strlen(topic),
+                     topic, message->qos, message->retained, message->payloadlen,
+                     (char *)message->payload);
     (void)fflush(stdout);
     if (message != NULL)
         MQTTClient_freeMessage(&message);
