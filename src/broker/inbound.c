@@ -30,7 +30,7 @@ send_answer(struct nj_session *s, const struct nj_answer *answer)
     if (answer->type == NJ_CONNACK)
         nj_session_open(s);
     else if (answer->type == NJ_SUBACK)
-        nj_retained_start(s);
+        nj_retained_first(s);
 }
 
 static bool

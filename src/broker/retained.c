@@ -12,6 +12,7 @@
 #include "base/mem.h"
 
 /* How far one call looks before others get their turn. */
+#define AT_ONCE          64 /* messages behind the SUBACK, before others get their turn */
 #define STEPS            256
 #define FIRST_TABLE_SIZE 4
 
@@ -248,4 +249,13 @@ nj_retained_continue(struct nj_session *s, unsigned *budget)
         }
     }
     return false;
+}
+
+void
+nj_retained_first(struct nj_session *s)
+{
+    unsigned budget = AT_ONCE;
+
+    if (nj_retained_continue(s, &budget))
+        nj_retained_start(s);
 }

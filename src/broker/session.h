@@ -178,6 +178,9 @@ void nj_retained_change(struct nj_session *s, struct nj_str filter, const struct
 void nj_retained_cancel(struct nj_session *s, struct nj_str filter);
 /* There may be something to deliver: look at the session in nj_home_work(). */
 void nj_retained_start(struct nj_session *s);
+/* Right behind the SUBACK: a few at once, so that they come before what is published from now on,
+ * as they do with Mosquitto; the rest, if there are more, in nj_home_work(). */
+void nj_retained_first(struct nj_session *s);
 /* Up to about `*budget` messages; true when there is more to do at once. */
 bool nj_retained_continue(struct nj_session *s, unsigned *budget);
 void nj_retained_forget(struct nj_session *s);
