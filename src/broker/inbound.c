@@ -88,6 +88,17 @@ keep_answer(struct nj_session *s, const struct nj_promise *p)
     send_answer(s, &answer);
 }
 
+/* The packet identifier is free again. Which of them are older than this connection is not known
+ * one by one: the newer ones count as the first to go, which errs on the client's side. */
+static bool
+release(struct nj_session *s, uint16_t packet_id)
+{
+    bool was_there = nj_received_remove(&s->received, packet_id);
+
+    s->carried = NJ_MIN(s->carried, s->received.count);
+    return was_there;
+}
+
 /* QoS 2: the identifier and the message are safe; now others may have it. */
 static void
 keep_route(struct nj_home *home, struct nj_session *s, const struct nj_promise *p)
@@ -104,7 +115,7 @@ keep_route(struct nj_home *home, struct nj_session *s, const struct nj_promise *
         return;
     if (!routed.is_complete) {
         /* Not acknowledged, and not known: sent again, it is a new message. */
-        (void)nj_received_remove(&s->received, p->packet_id);
+        (void)release(s, p->packet_id);
         if (s->epoch == p->epoch)
             nj_session_lose_link(s, NJ_CAUSE_OUT_OF_MEMORY);
         return;
@@ -145,13 +156,13 @@ nj_session_keep(struct nj_home *home, struct nj_promise *p)
 
 /* ---- PUBLISH ---- */
 
-/* [MQTT5-3.3.4-8] A client of 5.0 knows our receive maximum; before, there is none. */
+/* [MQTT5-3.3.4-8] A client of 5.0 knows our receive maximum; before, there is none. Each connection
+ * begins with all of it, so what was received on one before does not count. [MQTT5-4.9.0-1] */
 static bool
 is_over_receive_maximum(const struct nj_session *s)
 {
-    uint32_t limit = s->home->opts->max_inflight_messages;
-
-    return s->link->version == NJ_MQTT_5 && limit > 0 && s->unanswered + s->received.count >= limit;
+    return s->link->version == NJ_MQTT_5 && s->allowance > 0 &&
+           s->unanswered + s->received.count - s->carried >= s->allowance;
 }
 
 /* Set the retained message. NJ_CAUSE_NONE, or why it was refused; *number grows to what must be
@@ -247,7 +258,7 @@ publish_exactly_once(struct nj_session *s, struct nj_publication *pub, uint16_t 
         return NJ_CAUSE_OUT_OF_MEMORY;
     promise.number = nj_home_append(s->home, &change);
     if (!nj_promises_push(&s->home->promises, &promise)) {
-        (void)nj_received_remove(&s->received, packet_id);
+        (void)release(s, packet_id);
         return NJ_CAUSE_OUT_OF_MEMORY;
     }
     nj_msg_ref(msg);
@@ -321,7 +332,7 @@ nj_session_pubrel(struct nj_session *s, uint16_t packet_id)
     struct nj_change change = {.kind = NJ_CHANGE_RELEASED, .session = s, .packet_id = packet_id};
     uint64_t number = 0;
 
-    if (!nj_received_remove(&s->received, packet_id))
+    if (!release(s, packet_id))
         answer.reason = NJ_REASON_PACKET_IDENTIFIER_NOT_FOUND;
     else if (nj_session_is_durable(s))
         number = nj_home_append(s->home, &change);

@@ -210,6 +210,46 @@ more_than_the_receive_maximum_ends_the_connection(void **state)
     kit_publish(&p, "t", "f", 2, 6);
 }
 
+/* [MQTT5-4.9.0-1] */
+static void
+each_connection_begins_with_the_whole_receive_maximum(void **state)
+{
+    struct nj_publication pub = kit_publication("t", "x", 2);
+    struct kit_client durable;
+
+    (void)state;
+    kit.opts.max_inflight_messages = 2;
+    kit_connect(&durable, 0, "durable", 100);
+    kit_publish(&durable, "t", "a", 2, 1);
+    kit_publish(&durable, "t", "b", 2, 2);
+    kit_commit();
+    kit_leave(&durable, true);
+    kit_connect(&durable, 0, "durable", 100);
+    kit_publish(&durable, "t", "c", 2, 3);
+    kit_publish(&durable, "t", "d", 2, 4);
+    assert_int_equal(kit_publish_full(&durable, pub, 5, NJ_NO_EXPIRY), NJ_CAUSE_RECEIVE_MAXIMUM);
+    for (uint16_t id = 1; id < 5; id++)
+        nj_session_pubrel(durable.session, id);
+    kit_publish(&durable, "t", "e", 2, 5);
+    kit_publish(&durable, "t", "f", 2, 6);
+    assert_int_equal(kit_publish_full(&durable, pub, 7, NJ_NO_EXPIRY), NJ_CAUSE_RECEIVE_MAXIMUM);
+}
+
+/* [MQTT5-3.3.4-8] */
+static void
+a_reload_takes_nothing_from_a_receive_maximum_that_was_told(void **state)
+{
+    struct nj_publication pub = kit_publication("t", "x", 1);
+
+    (void)state;
+    kit.opts.max_inflight_messages = 2;
+    meet(0);
+    kit.opts.max_inflight_messages = 1;
+    kit_publish(&p, "t", "a", 2, 1);
+    kit_publish(&p, "t", "b", 2, 2);
+    assert_int_equal(kit_publish_full(&p, pub, 3, NJ_NO_EXPIRY), NJ_CAUSE_RECEIVE_MAXIMUM);
+}
+
 static void
 before_5_0_there_is_no_receive_maximum(void **state)
 {
@@ -330,6 +370,8 @@ main(void)
         TEST(answers_leave_in_the_order_of_what_they_answer),
         TEST(others_do_not_wait_for_answers_that_are_not_theirs),
         TEST(more_than_the_receive_maximum_ends_the_connection),
+        TEST(each_connection_begins_with_the_whole_receive_maximum),
+        TEST(a_reload_takes_nothing_from_a_receive_maximum_that_was_told),
         TEST(before_5_0_there_is_no_receive_maximum),
         TEST(a_refused_message_is_acknowledged_with_its_reason),
         TEST(a_refusal_waits_for_its_turn),

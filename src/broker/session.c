@@ -75,6 +75,8 @@ nj_session_attach(struct nj_session *s, struct nj_link *link)
     s->epoch++;
     s->promised = 0;
     s->unanswered = 0;
+    s->allowance = s->home->opts->max_inflight_messages;
+    s->carried = s->received.count;
     s->is_open = false;
     s->is_dropping = false;
     /* Back in time: the will of the connection before is not published. [MQTT5-3.1.3-9] */

@@ -30,6 +30,8 @@ struct nj_session {
     uint32_t promised;     /* answers of this connection that wait for the store */
     uint32_t shared_count; /* of its subscriptions */
     uint16_t unanswered;   /* QoS 1 messages from the client that wait for their PUBACK */
+    uint16_t allowance;    /* receive maximum that this connection was told; 0: none */
+    uint32_t carried;      /* of `received`, at most so many are of connections before this one */
     bool is_open;          /* the CONNACK of this link has left: packets may follow it */
     bool is_stored;        /* the store knows of it, and has to hear of its end */
     bool is_starved;       /* sending stopped for want of memory; nj_home_work() tries again */

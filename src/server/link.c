@@ -312,8 +312,8 @@ put_capabilities(struct nj_writer *w, const struct nj_conn *c)
     if (!o->retain_available)
         nj_property_put_number(w, NJ_PROPERTY_RETAIN_AVAILABLE, 0);
     nj_property_put_number(w, NJ_PROPERTY_MAXIMUM_PACKET_SIZE, c->worker->opts->max_packet_size);
-    if (o->max_inflight_messages > 0)
-        nj_property_put_number(w, NJ_PROPERTY_RECEIVE_MAXIMUM, o->max_inflight_messages);
+    if (c->session != NULL && c->session->allowance > 0)
+        nj_property_put_number(w, NJ_PROPERTY_RECEIVE_MAXIMUM, c->session->allowance);
     if (l->max_qos < 2)
         nj_property_put_number(w, NJ_PROPERTY_MAXIMUM_QOS, l->max_qos);
     /* What it asked for and did not get. [MQTT5-3.2.2-21] */
