@@ -172,8 +172,10 @@ nj_deliver_here(struct nj_home *home, struct nj_publication *pub,
         .is_one_of_many = is_one_of_many,
     };
 
-    /* A member of a group that has left, or is away while others are there: one more try. */
-    if (target->group != 0 && !target->is_moved && (s == NULL || !s->is_open) &&
+    /* A member of a group that has left: another. Its subscription has left the index before it, so
+     * each try takes the end of one more session, and nothing goes round. A member that is away
+     * while others are there: one more try. */
+    if (target->group != 0 && (s == NULL || (!s->is_open && !target->is_moved)) &&
         nj_deliver_to_group(home, pub, target->group, s != NULL ? &s->subscriber : NULL))
         return;
     if (s == NULL) {
