@@ -1,0 +1,787 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The server in io's simulated world: bytes in, bytes out, turns by hand. */
+#include "server/server.h"
+
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "io/sim.h"
+#include "server/server_priv.h"
+#include "store/store_mem.h"
+
+#include "base/test.h"
+
+#define WORKERS  3
+#define SEEN_MAX (1 << 20)
+
+/* Bytes of a packet, as they are written down: "\x10\x0c…". */
+#define BYTES(text) text, sizeof(text) - 1
+
+/* 5.0, clean start, keep alive 0, client identifier of one letter. */
+#define CONNECT_5(id) "\x10\x0e\x00\x04MQTT\x05\x02\x00\x00\x00\x00\x01" id
+/* 3.1.1, clean session, keep alive in seconds. */
+#define CONNECT_311(keep_alive, id) "\x10\x0d\x00\x04MQTT\x04\x02\x00" keep_alive "\x00\x01" id
+/* 5.0 with the authentication method "m", and data "1". */
+#define CONNECT_AUTH                                                                               \
+    "\x10\x16\x00\x04MQTT\x05\x02\x00\x00\x08\x15\x00\x01m\x16\x00\x01"                            \
+    "1\x00\x01"                                                                                    \
+    "a"
+#define AUTH(reason, method, data) "\xf0\x0a" reason "\x08\x15\x00\x01" method "\x16\x00\x01" data
+/* SUBSCRIBE to "t", and PUBLISH to it with the payload of one letter. */
+#define SUBSCRIBE_5(qos)   "\x82\x07\x00\x01\x00\x00\x01t" qos
+#define PUBLISH_5(payload) "\x30\x05\x00\x01t\x00" payload
+
+struct client {
+    int fd;
+    uint8_t *seen;
+    size_t n;
+    bool is_closed;
+};
+
+static struct {
+    struct nj_server *server;
+    struct nj_server_opts opts;
+    struct nj_broker_opts broker_opts;
+    struct nj_listener_opts listener;
+    struct nj_store_mem stores[WORKERS];
+    struct nj_store_port *ports[WORKERS];
+    int door;
+    unsigned workers;
+} world;
+
+/* ---- an authentication method of two steps: "1", then "2"; anything else is refused ---- */
+
+static unsigned exchanges_ended;
+
+static enum nj_auth_step
+auth_step(void **state, struct nj_str in, struct nj_str *out)
+{
+    if (*state == NULL && nj_str_eq(in, NJ_STR("1"))) {
+        *state = &exchanges_ended;
+        *out = NJ_STR("challenge");
+        return NJ_AUTH_GO_ON;
+    }
+    if (*state != NULL && nj_str_eq(in, NJ_STR("2"))) {
+        *out = NJ_STR("welcome");
+        return NJ_AUTH_DONE;
+    }
+    return NJ_AUTH_REFUSED;
+}
+
+static void
+auth_end(void *state)
+{
+    (void)state;
+    exchanges_ended++;
+}
+
+/* ---- the world ---- */
+
+static void
+prepare(unsigned workers, size_t pipe_bytes)
+{
+    struct nj_sim_opts sim = {.seed = 3, .pipe_bytes = pipe_bytes};
+
+    memset(&world, 0, sizeof(world));
+    nj_sim_begin(&sim);
+    world.workers = workers;
+    world.door = nj_sim_listen();
+    world.listener = (struct nj_listener_opts){
+        .port = 1883,
+        .max_connections = UINT32_MAX,
+        .max_qos = 2,
+        .accepted_versions = NJ_ACCEPT_ALL,
+        .max_topic_alias = 10,
+        .max_topic_alias_broker = 10,
+        .allow_anonymous = true,
+    };
+    world.opts = (struct nj_server_opts){
+        .workers = workers,
+        .max_packet_size = 1 << 20,
+        .max_connections = UINT32_MAX,
+        .connect_timeout_s = 10,
+        .max_topic_length = 65535,
+        .max_topic_levels = 200,
+        .max_user_properties = 100,
+        .max_output_bytes = 8192,
+        .listeners = &world.listener,
+        .listener_count = 1,
+    };
+    world.broker_opts = (struct nj_broker_opts){
+        .max_inflight_messages = 20,
+        .max_queued_messages = 1000,
+        .max_queued_bytes = 1 << 24,
+        .retain_available = true,
+        .max_retained_bytes = 1 << 20,
+        .persistent_client_expiration_s = UINT32_MAX,
+        .global_max_clients = UINT32_MAX,
+        .allow_zero_length_clientid = true,
+    };
+}
+
+static void
+start(void)
+{
+    static const struct nj_auth_method method = {"m", auth_step, auth_end};
+    struct nj_door door = {.fd = world.door, .port = 1883};
+    struct nj_server_deps deps = {
+        .opts = &world.opts,
+        .broker_opts = &world.broker_opts,
+        .doors = &door,
+        .door_count = 1,
+        .stores = world.ports,
+        .methods = &method,
+        .method_count = 1,
+        .seed = 1,
+    };
+    struct nj_diag diag = {.line = 0};
+
+    for (unsigned i = 0; i < world.workers; i++) {
+        nj_store_mem_init(&world.stores[i]);
+        world.ports[i] = &world.stores[i].port;
+    }
+    assert_int_equal(nj_server_new(&world.server, &deps, &diag), NJ_OK);
+}
+
+static int
+setup(void **state)
+{
+    (void)state;
+    nj_hash_key_set(1, 2);
+    nj_rcu_register();
+    prepare(1, 1 << 16);
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    (void)state;
+    nj_rcu_quiescent();
+    nj_rcu_unregister();
+    nj_server_free(world.server);
+    nj_sim_close(world.door);
+    nj_sim_end();
+    return 0;
+}
+
+/* Turns of all workers, until nothing moves. */
+static void
+settle(void)
+{
+    for (int quiet = 0, i = 0; quiet < 4; i++) {
+        bool is_busy = !nj_sim_is_idle();
+
+        assert_true(i < 100000);
+        for (unsigned w = 0; w < world.workers; w++) {
+            is_busy = is_busy || nj_server_next(world.server, w) <= nj_sim_now();
+            nj_server_turn(world.server, w, 0);
+        }
+        quiet = is_busy ? 0 : quiet + 1;
+    }
+}
+
+static void
+wait_ms(nj_time ms)
+{
+    nj_sim_advance(ms);
+    settle();
+}
+
+/* ---- clients ---- */
+
+static void
+open_client(struct client *c)
+{
+    *c = (struct client){.fd = nj_sim_connect(world.door), .seen = nj_alloc(SEEN_MAX)};
+    assert_non_null(c->seen);
+}
+
+static void
+close_client(struct client *c)
+{
+    nj_sim_close(c->fd);
+    nj_free(c->seen);
+    settle();
+}
+
+static void
+read_all(struct client *c)
+{
+    for (;;) {
+        ssize_t n = nj_sim_read(c->fd, c->seen + c->n, SEEN_MAX - c->n);
+
+        if (n == NJ_IO_AGAIN)
+            return;
+        if (n < 0) {
+            c->is_closed = true;
+            return;
+        }
+        c->n += (size_t)n;
+        settle();
+    }
+}
+
+static void
+say(struct client *c, const char *bytes, size_t n)
+{
+    assert_int_equal(nj_sim_write(c->fd, bytes, n), n);
+    settle();
+}
+
+/* The next bytes that have come. */
+static void
+hears(struct client *c, const char *bytes, size_t n)
+{
+    read_all(c);
+    if (c->n < n)
+        fail_msg("only %zu bytes instead of %zu have come", c->n, n);
+    assert_memory_equal(c->seen, bytes, n);
+    c->n -= n;
+    memmove(c->seen, c->seen + n, c->n);
+}
+
+/* One packet of this first byte, whatever is in it; its second byte of contents: code or reason. */
+static uint8_t
+hears_packet(struct client *c, uint8_t first)
+{
+    size_t n;
+    uint8_t second;
+
+    read_all(c);
+    assert_true(c->n >= 4);
+    assert_int_equal(c->seen[0], first);
+    n = 2 + (size_t)c->seen[1];
+    assert_true(c->seen[1] < 0x80 && c->n >= n);
+    second = c->seen[3];
+    c->n -= n;
+    memmove(c->seen, c->seen + n, c->n);
+    return second;
+}
+
+static void
+hears_nothing(struct client *c)
+{
+    read_all(c);
+    assert_int_equal(c->n, 0);
+    assert_false(c->is_closed);
+}
+
+static void
+is_closed(struct client *c)
+{
+    read_all(c);
+    assert_true(c->is_closed);
+}
+
+static void
+is_disconnected(struct client *c, uint8_t reason)
+{
+    read_all(c);
+    assert_true(c->n >= 3);
+    assert_int_equal(c->seen[0], 0xe0);
+    assert_int_equal(c->seen[2], reason);
+    assert_true(c->is_closed);
+}
+
+static void
+greet(struct client *c, const char *connect, size_t n)
+{
+    open_client(c);
+    say(c, connect, n);
+    assert_int_equal(hears_packet(c, 0x20), 0);
+}
+
+/* ---- connecting ---- */
+
+/* [MQTT5-3.1.0-1] [MQTT311-3.1.0-1] */
+static void
+the_first_packet_is_connect(void **state)
+{
+    static const char *const others[] = {"\x30\x05\x00\x01t\x00x",
+                                         "\x40\x02\x00\x01",
+                                         "\x82\x07\x00\x01\x00\x00\x01t",
+                                         "\xc0\x00",
+                                         "\xe0\x00",
+                                         "\xf0\x00",
+                                         "\x16\x03\x01\x00",
+                                         "GET /"};
+    static const size_t lengths[] = {7, 4, 9, 2, 2, 2, 4, 5};
+
+    (void)state;
+    start();
+    for (size_t i = 0; i < NJ_COUNT_OF(others); i++) {
+        struct client c;
+
+        open_client(&c);
+        say(&c, others[i], lengths[i]);
+        is_closed(&c);
+        assert_int_equal(c.n, 0);
+        close_client(&c);
+    }
+    assert_int_equal(nj_server_metric(world.server, NJ_METRIC_CONNECTIONS), 0);
+}
+
+/* [MQTT5-3.1.0-2] [MQTT311-3.1.0-2] */
+static void
+a_second_connect_ends_the_connection(void **state)
+{
+    struct client c, d;
+
+    (void)state;
+    start();
+    greet(&c, BYTES(CONNECT_5("a")));
+    say(&c, BYTES(CONNECT_5("a")));
+    is_disconnected(&c, 0x82);
+    close_client(&c);
+    greet(&d, BYTES(CONNECT_311("\x00", "a")));
+    say(&d, BYTES(CONNECT_311("\x00", "a")));
+    is_closed(&d);
+    assert_int_equal(d.n, 0);
+    close_client(&d);
+}
+
+static void
+packets_that_only_a_server_sends_end_the_connection(void **state)
+{
+    static const char *const packets[] = {"\x20\x03\x00\x00\x00", "\x90\x04\x00\x01\x00\x00",
+                                          "\xb0\x04\x00\x01\x00\x00", "\xd0\x00"};
+    static const size_t lengths[] = {5, 6, 6, 2};
+
+    (void)state;
+    start();
+    for (size_t i = 0; i < NJ_COUNT_OF(packets); i++) {
+        struct client c;
+
+        greet(&c, BYTES(CONNECT_5("a")));
+        say(&c, packets[i], lengths[i]);
+        is_disconnected(&c, 0x82);
+        close_client(&c);
+    }
+}
+
+static void
+who_says_nothing_is_closed_after_connect_timeout(void **state)
+{
+    struct client c;
+
+    (void)state;
+    start();
+    open_client(&c);
+    settle();
+    wait_ms(9999);
+    hears_nothing(&c);
+    wait_ms(2);
+    is_closed(&c);
+    assert_int_equal(nj_server_cause(world.server, NJ_CAUSE_CONNECT_TIMEOUT), 1);
+    close_client(&c);
+}
+
+/* [MQTT5-3.1.2-22] [MQTT311-3.1.2-24] */
+static void
+keep_alive_ends_after_one_and_a_half_times(void **state)
+{
+    struct client c;
+
+    (void)state;
+    start();
+    greet(&c, BYTES(CONNECT_311("\x0a", "a")));
+    wait_ms(14000);
+    say(&c, BYTES("\xc0\x00"));
+    hears(&c, BYTES("\xd0\x00"));
+    wait_ms(14900);
+    hears_nothing(&c);
+    wait_ms(200);
+    is_closed(&c);
+    assert_int_equal(nj_server_cause(world.server, NJ_CAUSE_KEEP_ALIVE), 1);
+    close_client(&c);
+}
+
+static void
+a_connack_that_waits_for_the_store_is_not_a_timeout(void **state)
+{
+    struct client c;
+
+    (void)state;
+    start();
+    nj_store_mem_hold(&world.stores[0], 0);
+    open_client(&c);
+    /* 3.1.1, clean session 0: a session that is kept */
+    say(&c, BYTES("\x10\x0d\x00\x04MQTT\x04\x00\x00\x00\x00\x01"
+                  "a"));
+    wait_ms(20000);
+    hears_nothing(&c);
+    nj_store_mem_hold(&world.stores[0], UINT64_MAX);
+    settle();
+    hears(&c, BYTES("\x20\x02\x00\x00"));
+    close_client(&c);
+}
+
+/* ---- bytes ---- */
+
+static void
+packets_may_be_cut_anywhere(void **state)
+{
+    static const char all[] = CONNECT_5("a") SUBSCRIBE_5("\x00") PUBLISH_5("x") "\xc0\x00";
+    static const char tail[] = "\x90\x04\x00\x01\x00\x00\x30\x05\x00\x01t\x00x\xd0\x00";
+
+    (void)state;
+    start();
+    for (size_t cut = 1; cut < sizeof(all) - 1; cut++) {
+        struct client c;
+
+        open_client(&c);
+        say(&c, all, cut);
+        say(&c, all + cut, sizeof(all) - 1 - cut);
+        assert_int_equal(hears_packet(&c, 0x20), 0);
+        hears(&c, BYTES(tail));
+        hears_nothing(&c);
+        close_client(&c);
+    }
+}
+
+static void
+packets_may_come_byte_by_byte(void **state)
+{
+    static const char all[] = CONNECT_5("a") SUBSCRIBE_5("\x00") PUBLISH_5("x");
+    struct client c;
+
+    (void)state;
+    start();
+    open_client(&c);
+    for (size_t i = 0; i < sizeof(all) - 1; i++)
+        say(&c, all + i, 1);
+    assert_int_equal(hears_packet(&c, 0x20), 0);
+    hears(&c, BYTES("\x90\x04\x00\x01\x00\x00" PUBLISH_5("x")));
+    close_client(&c);
+}
+
+/* [MQTT5-3.1.2-24] */
+static void
+a_packet_over_max_packet_size_ends_the_connection(void **state)
+{
+    struct client c;
+
+    (void)state;
+    start();
+    greet(&c, BYTES(CONNECT_5("a")));
+    say(&c, BYTES("\x30\xff\xff\xff\x7f"));
+    is_disconnected(&c, 0x95);
+    close_client(&c);
+}
+
+/* ---- several workers ---- */
+
+/* Whoever accepts it, a connection comes to the home of its client identifier. */
+static void
+clients_of_all_homes_reach_each_other(void **state)
+{
+    static const char *const ids = "abcdefghijkl";
+    struct client c[12];
+
+    (void)state;
+    for (unsigned workers = 1; workers <= WORKERS; workers++) {
+        if (workers > 1)
+            prepare(workers, 1 << 16);
+        start();
+        for (int i = 0; i < 12; i++) {
+            char connect[] = CONNECT_5("?");
+
+            connect[sizeof(connect) - 2] = ids[i];
+            greet(&c[i], connect, sizeof(connect) - 1);
+            say(&c[i], BYTES(SUBSCRIBE_5("\x00")));
+            hears(&c[i], BYTES("\x90\x04\x00\x01\x00\x00"));
+        }
+        for (int i = 0; i < 12; i++)
+            say(&c[i], BYTES(PUBLISH_5("x")));
+        for (int i = 0; i < 12; i++) {
+            for (int k = 0; k < 12; k++)
+                hears(&c[i], BYTES(PUBLISH_5("x")));
+            hears_nothing(&c[i]);
+        }
+        for (int i = 0; i < 12; i++)
+            close_client(&c[i]);
+        assert_int_equal(nj_server_metric(world.server, NJ_METRIC_CONNECTIONS), 0);
+        assert_int_equal(nj_server_metric(world.server, NJ_METRIC_SESSIONS), 0);
+        if (workers < WORKERS) {
+            (void)teardown(NULL);
+            nj_rcu_register();
+        }
+    }
+}
+
+/* [MQTT5-3.1.4-3] [MQTT311-3.1.4-2] */
+static void
+a_take_over_tells_the_first_connection(void **state)
+{
+    struct client first, second;
+
+    (void)state;
+    start();
+    greet(&first, BYTES(CONNECT_5("a")));
+    greet(&second, BYTES(CONNECT_5("a")));
+    is_disconnected(&first, 0x8e);
+    hears_nothing(&second);
+    close_client(&first);
+    close_client(&second);
+}
+
+/* ---- slow readers ---- */
+
+static void
+who_does_not_read_loses_qos_0_and_others_do_not_notice(void **state)
+{
+    static char publish[1031] = "\x30\x84\x08\x00\x01t\x00";
+    struct client slow, quick, p;
+
+    (void)state;
+    nj_sim_close(world.door);
+    nj_sim_end();
+    prepare(1, 2048);
+    start();
+    memset(publish + 7, 'x', sizeof(publish) - 7);
+    greet(&slow, BYTES(CONNECT_5("s")));
+    say(&slow, BYTES(SUBSCRIBE_5("\x00")));
+    greet(&quick, BYTES(CONNECT_5("q")));
+    say(&quick, BYTES(SUBSCRIBE_5("\x00")));
+    greet(&p, BYTES(CONNECT_5("p")));
+    hears(&slow, BYTES("\x90\x04\x00\x01\x00\x00"));
+    hears(&quick, BYTES("\x90\x04\x00\x01\x00\x00"));
+    for (int i = 0; i < 50; i++) {
+        say(&p, publish, sizeof(publish));
+        hears(&quick, publish, sizeof(publish));
+    }
+    assert_true(nj_server_cause(world.server, NJ_CAUSE_OUTPUT_FULL) > 30);
+    read_all(&slow);
+    assert_int_equal(slow.n % sizeof(publish), 0);
+    assert_true(slow.n >= 8192);
+    slow.n = 0;
+    say(&p, publish, sizeof(publish)); /* it is served again */
+    hears(&slow, publish, sizeof(publish));
+    close_client(&slow);
+    close_client(&quick);
+    close_client(&p);
+}
+
+/* ---- the AUTH exchange ---- */
+
+/* [MQTT5-4.12.0-2] [MQTT5-4.12.0-3] [MQTT5-4.12.0-5] */
+static void
+an_exchange_of_two_steps_opens_the_session(void **state)
+{
+    struct client c;
+
+    (void)state;
+    start();
+    open_client(&c);
+    say(&c, BYTES(CONNECT_AUTH));
+    hears(&c, BYTES("\xf0\x12\x18\x10\x15\x00\x01m\x16\x00\x09"
+                    "challenge"));
+    say(&c, BYTES(AUTH("\x18", "m", "2")));
+    assert_int_equal(hears_packet(&c, 0x20), 0);
+    say(&c, BYTES("\xc0\x00"));
+    hears(&c, BYTES("\xd0\x00"));
+    exchanges_ended = 0;
+    close_client(&c);
+    assert_int_equal(exchanges_ended, 1);
+}
+
+/* [MQTT5-4.12.0-1] [MQTT5-4.12.0-4] */
+static void
+an_exchange_that_fails_opens_nothing(void **state)
+{
+    static const struct {
+        const char *packet;
+        size_t n;
+        uint8_t code;
+    } rows[] = {
+        {BYTES(AUTH("\x18", "m", "3")), 0x87}, /* the wrong answer */
+        {BYTES(AUTH("\x18", "n", "2")), 0x8c}, /* another method */
+        {BYTES(AUTH("\x19", "m", "2")), 0x82}, /* not again: it has not been once */
+        {BYTES(PUBLISH_5("x")), 0x82},         /* nothing else yet */
+        {BYTES("\xc0\x00"), 0x82},
+    };
+
+    (void)state;
+    start();
+    for (size_t i = 0; i < NJ_COUNT_OF(rows); i++) {
+        struct client c;
+
+        open_client(&c);
+        say(&c, BYTES(CONNECT_AUTH));
+        (void)hears_packet(&c, 0xf0);
+        say(&c, rows[i].packet, rows[i].n);
+        assert_int_equal(hears_packet(&c, 0x20), rows[i].code);
+        is_closed(&c);
+        close_client(&c);
+    }
+    assert_int_equal(nj_server_metric(world.server, NJ_METRIC_SESSIONS), 0);
+}
+
+static void
+a_client_that_gives_up_gets_no_connack(void **state)
+{
+    struct client c;
+
+    (void)state;
+    start();
+    open_client(&c);
+    say(&c, BYTES(CONNECT_AUTH));
+    (void)hears_packet(&c, 0xf0);
+    say(&c, BYTES("\xe0\x00"));
+    is_closed(&c);
+    assert_int_equal(c.n, 0);
+    close_client(&c);
+}
+
+/* [MQTT5-4.12.1-1] [MQTT5-4.12.1-2] */
+static void
+an_open_session_may_authenticate_again(void **state)
+{
+    struct client c;
+
+    (void)state;
+    start();
+    open_client(&c);
+    say(&c, BYTES(CONNECT_AUTH));
+    (void)hears_packet(&c, 0xf0);
+    say(&c, BYTES(AUTH("\x18", "m", "2")));
+    (void)hears_packet(&c, 0x20);
+    say(&c, BYTES(AUTH("\x19", "m", "1")));
+    (void)hears_packet(&c, 0xf0);
+    say(&c, BYTES("\xc0\x00")); /* meanwhile the session goes on */
+    hears(&c, BYTES("\xd0\x00"));
+    say(&c, BYTES(AUTH("\x18", "m", "2")));
+    hears(&c, BYTES("\xf0\x10\x00\x0e\x15\x00\x01m\x16\x00\x07welcome"));
+    say(&c, BYTES(AUTH("\x19", "m", "9")));
+    is_disconnected(&c, 0x87);
+    close_client(&c);
+}
+
+static void
+auth_without_an_exchange_ends_the_connection(void **state)
+{
+    struct client c;
+
+    (void)state;
+    start();
+    greet(&c, BYTES(CONNECT_5("a")));
+    say(&c, BYTES(AUTH("\x19", "m", "1")));
+    is_disconnected(&c, 0x82);
+    close_client(&c);
+}
+
+/* ---- what a turn began late ---- */
+
+/* The write that fails comes after mail and commits had their part of the turn. */
+static void
+the_will_of_a_connection_that_breaks_while_it_is_written_to_is_not_left_lying(void **state)
+{
+    struct client c, w, p;
+
+    (void)state;
+    nj_sim_close(world.door);
+    nj_sim_end();
+    prepare(2, 1 << 16);
+    start();
+    open_client(&c); /* 3.1.1 with a will to "t", payload "w" */
+    say(&c, BYTES("\x10\x13\x00\x04MQTT\x04\x06\x00\x00\x00\x01"
+                  "c\x00\x01t\x00\x01w"));
+    assert_int_equal(hears_packet(&c, 0x20), 0);
+    say(&c, BYTES("\x82\x06\x00\x01\x00\x01"
+                  "d\x00"));
+    greet(&w, BYTES(CONNECT_5("w")));
+    say(&w, BYTES(SUBSCRIBE_5("\x00")));
+    hears(&w, BYTES("\x90\x04\x00\x01\x00\x00"));
+    greet(&p, BYTES(CONNECT_5("p")));
+    nj_sim_reset(c.fd);
+    say(&p, BYTES("\x30\x05\x00\x01"
+                  "d\x00x"));
+    hears(&w, BYTES(PUBLISH_5("w")));
+    nj_free(c.seen);
+    close_client(&w);
+    close_client(&p);
+}
+
+/* A topic that only fits without the prefix may not meet an assertion. [MQTT5-4.7.3-3] */
+static void
+a_topic_that_does_not_fit_behind_the_mount_point_is_refused(void **state)
+{
+    static char publish[4 + 2 + 65535 + 1];
+    static char mount[] = "prefix/";
+    struct client c;
+
+    (void)state;
+    nj_sim_close(world.door);
+    nj_sim_end();
+    prepare(1, 1 << 17);
+    world.listener.mount_point = mount;
+    start();
+    greet(&c, BYTES(CONNECT_5("a")));
+    memset(publish, 'x', sizeof(publish));
+    /* remaining length 65538 = 0x82 0x80 0x04 */
+    memcpy(publish, "\x30\x82\x80\x04\xff\xff", 6);
+    publish[sizeof(publish) - 1] = '\0';
+    say(&c, publish, sizeof(publish));
+    is_disconnected(&c, 0x90);
+    close_client(&c);
+}
+
+/* ---- the end ---- */
+
+static void
+a_server_that_ends_closes_all_connections(void **state)
+{
+    struct client c, silent;
+    (void)state;
+    start();
+    greet(&c, BYTES(CONNECT_5("a")));
+    open_client(&silent);
+    settle();
+    nj_rcu_quiescent();
+    nj_rcu_unregister();
+    nj_server_free(world.server);
+    world.server = NULL;
+    nj_rcu_register();
+    /* Without a server there are no turns to settle. */
+    c.n = 0;
+    c.n = (size_t)nj_sim_read(c.fd, c.seen, SEEN_MAX);
+    assert_int_equal(c.seen[0], 0xe0);
+    assert_int_equal(c.seen[2], 0x8b);
+    assert_int_equal(nj_sim_read(silent.fd, silent.seen, SEEN_MAX), NJ_IO_CLOSED);
+    nj_sim_close(c.fd);
+    nj_sim_close(silent.fd);
+    nj_free(c.seen);
+    nj_free(silent.seen);
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(the_first_packet_is_connect),
+        TEST(a_second_connect_ends_the_connection),
+        TEST(packets_that_only_a_server_sends_end_the_connection),
+        TEST(who_says_nothing_is_closed_after_connect_timeout),
+        TEST(keep_alive_ends_after_one_and_a_half_times),
+        TEST(a_connack_that_waits_for_the_store_is_not_a_timeout),
+        TEST(packets_may_be_cut_anywhere),
+        TEST(packets_may_come_byte_by_byte),
+        TEST(a_packet_over_max_packet_size_ends_the_connection),
+        TEST(clients_of_all_homes_reach_each_other),
+        TEST(a_take_over_tells_the_first_connection),
+        TEST(who_does_not_read_loses_qos_0_and_others_do_not_notice),
+        TEST(an_exchange_of_two_steps_opens_the_session),
+        TEST(an_exchange_that_fails_opens_nothing),
+        TEST(a_client_that_gives_up_gets_no_connack),
+        TEST(an_open_session_may_authenticate_again),
+        TEST(auth_without_an_exchange_ends_the_connection),
+        TEST(the_will_of_a_connection_that_breaks_while_it_is_written_to_is_not_left_lying),
+        TEST(a_topic_that_does_not_fit_behind_the_mount_point_is_refused),
+        TEST(a_server_that_ends_closes_all_connections),
+    };
+
+    nj_log_types = 0;
+    return cmocka_run_group_tests_name("server/server", tests, NULL, NULL);
+}
