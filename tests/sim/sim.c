@@ -47,21 +47,18 @@ struct world {
     struct nj_server *server;
     int listener;
     unsigned clients;
-    uint64_t seed;
 };
 
 static struct world world;
 
 /* ---- the seed, whatever happens ---- */
 
+static char seed_text[40]; /* ready made, for a signal handler may not format */
+
 static void
 tell_seed(void)
 {
-    char text[64];
-    int n = snprintf(text, sizeof(text), "seed %llu, step %llu\n", (unsigned long long)world.seed,
-                     (unsigned long long)world.twin.step);
-
-    (void)!write(STDERR_FILENO, text, (size_t)n);
+    (void)!write(STDERR_FILENO, seed_text, strlen(seed_text));
 }
 
 static void
@@ -158,7 +155,7 @@ begin(struct world *w, uint64_t seed, bool is_verbose)
     };
     struct nj_diag diag = {0};
 
-    w->seed = seed;
+    (void)snprintf(seed_text, sizeof(seed_text), "seed %llu\n", (unsigned long long)seed);
     nj_rand_seed(&w->rand, seed ^ 0x5eed);
     nj_hash_key_set(seed, ~seed);
     sim.short_io_percent = chance(w, 70) ? below(w, 60) : 0;
