@@ -32,7 +32,7 @@ nj_props_check(struct nj_client_properties block, uint32_t packets, struct nj_pr
     nj_varint_write(&w, (uint32_t)block.n);
     nj_write_bytes(&w, nj_props_str(block));
     struct nj_reader r = nj_reader_of((struct nj_str){(char *)whole, (size_t)(w.p - whole)});
-    struct nj_properties parsed;
+    struct nj_properties parsed = {0};
     cause = nj_properties_decode(&r, packets, &parsed);
     if (whole != small)
         nj_free(whole);

@@ -79,6 +79,14 @@ refuse_with(struct nj_engine *e, enum nj_cause cause, const char *what)
     return false;
 }
 
+/* What a block does not hold is not written by the decoder. */
+static struct nj_str
+auth_data(const struct nj_properties *p)
+{
+    return nj_properties_has(p, NJ_PROPERTY_AUTHENTICATION_DATA) ? p->authentication_data
+                                                                 : (struct nj_str){NULL, 0};
+}
+
 /* ---- CONNACK ---- */
 
 static bool
@@ -146,7 +154,7 @@ on_connack(struct nj_engine *e, const struct nj_frame *f, struct nj_client_event
     if (!take_server_limits(e, &ack.properties))
         return refuse(e, NJ_CAUSE_OUT_OF_MEMORY);
     if (e->is_authenticating &&
-        nj_engine_auth_step(e, 0, ack.properties.authentication_data) != NJ_CLIENT_OK)
+        nj_engine_auth_step(e, 0, auth_data(&ack.properties)) != NJ_CLIENT_OK)
         return refuse_with(e, NJ_CAUSE_AUTH_METHOD, "authentication data not accepted");
     e->is_authenticating = false;
 
@@ -242,7 +250,7 @@ on_auth(struct nj_engine *e, const struct nj_frame *f)
         return refuse_with(e, NJ_CAUSE_AUTH_METHOD, "AUTH with another method");
     if (auth.reason == NJ_REASON_SUCCESS)
         e->is_authenticating = false;
-    if (nj_engine_auth_step(e, auth.reason, auth.properties.authentication_data) != NJ_CLIENT_OK) {
+    if (nj_engine_auth_step(e, auth.reason, auth_data(&auth.properties)) != NJ_CLIENT_OK) {
         nj_engine_fail(e, NJ_CLIENT_EAUTH, NJ_CAUSE_AUTH_METHOD);
         nj_engine_detail_set(e, "authentication data not accepted");
     }
