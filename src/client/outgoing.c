@@ -363,7 +363,8 @@ check(const struct nj_engine *e, const struct nj_client_message *m, struct going
             numbers.subscription_identifier_count > 0) /* [MQTT5-3.3.4-6] */
             return NJ_CLIENT_EINVAL;
     }
-    g->topic_alias = numbers.topic_alias;
+    if (nj_properties_has(&numbers, NJ_PROPERTY_TOPIC_ALIAS)) /* else it is not written */
+        g->topic_alias = numbers.topic_alias;
     if (g->topic.n == 0) {
         g->goes_by_alias = true;
         g->topic = nj_client_aliases_topic(&e->aliases_out, g->topic_alias);
