@@ -55,10 +55,9 @@ nj_msg_unref(struct nj_msg *m)
 }
 
 uint32_t
-nj_msg_expiry_left_s(const struct nj_msg *m, nj_time now)
+nj_expiry_left_s(nj_time arrived, nj_time expires, nj_time now)
 {
-    nj_time left_ms = m->expires > now ? m->expires - now : 0;
+    nj_time left_ms = expires - NJ_MAX(now, arrived);
 
-    /* Rounded up: only whole seconds of waiting are subtracted, and 0 means expired. */
-    return (uint32_t)NJ_MIN((left_ms + 999) / 1000, (nj_time)UINT32_MAX);
+    return left_ms > 0 ? (uint32_t)NJ_MIN((left_ms + 999) / 1000, (nj_time)UINT32_MAX) : 0;
 }

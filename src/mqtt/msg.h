@@ -76,8 +76,9 @@ nj_msg_bytes(const struct nj_msg *m)
     return sizeof(*m) + m->topic_n + m->properties_n + m->payload_n;
 }
 
-/* Seconds left of its message expiry interval, for passing on. Only if it expires; 0 once it has.
- * [MQTT5-3.3.2-6] */
-uint32_t nj_msg_expiry_left_s(const struct nj_msg *m, nj_time now);
+/* Seconds left of a message expiry interval, for passing on: only whole seconds of waiting are
+ * subtracted, and 0 means expired. A clock that a worker read before the message arrived on another
+ * does not lengthen it. [MQTT5-3.3.2-6] */
+uint32_t nj_expiry_left_s(nj_time arrived, nj_time expires, nj_time now);
 
 #endif

@@ -74,15 +74,16 @@ the_expiry_passed_on_is_what_is_left_of_it(void **state)
     struct nj_msg *m = message(1000, 10);
 
     (void)state;
-    assert_int_equal(nj_msg_expiry_left_s(m, 1000), 10);
-    assert_int_equal(nj_msg_expiry_left_s(m, 1999), 10);
-    assert_int_equal(nj_msg_expiry_left_s(m, 2000), 9);
-    assert_int_equal(nj_msg_expiry_left_s(m, 10999), 1);
-    assert_int_equal(nj_msg_expiry_left_s(m, 11000), 0);
-    assert_int_equal(nj_msg_expiry_left_s(m, 999999), 0);
+    assert_int_equal(nj_expiry_left_s(m->arrived, m->expires, 1000), 10);
+    assert_int_equal(nj_expiry_left_s(m->arrived, m->expires, 990), 10);
+    assert_int_equal(nj_expiry_left_s(m->arrived, m->expires, 1999), 10);
+    assert_int_equal(nj_expiry_left_s(m->arrived, m->expires, 2000), 9);
+    assert_int_equal(nj_expiry_left_s(m->arrived, m->expires, 10999), 1);
+    assert_int_equal(nj_expiry_left_s(m->arrived, m->expires, 11000), 0);
+    assert_int_equal(nj_expiry_left_s(m->arrived, m->expires, 999999), 0);
     nj_msg_unref(m);
     m = message(0, UINT32_MAX);
-    assert_int_equal(nj_msg_expiry_left_s(m, 0), UINT32_MAX);
+    assert_int_equal(nj_expiry_left_s(m->arrived, m->expires, 0), UINT32_MAX);
     nj_msg_unref(m);
 }
 

@@ -73,10 +73,9 @@ fill_head(struct nj_conn *c, const struct nj_delivery *d, struct nj_publish_head
     head->subscription_identifiers = d->identifiers;
     head->subscription_identifier_count = d->identifier_count;
     if (pub->expires != NJ_NEVER) { /* [MQTT5-3.3.2-6] */
-        nj_time left_ms = pub->expires - c->worker->now;
-
         head->has_expiry = true;
-        head->message_expiry_interval_s = left_ms > 0 ? (uint32_t)((left_ms + 999) / 1000) : 0;
+        head->message_expiry_interval_s =
+            nj_expiry_left_s(pub->arrived, pub->expires, c->worker->now);
     }
 }
 
