@@ -123,4 +123,4 @@ def test_random_packets_leave_the_broker_whole(client, uid):
         except ConnectionError:
             pass
         peer.close()
-    client(V311).fence()
+    client(V311, uid + "-last").fence()
