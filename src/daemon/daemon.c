@@ -9,6 +9,7 @@
 #include "broker/home.h"
 #include "config/config.h"
 #include "daemon/priv.h"
+#include "daemon/tree.h"
 #include "net/listener.h"
 #include "server/server.h"
 #include "store/store_mem.h"
@@ -23,9 +24,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-/* Topic filters that SIGUSR2 prints. */
-#define TREE_LINES 10000
 
 struct daemon {
     struct nj_config_args args;
@@ -367,53 +365,6 @@ reopen_log(struct daemon *d)
         say_failure(&diag);
 }
 
-/* Lines gathered in memory; what does not fit the memory there is, is left out. */
-struct page {
-    char *text;
-    size_t bytes, capacity;
-};
-
-static void
-add_filter(void *ctx, struct nj_str filter, size_t subscribers)
-{
-    struct page *page = ctx;
-    size_t room = filter.n + 64; /* the words around it */
-
-    if (page->bytes + room > page->capacity) {
-        size_t capacity = (page->bytes + room) * 2;
-        char *text = nj_realloc(page->text, capacity);
-
-        if (text == NULL)
-            return;
-        page->text = text;
-        page->capacity = capacity;
-    }
-    page->bytes +=
-        (size_t)snprintf(page->text + page->bytes, room, "%" NJ_STR_FMT " (%zu subscriber%s)\n",
-                         NJ_STR_ARG(filter), subscribers, subscribers == 1 ? "" : "s");
-}
-
-/* The subscription tree, as SIGUSR2 asks for it. Gathered while the index is held, and printed only
- * afterwards: standard output may be a pipe that nobody reads. */
-static void
-print_tree(struct daemon *d)
-{
-    struct nj_index *index = nj_server_broker(d->server)->index;
-    struct nj_index_stats stats;
-    struct page page = {0};
-
-    nj_index_stats(index, &stats);
-    nj_index_summary(index, TREE_LINES, add_filter, &page);
-    (void)printf("%llu subscriptions (%llu shared) to %llu topic filters, %llu nodes\n",
-                 (unsigned long long)stats.subscriptions,
-                 (unsigned long long)stats.shared_subscriptions, (unsigned long long)stats.filters,
-                 (unsigned long long)stats.nodes);
-    if (page.bytes > 0)
-        (void)fwrite(page.text, 1, page.bytes, stdout);
-    (void)fflush(stdout);
-    nj_free(page.text);
-}
-
 /* Until a signal says stop. Between signals, $SYS. */
 static void
 serve(struct daemon *d)
@@ -432,7 +383,7 @@ serve(struct daemon *d)
         else if (signal == SIGUSR1)
             nj_log(NJ_LOG_INFO, "SIGUSR1: there is no persistent state to save yet.");
         else if (signal == SIGUSR2)
-            print_tree(d);
+            nj_tree_print(nj_server_broker(d->server)->index);
         else if (signal == SIGRTMIN)
             reopen_log(d);
     }
