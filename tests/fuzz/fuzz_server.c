@@ -14,7 +14,7 @@
 #include "base/mem.h"
 #include "base/reader.h"
 #include "io/sim.h"
-#include "server/server.h"
+#include "server/server_priv.h"
 #include "store/store_mem.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
@@ -577,11 +577,19 @@ hold_stores(bool is_held)
     turn_all(); /* a store wakes its worker */
 }
 
+/* As nj_server_reload() would, if the workers had threads. */
+static void
+reload(const struct nj_broker_opts *opts)
+{
+    for (unsigned i = 0; i < world.opts.workers; i++)
+        world.server->workers[i].home->opts = opts;
+}
+
 static void
 run_step(void)
 {
     static const uint16_t jumps_s[] = {1, 6, 11, 100, 1000};
-    uint8_t what = pick(255);
+    uint8_t what = pick(255), choice;
     struct client *c = &world.clients[pick(CLIENTS)];
 
     switch (what % 16) {
@@ -629,7 +637,11 @@ run_step(void)
         nj_server_turn(world.server, pick(2) % world.opts.workers, 0);
         break;
     case 14:
-        hold_stores(pick(2) != 0);
+        choice = pick(4);
+        if (choice < 2)
+            hold_stores(choice == 1);
+        else
+            reload(&world.broker_opts[choice - 2]);
         break;
     case 15:
         world.is_short_of_memory = true;
