@@ -14,6 +14,9 @@
 #define ACCEPT_REST_MS 100
 /* Answers that wait for the store, for one connection, before it is not read for a while. */
 #define PROMISED_MAX 4096
+/* Of a packet that has begun: with fewer, they are moved to the worker's buffer, where many small
+ * packets are read at once; from here on, the rest of it is read to where they are. */
+#define LARGE_BYTES (16 * 1024)
 
 /* ---- states ---- */
 
@@ -415,15 +418,15 @@ is_read(struct nj_conn *c, ssize_t n)
     return true;
 }
 
-/* A packet larger than half of the worker's buffer gathers in a buffer of the connection's own,
- * which grows as its bytes come: nothing is set aside for a length that is only claimed. */
+/* A large packet gathers in a buffer of the connection's own, which grows as its bytes come: for a
+ * length that is only claimed, no more is set aside than has come already. */
 static void
 read_large(struct nj_conn *c)
 {
     uint32_t want = c->in_needed > c->in_n ? c->in_needed - c->in_n : NJ_WORKER_READ_BYTES;
     ssize_t n;
 
-    want = NJ_MIN(want, NJ_MAX(c->in_n, NJ_WORKER_READ_BYTES));
+    want = NJ_MIN(want, NJ_MAX(c->in_n, LARGE_BYTES));
     if (!make_room(c, want)) {
         nj_conn_end(c, NJ_CAUSE_OUT_OF_MEMORY);
         return;
@@ -443,7 +446,7 @@ read_some(struct nj_conn *c)
     uint32_t before = c->in_n;
     ssize_t n;
 
-    if (before >= NJ_WORKER_READ_BYTES / 2 || c->in_needed > NJ_WORKER_READ_BYTES) {
+    if (before >= LARGE_BYTES) {
         read_large(c);
         return;
     }

@@ -145,6 +145,23 @@ def test_reload_and_end_at_the_memory_limit(start):
     broker.stop()
 
 
+def test_claimed_lengths_set_nothing_aside(start):
+    """Mosquitto 2017-7651, EMQX 2021-33175: 400 CONNECTs of 2 MB are begun, byte by byte, and never finished. At
+    64 MB of memory_limit others do not notice."""
+    broker = start(OPEN + "memory_limit 64000000\n")
+    crowd = []
+    for _ in range(400):
+        crowd.append(socket.create_connection(("127.0.0.1", broker.port)))
+        crowd[-1].setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for byte in b"\x10\x80\x80\x7a\x00\x04MQTT":
+        for sock in crowd:
+            sock.send(bytes([byte]))
+    for _ in range(4):
+        serves(broker)
+    for sock in crowd:
+        sock.close()
+
+
 def test_reload_without_descriptors_keeps_the_policy(start):
     """Mosquitto 2017-7652: while no file can be opened, SIGHUP changes nothing, least of all who may come in."""
     broker = start("listener {port} 127.0.0.1\nallow_anonymous false\nworkers 2\n", nofile=64)
