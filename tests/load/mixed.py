@@ -428,8 +428,9 @@ class Load:
                 # A moment more for copies that should not come.
                 self.run_until(lambda: False, 1.0)
                 return
-            if self.ledger.received != seen:
-                seen, since = self.ledger.received, time.monotonic()
+            first_copies = self.ledger.received - self.ledger.repeated
+            if first_copies != seen:
+                seen, since = first_copies, time.monotonic()
             elif time.monotonic() - since > QUIET_S:
                 return
 
