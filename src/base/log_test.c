@@ -383,7 +383,8 @@ a_pipe_that_nobody_reads_stops_nobody(void **state)
     assert_true(nj_log_dropped() > dropped);
 
     assert_int_equal(pthread_create(&reader, NULL, read_all, &t), 0);
-    nj_log_flush();
+    for (int i = 0; i < 10; i++) /* a flush gives up on a reader that a busy machine forgets */
+        nj_log_flush();
     nj_log(NJ_LOG_INFO, "end");
     nj_log_close();
     assert_int_equal(pthread_join(reader, &result), 0);

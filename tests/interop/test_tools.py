@@ -217,6 +217,7 @@ def test_options_that_name_the_client(broker, client, uid, options):
         publisher.publish(uid, "one", qos=1)
         publisher.publish(uid, "two", qos=0)
         results.append((child.result(), line))
+        broker.log.wait(rf"Received DISCONNECT from {name}", mark)
         mark = broker.log.mark
         cleaner = client(V5, name)
         cleaner.disconnect()
