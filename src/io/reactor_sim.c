@@ -226,6 +226,7 @@ nj_reactor_wait(struct nj_reactor *r, int timeout_ms)
 
     (void)timeout_ms;
     nj_rcu_quiescent();
+    nj_pool_sim_run();
     r->is_woken = false;
     r->now = nj_sim_now();
     draw_batch(r);

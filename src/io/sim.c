@@ -42,6 +42,7 @@ nj_sim_end(void)
         NJ_ASSERT(world.sockets[i].kind == NJ_SIM_FREE);
     nj_free(world.sockets);
     memset(&world, 0, sizeof(world));
+    nj_sim_hold_work(false);
 }
 
 struct nj_rand *
@@ -72,7 +73,7 @@ nj_sim_advance(nj_time ms)
 bool
 nj_sim_is_idle(void)
 {
-    return !nj_reactor_sim_any_ready();
+    return !nj_reactor_sim_any_ready() && !nj_pool_sim_any_ready();
 }
 
 /* ---- sockets ---- */

@@ -37,8 +37,10 @@ bool nj_sim_has_news(int fd);
  * kernel resets, and here chance decides whether what was under way to the client is lost. */
 void nj_sim_close(int fd);
 void nj_sim_reset(int fd);
-/* Nothing is ready, for any reactor, and none is woken. Sockets that nobody watches do not count.
- */
+/* What a pool was given is not run for now, or again: between turns, as chance will have it. */
+void nj_sim_hold_work(bool hold);
+/* Nothing is ready, for any reactor, none is woken, and no pool has work that it may run. Sockets
+ * that nobody watches do not count. */
 bool nj_sim_is_idle(void);
 
 #endif

@@ -36,4 +36,8 @@ bool nj_sim_chance(unsigned percent);
 bool nj_reactor_sim_any_ready(void);
 bool nj_reactor_sim_any(void);
 
+/* pool_sim.c: is there work that may be run; and a moment in which some of it may be. */
+bool nj_pool_sim_any_ready(void);
+void nj_pool_sim_run(void);
+
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/rcu.h"
+#include "io/pool.h"
 
 #include "base/test.h"
 
@@ -344,6 +345,91 @@ unregister_reader(void **state)
     return 0;
 }
 
+/* ---- work beside the turns ---- */
+
+struct piece {
+    struct nj_work work;
+    int number;
+};
+
+static void
+run_nothing(struct nj_work *work)
+{
+    (void)work;
+}
+
+/* In which order the letters of eight pieces come; whether one came only after others' turns. */
+static bool
+order_of_eight(int order[8])
+{
+    struct nj_pool *pool;
+    struct nj_mailbox box;
+    struct piece pieces[8];
+    bool was_late = false;
+
+    nj_mailbox_init(&box);
+    assert_int_equal(nj_pool_new(&pool, 1, 8), NJ_OK);
+    for (int i = 0; i < 8; i++) {
+        pieces[i] = (struct piece){.work = {.box = &box, .wakes = reactor[1], .run = run_nothing},
+                                   .number = i};
+        assert_int_equal(nj_pool_give(pool, &pieces[i].work), NJ_OK);
+    }
+    for (int n = 0; n < 8;) {
+        struct nj_letter *l;
+
+        assert_false(nj_sim_is_idle());
+        (void)nj_reactor_wait(reactor[0], 0);
+        l = nj_mailbox_take(&box);
+        was_late |= l == NULL;
+        for (; l != NULL; l = l->next)
+            order[n++] = nj_container_of(l, struct piece, work.letter)->number;
+    }
+    (void)nj_reactor_wait(reactor[1], 0);
+    assert_true(nj_sim_is_idle());
+    nj_pool_free(pool);
+    return was_late;
+}
+
+static void
+work_is_done_late_and_in_an_order_that_the_seed_knows(void **state)
+{
+    static const int given[8] = {0, 1, 2, 3, 4, 5, 6, 7};
+    int once[8], again[8];
+
+    (void)state;
+    begin(5, 0, 1000);
+    assert_true(order_of_eight(once));
+    end();
+    begin(5, 0, 1000);
+    (void)order_of_eight(again);
+    end();
+    assert_memory_equal(once, again, sizeof(once));
+    assert_memory_not_equal(once, given, sizeof(once));
+}
+
+static void
+held_work_waits_until_it_may_be_run(void **state)
+{
+    struct nj_pool *pool;
+    struct nj_mailbox box;
+    struct piece p = {.work = {.box = &box, .wakes = reactor[0], .run = run_nothing}};
+
+    (void)state;
+    nj_mailbox_init(&box);
+    assert_int_equal(nj_pool_new(&pool, 1, 1), NJ_OK);
+    nj_sim_hold_work(true);
+    assert_int_equal(nj_pool_give(pool, &p.work), NJ_OK);
+    assert_int_equal(nj_pool_give(pool, &p.work), NJ_EQUOTA);
+    assert_true(nj_sim_is_idle());
+    for (int i = 0; i < 100; i++)
+        (void)nj_reactor_wait(reactor[0], 0);
+    assert_true(nj_mailbox_is_empty(&box));
+    nj_sim_hold_work(false);
+    assert_false(nj_sim_is_idle());
+    nj_pool_free(pool);
+    assert_false(nj_mailbox_is_empty(&box));
+}
+
 int
 main(void)
 {
@@ -361,6 +447,8 @@ main(void)
         cmocka_unit_test_setup_teardown(wake_is_no_longer_idle, setup, teardown),
         cmocka_unit_test_setup_teardown(time_moves_when_it_is_told_to, setup, teardown),
         cmocka_unit_test(same_seed_gives_the_same_history),
+        cmocka_unit_test(work_is_done_late_and_in_an_order_that_the_seed_knows),
+        cmocka_unit_test_setup_teardown(held_work_waits_until_it_may_be_run, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, register_reader, unregister_reader);
