@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/rand.h"
 #include "base/reader.h"
+#include "base/shell.h"
 #include "base/test.h"
 #include "base/writer.h"
 
@@ -143,6 +144,21 @@ list_keeps_order_and_moves_whole(void **state)
     assert_null(nj_list_pop(&b));
 }
 
+static void
+shell_words_are_quoted_only_where_they_must(void **state)
+{
+    char out[16];
+
+    (void)state;
+    assert_string_equal(nj_shell_word(out, sizeof(out), NJ_STR("/a/b-1.crt")), "/a/b-1.crt");
+    assert_string_equal(nj_shell_word(out, sizeof(out), NJ_STR("")), "''");
+    assert_string_equal(nj_shell_word(out, sizeof(out), NJ_STR("a b;")), "'a b;'");
+    assert_string_equal(nj_shell_word(out, sizeof(out), NJ_STR("it's")), "'it'\\''s'");
+    assert_string_equal(nj_shell_word(out, sizeof(out), NJ_STR("a very long word")),
+                        "'a very long w'");
+    assert_string_equal(nj_shell_word(out, 4, NJ_STR("it's")), "'i'");
+}
+
 int
 main(void)
 {
@@ -155,6 +171,7 @@ main(void)
         cmocka_unit_test(hashes_depend_on_key_and_on_every_byte),
         cmocka_unit_test(stable_hash_spreads_numbered_names),
         cmocka_unit_test(random_numbers_stay_below),
+        cmocka_unit_test(shell_words_are_quoted_only_where_they_must),
         cmocka_unit_test(list_keeps_order_and_moves_whole),
     };
 
