@@ -5,6 +5,7 @@
  *   link   a connection: packets out                     (server/link.c, tests)
  *   store  where changes become safe: numbers back       (store/store_mem.c)
  *   home   the worker around: mail, and what people want to know (server/worker.c, tests)
+ *   users  whom a listener knows, and their passwords    (auth/password_file.c, tests)
  *
  * Time is always an argument. Nothing here blocks. */
 #ifndef NJ_BROKER_PORTS_H
@@ -13,6 +14,8 @@
 #include "broker/publication.h"
 #include "mqtt/packet.h"
 #include "topic/index.h"
+
+#include <stdatomic.h>
 
 struct nj_session;
 struct nj_bundle;
@@ -94,6 +97,47 @@ struct nj_store_ops {
 struct nj_store_port {
     const struct nj_store_ops *ops;
 };
+
+/* ---- users ---- */
+
+/* A user name as it was looked up. */
+struct nj_user {
+    /* To check a password against, as long as the users are held. Of a name that is not known it is
+     * somebody else's: the check shall take as long. */
+    const void *entry;
+    uint64_t stamp; /* another one once the entry has changed; 0: the name is not known */
+};
+
+struct nj_users;
+struct nj_users_ops {
+    struct nj_user (*find)(const struct nj_users *users, struct nj_str name);
+    /* Takes milliseconds; any thread. Errors: NJ_ENOMEM. */
+    enum nj_err (*check)(const void *entry, struct nj_str password, bool *fits);
+    void (*free)(struct nj_users *users);
+};
+
+/* Never changed once made. Counted, since a check on another thread may outlast a reload. */
+struct nj_users {
+    const struct nj_users_ops *ops;
+    _Atomic uint32_t references;
+};
+
+/* Relaxed: who adds one holds one. */
+static inline struct nj_users *
+nj_users_ref(struct nj_users *users)
+{
+    atomic_fetch_add_explicit(&users->references, 1, memory_order_relaxed);
+    return users;
+}
+
+/* Release, and acquire for the last one: it frees after all others have read. NULL is accepted. */
+static inline void
+nj_users_unref(struct nj_users *users)
+{
+    if (users != NULL &&
+        atomic_fetch_sub_explicit(&users->references, 1, memory_order_acq_rel) == 1)
+        users->ops->free(users);
+}
 
 /* ---- home ---- */
 
