@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* judge_priv.h — what the files of the judgement share. */
+#ifndef NJ_PKI_JUDGE_PRIV_H
+#define NJ_PKI_JUDGE_PRIV_H
+
+#include "pki/judge.h"
+
+#include <openssl/x509.h>
+
+bool nj_judge_is_same_name(const X509 *a, const X509 *b);
+bool nj_judge_is_issuer_by_name(const X509 *of, const X509 *issuer);
+/* Whether the key in `signer` made the signature of `of`. */
+bool nj_judge_has_signed(X509 *signer, X509 *of);
+int64_t nj_judge_now(int64_t now_s);
+const char *nj_judge_day(int64_t at, char out[32]);
+bool nj_judge_is_address(const char *host);
+/* Is `host` in it where only Mosquitto's clients look? */
+bool nj_judge_is_host_as_text(X509 *x, const char *host);
+
+/* CAPATH_MISSING, CAPATH_UNHASHED or NONE; and the sentence for either. */
+enum nj_finding_id nj_judge_capath(const char *capath);
+void nj_judge_say_capath(struct nj_finding *f, const char *capath);
+
+/* The command for a new certificate of `end`. */
+void nj_judge_mend_reissue(struct nj_finding *f, enum nj_end end, const struct nj_cert_facts *facts,
+                           const char *host);
+
+/* Add a copy, unless the same is there about the same certificate. */
+void nj_judge_keep(struct nj_findings *out, const struct nj_finding *f);
+
+/* A certificate that lies in the same folder. */
+struct nj_judge_beside {
+    char path[512];
+    bool is_self_signed;
+};
+/* The one that signed `x`, among the first 64 files of `folder` that are named like certificates.
+ */
+bool nj_judge_look_beside(const char *folder, X509 *x, struct nj_judge_beside *out);
+
+#endif
