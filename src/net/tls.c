@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* OpenSSL reads and writes through a BIO of ours, which is no more than the spans of the call that
+ * runs: nothing is copied into memory BIOs, and no BIO owns memory. One BIO serves both ways. */
+#include "net/tls_priv.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+
+#include <arpa/inet.h>
+#include <limits.h>
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+
+/* ---- the BIO ---- */
+
+static int
+bio_read(BIO *bio, char *out, int n)
+{
+    struct nj_tls *t = BIO_get_data(bio);
+    struct nj_str *in = &t->io->in;
+    size_t take = NJ_MIN((size_t)n, in->n);
+
+    BIO_clear_retry_flags(bio);
+    if (take == 0) {
+        BIO_set_retry_read(bio);
+        return -1;
+    }
+    memcpy(out, in->p, take);
+    *in = nj_str_from(*in, take);
+    for (size_t i = 0; t->first_n < sizeof(t->first) && i < take; i++)
+        t->first[t->first_n++] = (uint8_t)out[i];
+    return (int)take;
+}
+
+static int
+bio_write(BIO *bio, const char *p, int n)
+{
+    struct nj_tls *t = BIO_get_data(bio);
+    struct nj_tls_io *io = t->io;
+    size_t give = NJ_MIN((size_t)n, io->out_room - io->out_n);
+
+    BIO_clear_retry_flags(bio);
+    if (give == 0) {
+        BIO_set_retry_write(bio);
+        return -1;
+    }
+    memcpy(io->out + io->out_n, p, give);
+    io->out_n += give;
+    return (int)give;
+}
+
+static long
+bio_ctrl(BIO *bio, int what, long number, void *p)
+{
+    (void)bio;
+    (void)number;
+    (void)p;
+    return what == BIO_CTRL_FLUSH || what == BIO_CTRL_DUP ? 1 : 0;
+}
+
+static BIO_METHOD *method;
+
+/* Before main: one table for all threads. */
+__attribute__((constructor)) static void
+make_method(void)
+{
+    method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "nightjar");
+    NJ_ASSERT(method != NULL);
+    (void)BIO_meth_set_read(method, bio_read);
+    (void)BIO_meth_set_write(method, bio_write);
+    (void)BIO_meth_set_ctrl(method, bio_ctrl);
+}
+
+/* ---- beginning and end ---- */
+
+static bool
+is_address(const char *host)
+{
+    struct in6_addr any;
+
+    return inet_pton(AF_INET, host, &any) == 1 || inet_pton(AF_INET6, host, &any) == 1;
+}
+
+/* What the server is asked for, and what its certificate must hold. */
+static bool
+set_host(struct nj_tls *t, const char *host)
+{
+    X509_VERIFY_PARAM *param = SSL_get0_param(t->ssl);
+    bool is_ip = is_address(host);
+
+    t->host = nj_str_dup(nj_str_of(host));
+    if (t->host == NULL || (!is_ip && SSL_set_tlsext_host_name(t->ssl, t->host) != 1))
+        return false;
+    if (t->context->insecure)
+        return true;
+    if (is_ip)
+        return X509_VERIFY_PARAM_set1_ip_asc(param, host) == 1;
+    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    return X509_VERIFY_PARAM_set1_host(param, host, 0) == 1;
+}
+
+static bool
+set_up(struct nj_tls *t, const char *host)
+{
+    BIO *bio = BIO_new(method);
+
+    if (bio == NULL)
+        return false;
+    BIO_set_data(bio, t);
+    BIO_set_init(bio, 1);
+    SSL_set_bio(t->ssl, bio, bio);
+    if (SSL_set_ex_data(t->ssl, 0, t) != 1)
+        return false;
+    if (t->context->role == NJ_TLS_SERVER) {
+        SSL_set_accept_state(t->ssl);
+        return true;
+    }
+    SSL_set_connect_state(t->ssl);
+    if (t->context->alpn[0] != 0 &&
+        SSL_set_alpn_protos(t->ssl, t->context->alpn, 1u + t->context->alpn[0]) != 0)
+        return false;
+    return host == NULL || set_host(t, host);
+}
+
+struct nj_tls *
+nj_tls_new(struct nj_tls_context *x, const char *host)
+{
+    struct nj_tls *t = nj_zalloc(sizeof(*t));
+
+    if (t == NULL)
+        return NULL;
+    t->context = nj_tls_context_ref(x);
+    t->ssl = SSL_new(x->shown[0]);
+    if (t->ssl == NULL || !set_up(t, host)) {
+        nj_tls_free(t);
+        ERR_clear_error();
+        return NULL;
+    }
+    return t;
+}
+
+void
+nj_tls_free(struct nj_tls *t)
+{
+    if (t == NULL)
+        return;
+    SSL_free(t->ssl);
+    nj_tls_context_unref(t->context);
+    nj_free(t->fault);
+    nj_free(t->host);
+    nj_free(t->psk_identity);
+    nj_free(t);
+}
+
+/* ---- bytes ---- */
+
+/* Before OpenSSL is asked for anything: what its queue holds afterwards is about that. */
+static void
+begin(struct nj_tls *t, struct nj_tls_io *io)
+{
+    t->io = io;
+    ERR_clear_error();
+}
+
+/* What an OpenSSL call that did not succeed says. */
+static enum nj_tls_result
+judge(struct nj_tls *t, int result)
+{
+    switch (SSL_get_error(t->ssl, result)) {
+    case SSL_ERROR_WANT_READ:
+        return NJ_TLS_HUNGRY;
+    case SSL_ERROR_WANT_WRITE:
+        return NJ_TLS_FULL;
+    case SSL_ERROR_ZERO_RETURN:
+        return NJ_TLS_CLOSED;
+    default:
+        nj_tls_note_failure(t);
+        t->is_broken = true;
+        ERR_clear_error();
+        return NJ_TLS_FAILED;
+    }
+}
+
+enum nj_tls_result
+nj_tls_handshake(struct nj_tls *t, struct nj_tls_io *io)
+{
+    int done;
+
+    if (t->is_broken)
+        return NJ_TLS_FAILED;
+    begin(t, io);
+    done = SSL_do_handshake(t->ssl);
+    return done == 1 ? NJ_TLS_DONE : judge(t, done);
+}
+
+bool
+nj_tls_is_open(const struct nj_tls *t)
+{
+    return SSL_is_init_finished(t->ssl) == 1;
+}
+
+enum nj_tls_result
+nj_tls_read(struct nj_tls *t, struct nj_tls_io *io, void *buffer, size_t room, size_t *got)
+{
+    *got = 0;
+    if (t->is_broken)
+        return NJ_TLS_FAILED;
+    begin(t, io);
+    while (*got < room) {
+        size_t n = 0;
+        int done = SSL_read_ex(t->ssl, (char *)buffer + *got, room - *got, &n);
+
+        if (done != 1)
+            return judge(t, done);
+        *got += n;
+    }
+    return NJ_TLS_DONE;
+}
+
+enum nj_tls_result
+nj_tls_write(struct nj_tls *t, struct nj_tls_io *io, struct nj_str bytes, size_t *taken)
+{
+    *taken = 0;
+    if (t->is_broken)
+        return NJ_TLS_FAILED;
+    begin(t, io);
+    while (*taken < bytes.n) {
+        struct nj_str left = nj_str_from(bytes, *taken);
+        size_t n = 0;
+        int done = SSL_write_ex(t->ssl, left.p, left.n, &n);
+
+        if (done != 1)
+            return judge(t, done);
+        *taken += n;
+    }
+    return NJ_TLS_DONE;
+}
+
+void
+nj_tls_close(struct nj_tls *t, struct nj_tls_io *io)
+{
+    if (t->is_broken || !nj_tls_is_open(t))
+        return;
+    begin(t, io);
+    (void)SSL_shutdown(t->ssl);
+    ERR_clear_error();
+}
+
+const struct nj_tls_fault *
+nj_tls_fault(const struct nj_tls *t)
+{
+    return t->fault;
+}
+
+/* ---- who is there ---- */
+
+const char *
+nj_tls_version(const struct nj_tls *t)
+{
+    return SSL_get_version(t->ssl);
+}
+
+const char *
+nj_tls_cipher(const struct nj_tls *t)
+{
+    return SSL_get_cipher_name(t->ssl);
+}
+
+bool
+nj_tls_is_resumed(const struct nj_tls *t)
+{
+    return SSL_session_reused(t->ssl) == 1;
+}
+
+struct nj_str
+nj_tls_alpn(const struct nj_tls *t)
+{
+    const unsigned char *p = NULL;
+    unsigned n = 0;
+
+    SSL_get0_alpn_selected(t->ssl, &p, &n);
+    return (struct nj_str){(const char *)p, n};
+}
+
+bool
+nj_tls_has_peer_certificate(const struct nj_tls *t)
+{
+    return SSL_get0_peer_certificate(t->ssl) != NULL;
+}
+
+/* The last CN of the subject, as Mosquitto takes it. One with a NUL would be read as two names. */
+static char *
+common_name(X509_NAME *subject)
+{
+    int at = -1, next;
+    unsigned char *text = NULL;
+    char *copy = NULL;
+    int n;
+
+    while ((next = X509_NAME_get_index_by_NID(subject, NID_commonName, at)) >= 0)
+        at = next;
+    if (at < 0)
+        return NULL;
+    n = ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
+    if (n > 0 && memchr(text, 0, (size_t)n) == NULL)
+        copy = nj_str_dup((struct nj_str){(const char *)text, (size_t)n});
+    OPENSSL_free(text);
+    return copy;
+}
+
+static char *
+whole_subject(const X509_NAME *subject)
+{
+    BIO *text = BIO_new(BIO_s_mem());
+    char *bytes = NULL, *copy = NULL;
+    long n;
+
+    if (text != NULL && X509_NAME_print_ex(text, subject, 0, XN_FLAG_RFC2253) >= 0) {
+        n = BIO_get_mem_data(text, &bytes);
+        if (n > 0)
+            copy = nj_str_dup((struct nj_str){bytes, (size_t)n});
+    }
+    BIO_free(text);
+    return copy;
+}
+
+char *
+nj_tls_peer_name(const struct nj_tls *t, enum nj_tls_name which)
+{
+    X509 *cert = SSL_get0_peer_certificate(t->ssl);
+
+    if (t->psk_identity != NULL)
+        return which == NJ_TLS_COMMON_NAME ? nj_str_dup(nj_str_of(t->psk_identity)) : NULL;
+    if (cert == NULL)
+        return NULL;
+    return which == NJ_TLS_COMMON_NAME ? common_name(X509_get_subject_name(cert))
+                                       : whole_subject(X509_get_subject_name(cert));
+}
+
+const char *
+nj_tls_library(void)
+{
+    return OpenSSL_version(OPENSSL_VERSION);
+}

@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/tls_fault.h"
+
+#include "base/mem.h"
+#include "net/tls_priv.h"
+
+#include <openssl/err.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+/* ---- words ---- */
+
+const char *
+nj_tls_alert_name(int alert)
+{
+    static const struct {
+        int alert;
+        const char *name;
+    } names[] = {
+        {SSL_AD_UNEXPECTED_MESSAGE, "unexpected_message"},
+        {SSL_AD_BAD_RECORD_MAC, "bad_record_mac"},
+        {SSL_AD_RECORD_OVERFLOW, "record_overflow"},
+        {SSL_AD_HANDSHAKE_FAILURE, "handshake_failure"},
+        {SSL_AD_BAD_CERTIFICATE, "bad_certificate"},
+        {SSL_AD_UNSUPPORTED_CERTIFICATE, "unsupported_certificate"},
+        {SSL_AD_CERTIFICATE_REVOKED, "certificate_revoked"},
+        {SSL_AD_CERTIFICATE_EXPIRED, "certificate_expired"},
+        {SSL_AD_CERTIFICATE_UNKNOWN, "certificate_unknown"},
+        {SSL_AD_ILLEGAL_PARAMETER, "illegal_parameter"},
+        {SSL_AD_UNKNOWN_CA, "unknown_ca"},
+        {SSL_AD_ACCESS_DENIED, "access_denied"},
+        {SSL_AD_DECODE_ERROR, "decode_error"},
+        {SSL_AD_DECRYPT_ERROR, "decrypt_error"},
+        {SSL_AD_PROTOCOL_VERSION, "protocol_version"},
+        {SSL_AD_INSUFFICIENT_SECURITY, "insufficient_security"},
+        {SSL_AD_INTERNAL_ERROR, "internal_error"},
+        {SSL_AD_INAPPROPRIATE_FALLBACK, "inappropriate_fallback"},
+        {SSL_AD_USER_CANCELLED, "user_canceled"},
+        {SSL_AD_NO_RENEGOTIATION, "no_renegotiation"},
+        {SSL_AD_MISSING_EXTENSION, "missing_extension"},
+        {SSL_AD_UNSUPPORTED_EXTENSION, "unsupported_extension"},
+        {SSL_AD_UNRECOGNIZED_NAME, "unrecognized_name"},
+        {SSL_AD_UNKNOWN_PSK_IDENTITY, "unknown_psk_identity"},
+        {SSL_AD_CERTIFICATE_REQUIRED, "certificate_required"},
+        {SSL_AD_NO_APPLICATION_PROTOCOL, "no_application_protocol"},
+    };
+
+    for (size_t i = 0; i < NJ_COUNT_OF(names); i++)
+        if (names[i].alert == alert)
+            return names[i].name;
+    return "an alert without a name";
+}
+
+enum nj_tls_first
+nj_tls_look(struct nj_str first)
+{
+    static const struct nj_str http[] = {NJ_STR("GET "), NJ_STR("POST"), NJ_STR("HEAD"),
+                                         NJ_STR("PUT "), NJ_STR("OPTI"), NJ_STR("HTTP"),
+                                         NJ_STR("PRI "), NJ_STR("CONN")};
+
+    if (first.n == 0)
+        return NJ_TLS_FIRST_NONE;
+    if (first.p[0] == 0x16 || first.p[0] == 0x15)
+        return NJ_TLS_FIRST_TLS;
+    if (first.p[0] == 0x10 || first.p[0] == 0x20)
+        return NJ_TLS_FIRST_MQTT;
+    for (size_t i = 0; i < NJ_COUNT_OF(http); i++)
+        if (nj_str_starts(first, http[i]))
+            return NJ_TLS_FIRST_HTTP;
+    return NJ_TLS_FIRST_OTHER;
+}
+
+/* ---- noting it ---- */
+
+/* Certificates of a chain that are looked at to tell one mistake from another. */
+#define SHOWN_MAX 16
+
+/* The fault, begun if there is none; NULL without memory. */
+static struct nj_tls_fault *
+fault_of(struct nj_tls *t)
+{
+    struct nj_tls_fault *f = t->fault;
+
+    if (f != NULL)
+        return f;
+    f = t->fault = nj_zalloc(sizeof(*f));
+    if (f == NULL)
+        return NULL;
+    f->role = t->context->role;
+    f->alert = -1;
+    f->was_open = nj_tls_is_open(t);
+    f->is_tls13 = SSL_version(t->ssl) == TLS1_3_VERSION;
+    f->showed_certificate = SSL_get_certificate(t->ssl) != NULL;
+    f->asked_certificate = t->context->role == NJ_TLS_SERVER
+                               ? (SSL_get_verify_mode(t->ssl) & SSL_VERIFY_PEER) != 0
+                               : SSL_get0_peer_CA_list(t->ssl) != NULL;
+    return f;
+}
+
+/* Found here, against the peer. */
+static void
+note(struct nj_tls_fault *f, enum nj_finding_id id)
+{
+    f->ended = NJ_TLS_BY_US;
+    nj_finding_init(&f->finding, id, f->role == NJ_TLS_SERVER ? NJ_END_CLIENT : NJ_END_BROKER);
+}
+
+/* All that are trusted, or of many those that could be the issuer. */
+static STACK_OF(X509) * trusted_of(X509_STORE_CTX *store, const X509 *cert)
+{
+    STACK_OF(X509) *all = X509_STORE_get1_all_certs(X509_STORE_CTX_get0_store(store));
+
+    if (all == NULL || sk_X509_num(all) <= SHOWN_MAX || cert == NULL)
+        return all;
+    sk_X509_pop_free(all, X509_free);
+    return X509_STORE_CTX_get1_certs(store, X509_get_issuer_name(cert));
+}
+
+void
+nj_tls_note_check(struct nj_tls *t, X509_STORE_CTX *store)
+{
+    struct nj_tls_fault *f = fault_of(t);
+    STACK_OF(X509) *shown = X509_STORE_CTX_get0_untrusted(store);
+    X509 *cert = X509_STORE_CTX_get_current_cert(store);
+    STACK_OF(X509) *trusted = NULL;
+    X509 *shown_list[SHOWN_MAX], *trusted_list[SHOWN_MAX];
+    struct nj_judge_chain c = {
+        .end = t->context->role == NJ_TLS_SERVER ? NJ_END_CLIENT : NJ_END_BROKER,
+        .shown = shown_list,
+        .trusted = trusted_list,
+        .trusted_file = t->context->cafile,
+        .crl_file = t->context->crlfile,
+        .is_system_store = t->context->cafile == NULL,
+        .host = t->host,
+    };
+
+    if (f == NULL || f->verify_error != 0)
+        return;
+    f->ended = NJ_TLS_BY_US;
+    f->verify_error = X509_STORE_CTX_get_error(store);
+    trusted = trusted_of(store, cert);
+    for (int i = 0; i < sk_X509_num(shown) && i < SHOWN_MAX; i++)
+        shown_list[c.shown_count++] = sk_X509_value(shown, i);
+    for (int i = 0; i < sk_X509_num(trusted) && i < SHOWN_MAX; i++)
+        trusted_list[c.trusted_count++] = sk_X509_value(trusted, i);
+    nj_judge_error(&f->finding, &c, f->verify_error, X509_STORE_CTX_get_error_depth(store), cert);
+    sk_X509_pop_free(trusted, X509_free);
+    (void)snprintf(f->reason, sizeof(f->reason), "%s",
+                   X509_verify_cert_error_string(f->verify_error));
+}
+
+void
+nj_tls_note_identity(struct nj_tls *t, const char *identity)
+{
+    struct nj_tls_fault *f = fault_of(t);
+
+    if (f == NULL)
+        return;
+    note(f, NJ_FINDING_UNKNOWN_IDENTITY);
+    (void)snprintf(f->identity, sizeof(f->identity), "%s", identity);
+    nj_finding_cause(&f->finding, "the identity \"%s\" that the client showed is not in psk_file",
+                     identity);
+}
+
+void
+nj_tls_note_alert(struct nj_tls *t, bool is_ours, int alert)
+{
+    struct nj_tls_fault *f;
+
+    if (alert == SSL_AD_CLOSE_NOTIFY || alert == SSL_AD_USER_CANCELLED)
+        return;
+    f = fault_of(t);
+    if (f == NULL)
+        return;
+    f->alert = alert;
+    f->ended = is_ours ? NJ_TLS_BY_US : NJ_TLS_BY_PEER;
+}
+
+/* What OpenSSL's reason means, where no certificate is to blame. */
+static enum nj_finding_id
+finding_of_reason(const struct nj_tls *t, int reason)
+{
+    switch (reason) {
+    case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
+        return NJ_FINDING_NO_CERTIFICATE;
+    case SSL_R_UNSUPPORTED_PROTOCOL:
+    case SSL_R_VERSION_TOO_LOW:
+    case SSL_R_UNSUPPORTED_SSL_VERSION:
+    case SSL_R_WRONG_SSL_VERSION:
+    case SSL_R_NO_PROTOCOLS_AVAILABLE:
+        return NJ_FINDING_NO_VERSION;
+    case SSL_R_NO_SHARED_CIPHER:
+    case SSL_R_NO_CIPHERS_AVAILABLE:
+        return t->context->psk != NULL ? NJ_FINDING_NO_PSK : NJ_FINDING_NO_CIPHER;
+    case SSL_R_NO_SUITABLE_KEY_SHARE:
+    case SSL_R_NO_SUITABLE_GROUPS:
+        return NJ_FINDING_NO_CIPHER;
+    case SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM:
+    case SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS:
+        return t->context->psk != NULL ? NJ_FINDING_NO_PSK : NJ_FINDING_NO_SIGNATURE;
+    case SSL_R_BAD_SIGNATURE:
+        return NJ_FINDING_WRONG_KEY;
+    case SSL_R_BINDER_DOES_NOT_VERIFY:
+        return NJ_FINDING_WRONG_PSK;
+    case SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC:
+    case SSL_R_DIGEST_CHECK_FAILED:
+        return t->psk_identity != NULL ? NJ_FINDING_WRONG_PSK : NJ_FINDING_MALFORMED;
+    case SSL_R_PSK_IDENTITY_NOT_FOUND:
+        return NJ_FINDING_UNKNOWN_IDENTITY;
+    case SSL_R_NO_APPLICATION_PROTOCOL:
+        return NJ_FINDING_NO_PROTOCOL;
+    case SSL_R_EXCESSIVE_MESSAGE_SIZE:
+        return NJ_FINDING_TOO_LARGE;
+    case ERR_R_MALLOC_FAILURE:
+        return NJ_FINDING_NO_MEMORY;
+    default:
+        return NJ_FINDING_MALFORMED;
+    }
+}
+
+static enum nj_finding_id
+finding_of_first(const struct nj_tls *t)
+{
+    switch (nj_tls_look((struct nj_str){(const char *)t->first, t->first_n})) {
+    case NJ_TLS_FIRST_MQTT:
+        return NJ_FINDING_PLAIN_MQTT;
+    case NJ_TLS_FIRST_HTTP:
+        return NJ_FINDING_PLAIN_HTTP;
+    case NJ_TLS_FIRST_OTHER:
+        return NJ_FINDING_NOT_TLS;
+    case NJ_TLS_FIRST_TLS:
+    case NJ_TLS_FIRST_NONE:
+        break;
+    }
+    return NJ_FINDING_NONE;
+}
+
+static void
+copy_first(struct nj_tls_fault *f, const struct nj_tls *t)
+{
+    memcpy(f->first, t->first, sizeof(f->first));
+    f->first_n = t->first_n;
+}
+
+void
+nj_tls_note_failure(struct nj_tls *t)
+{
+    unsigned long error = ERR_peek_error();
+    struct nj_tls_fault *f = fault_of(t);
+    enum nj_finding_id first = finding_of_first(t);
+
+    if (f == NULL)
+        return;
+    copy_first(f, t);
+    if (f->reason[0] == '\0' && ERR_reason_error_string(error) != NULL)
+        (void)snprintf(f->reason, sizeof(f->reason), "%s", ERR_reason_error_string(error));
+    if (first != NJ_FINDING_NONE && !f->was_open) {
+        note(f, first);
+        return;
+    }
+    /* The peer's alert stands in the queue as a reason, too. */
+    if (f->ended == NJ_TLS_BY_PEER || f->finding.id != NJ_FINDING_NONE)
+        return;
+    note(f, finding_of_reason(t, ERR_GET_REASON(error)));
+}
+
+void
+nj_tls_cut(struct nj_tls *t)
+{
+    struct nj_tls_fault *f;
+
+    if (t->is_broken || t->fault != NULL)
+        return;
+    f = fault_of(t);
+    if (f == NULL)
+        return;
+    copy_first(f, t);
+    if (finding_of_first(t) != NJ_FINDING_NONE)
+        note(f, finding_of_first(t));
+    f->ended = NJ_TLS_BY_SILENCE;
+}
+
+/* ---- guessing ---- */
+
+static enum nj_end
+end_of(enum nj_tls_role role)
+{
+    return role == NJ_TLS_SERVER ? NJ_END_BROKER : NJ_END_CLIENT;
+}
+
+static bool
+holds(const struct nj_findings *list, enum nj_finding_id id)
+{
+    for (size_t i = 0; list != NULL && i < list->count; i++)
+        if (list->at[i].id == id && list->at[i].severity == NJ_SEVERITY_FAULT)
+            return true;
+    return false;
+}
+
+void
+nj_tls_fault_guess(const struct nj_tls_fault *f, const struct nj_findings *own,
+                   struct nj_findings *out)
+{
+    const struct nj_judge_alert seen = {
+        .self = end_of(f->role),
+        .alert = f->ended == NJ_TLS_BY_PEER ? f->alert : -1,
+        .is_tls13 = f->is_tls13,
+        .was_open = f->was_open,
+        .showed_certificate = f->showed_certificate,
+        .asked_certificate = f->asked_certificate,
+        .heard_nothing = f->first_n == 0,
+    };
+    struct nj_findings guesses = {0};
+
+    nj_judge_alert(&guesses, &seen);
+    for (int certain = 1; certain >= 0; certain--) {
+        for (size_t i = 0; i < guesses.count; i++) {
+            struct nj_finding *copy;
+
+            if (holds(own, guesses.at[i].id) != (certain == 1))
+                continue;
+            copy = nj_findings_add(out, guesses.at[i].id, guesses.at[i].end);
+            if (copy != NULL) {
+                *copy = guesses.at[i];
+                copy->is_guess = certain == 0;
+            }
+        }
+    }
+    nj_findings_fini(&guesses);
+}
+
+/* ---- the line ---- */
+
+struct line {
+    char *p;
+    size_t n, room;
+};
+
+static void NJ_PRINTF(2, 3) add(struct line *l, const char *fmt, ...)
+{
+    va_list args;
+    int n;
+
+    va_start(args, fmt);
+    n = vsnprintf(l->p + l->n, l->room - l->n, fmt, args);
+    va_end(args);
+    if (n > 0)
+        l->n = NJ_MIN(l->n + (size_t)n, l->room - 1);
+}
+
+/* What it says of itself, in one line. */
+static void
+add_finding(struct line *l, const struct nj_finding *f)
+{
+    char text[1000];
+
+    add(l, "%s", nj_finding_line(f, text, sizeof(text)));
+}
+
+static void
+add_guesses(struct line *l, const struct nj_tls_fault *f, const struct nj_findings *own)
+{
+    struct nj_findings list = {0};
+
+    nj_tls_fault_guess(f, own, &list);
+    for (size_t i = 0; i < list.count; i++) {
+        const struct nj_finding *g = &list.at[i];
+
+        add(l, "%s%s%s",
+            i > 0            ? "; "
+            : list.count > 1 ? ". Possible causes, most likely first: "
+                             : ". Probably ",
+            g->cause, g->is_guess ? "" : " (which our own files show)");
+    }
+    if (list.count > 0 && list.at[0].mend[0] != '\0')
+        add(l, ". To mend it: %s", list.at[0].mend);
+    nj_findings_fini(&list);
+}
+
+void
+nj_tls_fault_line(const struct nj_tls_fault *f, const struct nj_findings *own, char *out, size_t n)
+{
+    struct line l = {out, 0, n};
+    const char *peer = f->role == NJ_TLS_SERVER ? "the client" : "the broker";
+
+    out[0] = '\0';
+    switch (f->ended) {
+    case NJ_TLS_BY_US:
+        add(&l, "refused here: ");
+        add_finding(&l, &f->finding);
+        if (f->reason[0] != '\0')
+            add(&l, " (OpenSSL: %s)", f->reason);
+        break;
+    case NJ_TLS_BY_PEER:
+        add(&l, "refused by %s with alert %d %s", peer, f->alert, nj_tls_alert_name(f->alert));
+        add_guesses(&l, f, own);
+        break;
+    case NJ_TLS_BY_SILENCE:
+        add(&l, "%s ended the connection %s", peer,
+            f->first_n == 0 ? "before it sent anything" : "in the middle of the handshake");
+        if (f->finding.id != NJ_FINDING_NONE) {
+            add(&l, ": ");
+            add_finding(&l, &f->finding);
+        } else {
+            add_guesses(&l, f, own);
+        }
+        break;
+    }
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tls_kit_test.h — certificates for tests, made anew in a directory of their own; and two ends of
+ * TLS joined in memory. */
+#ifndef NJ_NET_TLS_KIT_TEST_H
+#define NJ_NET_TLS_KIT_TEST_H
+
+#include "base/test.h"
+#include "net/tls.h"
+#include "net/tls_fault.h"
+
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <unistd.h>
+
+struct kit_cert {
+    X509 *cert;
+    EVP_PKEY *key;
+    char certfile[96], keyfile[96];
+};
+
+struct kit_asked {
+    const char *name; /* of its files, and the CN unless `subject` says otherwise */
+    const char *subject;
+    const char *sans;     /* "DNS:localhost,IP:127.0.0.1" */
+    const char *usage;    /* extendedKeyUsage */
+    long from_s, until_s; /* from now */
+    bool is_ca;
+    bool is_rsa;
+    bool is_bare;                  /* version 1, as `openssl x509 -req` made them */
+    const struct kit_cert *issuer; /* NULL: itself */
+    EVP_PKEY *key;                 /* NULL: a new one */
+};
+
+static char kit_directory[64];
+
+static inline void
+kit_extend(X509 *cert, X509 *issuer, int nid, const char *value)
+{
+    X509V3_CTX ctx;
+    X509_EXTENSION *extension;
+
+    X509V3_set_ctx(&ctx, issuer, cert, NULL, NULL, 0);
+    extension = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
+    assert_non_null(extension);
+    assert_int_equal(X509_add_ext(cert, extension, -1), 1);
+    X509_EXTENSION_free(extension);
+}
+
+static inline void
+kit_write(const struct kit_cert *c)
+{
+    FILE *f = fopen(c->certfile, "w");
+
+    assert_non_null(f);
+    assert_int_equal(PEM_write_X509(f, c->cert), 1);
+    (void)fclose(f);
+    f = fopen(c->keyfile, "w");
+    assert_non_null(f);
+    assert_int_equal(PEM_write_PrivateKey(f, c->key, NULL, NULL, 0, NULL, NULL), 1);
+    (void)fclose(f);
+}
+
+static inline void
+kit_make(struct kit_cert *c, const struct kit_asked *a)
+{
+    static long serial = 4711;
+    const char *cn = a->subject != NULL ? a->subject : a->name;
+    X509_NAME *name;
+    X509 *issuer;
+
+    c->cert = X509_new();
+    if (a->key != NULL)
+        (void)EVP_PKEY_up_ref(a->key);
+    c->key = a->key != NULL ? a->key : a->is_rsa ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256");
+    assert_non_null(c->key);
+    issuer = a->issuer != NULL ? a->issuer->cert : c->cert;
+    (void)snprintf(c->certfile, sizeof(c->certfile), "%s/%s.crt", kit_directory, a->name);
+    (void)snprintf(c->keyfile, sizeof(c->keyfile), "%s/%s.key", kit_directory, a->name);
+    (void)X509_set_version(c->cert, a->is_bare ? X509_VERSION_1 : X509_VERSION_3);
+    (void)ASN1_INTEGER_set(X509_get_serialNumber(c->cert), serial++);
+    (void)X509_gmtime_adj(X509_getm_notBefore(c->cert), a->from_s);
+    (void)X509_gmtime_adj(X509_getm_notAfter(c->cert), a->until_s != 0 ? a->until_s : 86400);
+    (void)X509_set_pubkey(c->cert, c->key);
+    name = X509_get_subject_name(c->cert);
+    (void)X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const uint8_t *)cn, -1, -1, 0);
+    (void)X509_set_issuer_name(c->cert, X509_get_subject_name(issuer));
+    if (!a->is_bare) {
+        kit_extend(c->cert, issuer, NID_basic_constraints,
+                   a->is_ca ? "critical,CA:TRUE" : "CA:FALSE");
+        if (a->sans != NULL)
+            kit_extend(c->cert, issuer, NID_subject_alt_name, a->sans);
+        if (a->usage != NULL)
+            kit_extend(c->cert, issuer, NID_ext_key_usage, a->usage);
+    }
+    assert_true(X509_sign(c->cert, a->issuer != NULL ? a->issuer->key : c->key, EVP_sha256()) > 0);
+    kit_write(c);
+}
+
+static inline void
+kit_free(struct kit_cert *c)
+{
+    X509_free(c->cert);
+    EVP_PKEY_free(c->key);
+    (void)unlink(c->certfile);
+    (void)unlink(c->keyfile);
+    *c = (struct kit_cert){0};
+}
+
+/* ---- two ends ---- */
+
+#define KIT_WIRE (1024 * 1024)
+
+struct kit_wire {
+    uint8_t bytes[KIT_WIRE];
+    size_t n;
+};
+
+struct kit_end {
+    struct nj_tls *tls;
+    struct kit_wire *from, *to;
+    enum nj_tls_result last;
+    size_t piece; /* how many bytes it gets at once; 0: all */
+    size_t room;  /* how many it may give at once; 0: all */
+};
+
+/* One call of the handshake, on what lies on the wire. Whether anything has moved. */
+static inline bool
+kit_step(struct kit_end *e)
+{
+    size_t n = e->piece > 0 && e->piece < e->from->n ? e->piece : e->from->n;
+    size_t room = KIT_WIRE - e->to->n;
+    struct nj_tls_io io = {.in = {(const char *)e->from->bytes, n},
+                           .out = e->to->bytes + e->to->n,
+                           .out_room = e->room > 0 && e->room < room ? e->room : room};
+    size_t taken;
+
+    e->last = nj_tls_handshake(e->tls, &io);
+    taken = n - io.in.n;
+    memmove(e->from->bytes, e->from->bytes + taken, e->from->n - taken);
+    e->from->n -= taken;
+    e->to->n += io.out_n;
+    return taken > 0 || io.out_n > 0;
+}
+
+struct kit_pair {
+    struct kit_end client, server;
+    struct kit_wire up, down;
+};
+
+static inline void
+kit_join(struct kit_pair *p, struct nj_tls_context *client, struct nj_tls_context *server,
+         const char *host)
+{
+    p->up.n = p->down.n = 0;
+    p->client = (struct kit_end){.tls = nj_tls_new(client, host), .from = &p->down, .to = &p->up};
+    p->server = (struct kit_end){.tls = nj_tls_new(server, NULL), .from = &p->up, .to = &p->down};
+    assert_non_null(p->client.tls);
+    assert_non_null(p->server.tls);
+}
+
+static inline void
+kit_shake(struct kit_pair *p)
+{
+    bool goes_on = true;
+
+    while (goes_on) {
+        goes_on = kit_step(&p->client);
+        goes_on = kit_step(&p->server) || goes_on;
+    }
+}
+
+static inline void
+kit_part(struct kit_pair *p)
+{
+    nj_tls_free(p->client.tls);
+    nj_tls_free(p->server.tls);
+    p->client.tls = p->server.tls = NULL;
+}
+
+/* `bytes` from one end to the other; how many came out. */
+static inline size_t
+kit_send(struct kit_end *from, struct kit_end *to, struct nj_str bytes, void *out, size_t room)
+{
+    struct kit_wire *wire = from->to;
+    struct nj_tls_io io = {.out = wire->bytes + wire->n, .out_room = KIT_WIRE - wire->n};
+    size_t taken = 0, got = 0;
+
+    from->last = nj_tls_write(from->tls, &io, bytes, &taken);
+    wire->n += io.out_n;
+    io = (struct nj_tls_io){.in = {(const char *)wire->bytes, wire->n},
+                            .out = to->to->bytes + to->to->n,
+                            .out_room = KIT_WIRE - to->to->n};
+    to->last = nj_tls_read(to->tls, &io, out, room, &got);
+    memmove(wire->bytes, io.in.p, io.in.n);
+    wire->n = io.in.n;
+    to->to->n += io.out_n;
+    return got;
+}
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tls_priv.h — what the files of tls share: how a context and a connection are made. */
+#ifndef NJ_NET_TLS_PRIV_H
+#define NJ_NET_TLS_PRIV_H
+
+#include "net/tls.h"
+#include "net/tls_fault.h"
+
+#include <openssl/ssl.h>
+#include <stdatomic.h>
+
+struct nj_tls_psk; /* tls_psk.c */
+
+struct nj_tls_context {
+    _Atomic uint32_t references;
+    enum nj_tls_role role;
+    bool insecure;
+    bool ignore_dates;
+    char *cafile, *crlfile; /* for the words about a refusal; NULL: none */
+    struct nj_findings own; /* server: what is wrong with its own files, though they can be used */
+    /* One for each certificate that is chosen by name; the first is where every connection begins.
+     * Certificates for the same names with keys of two kinds share one. */
+    SSL_CTX **shown;
+    size_t shown_count;
+    struct nj_tls_psk *psk; /* NULL: none */
+    uint8_t *ocsp;          /* NULL: none */
+    size_t ocsp_n;
+    uint8_t alpn[256]; /* as it is sent: length, name; alpn[0] 0: none */
+    int keylog;        /* descriptor; -1: none */
+};
+
+struct nj_tls {
+    SSL *ssl;
+    struct nj_tls_context *context;
+    struct nj_tls_io *io; /* of the call that runs */
+    struct nj_tls_fault *fault;
+    char *host;         /* client: to compare with */
+    char *psk_identity; /* server: as the client showed it */
+    uint8_t first[8];   /* bytes that came: what they speak where it is not TLS */
+    uint8_t first_n;
+    bool is_broken; /* nothing more is to be done with it */
+};
+
+/* tls_files.c: read what the options name into `x`. */
+enum nj_err nj_tls_load(struct nj_tls_context *x, const struct nj_tls_opts *o,
+                        struct nj_diag *diag);
+
+/* tls_engine.c: the key that the engine knows by `name`; *out is the caller's. */
+enum nj_err nj_tls_engine_key(EVP_PKEY **out, const struct nj_tls_opts *o, const char *name,
+                              struct nj_diag *diag);
+
+/* tls_psk.c */
+enum nj_err nj_tls_psk_load(struct nj_tls_context *x, const struct nj_tls_opts *o,
+                            struct nj_diag *diag);
+void nj_tls_psk_free(struct nj_tls_psk *p);
+
+/* tls_fault.c */
+/* A check of a certificate has failed. The first one is kept: what comes after follows from it. */
+void nj_tls_note_check(struct nj_tls *t, X509_STORE_CTX *store);
+/* The connection has failed; the reasons stand in OpenSSL's queue. */
+void nj_tls_note_failure(struct nj_tls *t);
+void nj_tls_note_alert(struct nj_tls *t, bool is_ours, int alert);
+void nj_tls_note_identity(struct nj_tls *t, const char *identity);
+
+/* The connection that an SSL belongs to. */
+static inline struct nj_tls *
+nj_tls_of(const SSL *ssl)
+{
+    return SSL_get_ex_data(ssl, 0);
+}
+
+#endif
