@@ -244,7 +244,7 @@ release(uint8_t *memory, size_t bytes)
 }
 
 /* One thread for all lanes: the pool has its threads already. */
-static bool
+static bool /* NOLINTNEXTLINE(readability-non-const-parameter): written through the context */
 hash_argon2id(const struct nj_password *p, struct nj_str plain, uint8_t *out)
 {
     uint8_t salt[NJ_PASSWORD_SALT_MAX];

@@ -145,7 +145,7 @@ check_line(const struct nj_secret_line *line, const char *path, const char *what
     return nj_secret_file_blame(path, line, diag);
 }
 
-/* Each line that says something, into `lines` where that is not NULL; how many there are. */
+/* Each line that says something; there is room for all of them. */
 static enum nj_err
 take_lines(struct nj_secret_file *file, const char *path, const char *what, struct nj_diag *diag)
 {
@@ -227,6 +227,21 @@ count_of_lines(struct nj_str text)
     return count;
 }
 
+static enum nj_err
+load_lines(struct nj_secret_file *file, const char *path, const char *what, struct nj_diag *diag)
+{
+    enum nj_err err;
+
+    file->lines = nj_alloc_array(count_of_lines(nj_secret_lend(&file->text)), sizeof(*file->lines));
+    if (file->lines == NULL)
+        return nj_diag_fail(diag, NJ_ENOMEM, "Error: Out of memory.");
+    err = take_lines(file, path, what, diag);
+    if (err != NJ_OK)
+        return err;
+    qsort(file->lines, file->count, sizeof(*file->lines), compare_lines);
+    return refuse_twins(file, path, diag);
+}
+
 /* ---- for others ---- */
 
 enum nj_err
@@ -236,16 +251,8 @@ nj_secret_file_load(struct nj_secret_file *out, const char *path, const char *wh
     struct nj_secret_file file = {0};
     enum nj_err err = read_file(&file.text, path, what, diag);
 
-    if (err == NJ_OK) {
-        file.lines =
-            nj_alloc_array(count_of_lines(nj_secret_lend(&file.text)), sizeof(*file.lines));
-        err = file.lines != NULL ? take_lines(&file, path, what, diag)
-                                 : nj_diag_fail(diag, NJ_ENOMEM, "Error: Out of memory.");
-    }
-    if (err == NJ_OK && file.count > 0) {
-        qsort(file.lines, file.count, sizeof(*file.lines), compare_lines);
-        err = refuse_twins(&file, path, diag);
-    }
+    if (err == NJ_OK)
+        err = load_lines(&file, path, what, diag);
     if (err != NJ_OK) {
         nj_secret_file_fini(&file);
         return err;
