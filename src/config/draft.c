@@ -170,6 +170,7 @@ free_listener(struct nj_listener_opts *l)
     nj_free(l->bind_interface);
     nj_free(l->mount_point);
     nj_free(l->auto_id_prefix);
+    nj_free(l->password_file);
 }
 
 enum nj_err
@@ -177,20 +178,20 @@ nj_draft_add_listener(struct nj_draft *d, size_t *out)
 {
     size_t n = d->listener_count + 1;
     struct nj_listener_opts *listeners;
-    int *anonymous;
+    struct nj_listener_draft *drafts;
 
     listeners = nj_realloc(d->listeners, n * sizeof(*listeners));
     if (listeners == NULL)
         return NJ_ENOMEM;
     d->listeners = listeners;
-    anonymous = nj_realloc(d->listener_allow_anonymous, n * sizeof(*anonymous));
-    if (anonymous == NULL)
+    drafts = nj_realloc(d->listener_drafts, n * sizeof(*drafts));
+    if (drafts == NULL)
         return NJ_ENOMEM;
-    d->listener_allow_anonymous = anonymous;
+    d->listener_drafts = drafts;
 
     d->listeners[n - 1] = (struct nj_listener_opts){.accepted_versions = NJ_ACCEPT_ALL};
     store_defaults(&d->listeners[n - 1], true);
-    d->listener_allow_anonymous[n - 1] = -1;
+    d->listener_drafts[n - 1] = (struct nj_listener_draft){-1, -1};
     d->listener_count = n;
     *out = n - 1;
     return NJ_OK;
@@ -217,20 +218,41 @@ nj_draft_need_default_listener(struct nj_draft *d, const char *as)
 /* --- One directive --- */
 
 static enum nj_err
+need_listener(const struct nj_draft *d, const char *as, struct nj_diag *diag)
+{
+    if (d->current != NJ_NO_LISTENER)
+        return NJ_OK;
+    return nj_diag_fail(diag, NJ_ECONFIG,
+                        "Error: The '%s' option requires a listener to be defined first.", as);
+}
+
+/* One that has no place in a listener would hold for all of them, which is not what was asked. */
+static enum nj_err
+check_per_listener(const struct nj_draft *d, const struct nj_option *o, const char *as,
+                   struct nj_diag *diag)
+{
+    if (!d->is_per_listener || o->status != NJ_STATUS_NOW)
+        return NJ_OK;
+    if (o->bytes > 0)
+        return nj_diag_fail(diag, NJ_EUNSUPPORTED,
+                            "Error: The '%s' option is not supported yet with "
+                            "'per_listener_settings true'.",
+                            as);
+    return need_listener(d, as, diag);
+}
+
+static enum nj_err
 check_scope(const struct nj_draft *d, const struct nj_option *o, const char *as,
             struct nj_diag *diag)
 {
     switch (o->scope) {
     case NJ_SCOPE_GLOBAL:
-    case NJ_SCOPE_SECURITY:
     case NJ_SCOPE_DEFAULT_LISTENER:
         break;
+    case NJ_SCOPE_SECURITY:
+        return check_per_listener(d, o, as, diag);
     case NJ_SCOPE_LISTENER:
-        if (d->current == NJ_NO_LISTENER)
-            return nj_diag_fail(diag, NJ_ECONFIG,
-                                "Error: The '%s' option requires a listener to be defined first.",
-                                as);
-        break;
+        return need_listener(d, as, diag);
     case NJ_SCOPE_BRIDGE:
         return nj_diag_fail(diag, NJ_ECONFIG,
                             "Error: The '%s' option requires a bridge to be defined first.", as);
@@ -360,7 +382,8 @@ nj_draft_free(struct nj_draft *d)
     for (size_t i = 0; i < d->listener_count; i++)
         free_listener(&d->listeners[i]);
     nj_free(d->listeners);
-    nj_free(d->listener_allow_anonymous);
+    nj_free(d->listener_drafts);
+    nj_free(d->password_file);
     nj_free(d->auto_id_prefix);
     nj_config_free(d->config);
     *d = (struct nj_draft){0};
@@ -409,7 +432,8 @@ add_local(struct nj_draft *d, const char *address, uint16_t port)
         l->max_connections = like->max_connections;
         l->max_qos = like->max_qos;
         l->use_username_as_clientid = like->use_username_as_clientid;
-        if (!copy_text(&l->bind_interface, like->bind_interface))
+        if (!copy_text(&l->bind_interface, like->bind_interface) ||
+            !copy_text(&l->password_file, like->password_file))
             return NJ_ENOMEM;
     }
     l->is_local_only = true;
@@ -433,6 +457,8 @@ listen_locally(struct nj_draft *d, const struct nj_config_args *args)
     }
     if (err == NJ_OK && d->default_listener != NJ_NO_LISTENER) {
         /* It was no more than a pattern. */
+        if (d->is_per_listener)
+            d->allow_anonymous = d->listener_drafts[d->default_listener].allow_anonymous;
         free_listener(&d->listeners[d->default_listener]);
         memmove(d->listeners, d->listeners + 1, (d->listener_count - 1) * sizeof(*d->listeners));
         d->listener_count--;
@@ -440,17 +466,30 @@ listen_locally(struct nj_draft *d, const struct nj_config_args *args)
     return err;
 }
 
+/* The first of those that were said, from the nearest to the farthest. */
+static bool
+may_be_anonymous(const struct nj_draft *d, size_t i)
+{
+    const struct nj_listener_draft *own = &d->listener_drafts[i];
+
+    if (d->is_listening && own->listener_allow_anonymous >= 0)
+        return own->listener_allow_anonymous;
+    if (d->is_listening && own->allow_anonymous >= 0)
+        return own->allow_anonymous;
+    return d->allow_anonymous >= 0 ? d->allow_anonymous : !d->is_listening;
+}
+
 static enum nj_err
 finish_listeners(struct nj_draft *d, const struct nj_config_args *args)
 {
-    int anonymous = d->allow_anonymous >= 0 ? d->allow_anonymous : !d->is_listening;
     enum nj_err err = d->is_listening ? NJ_OK : listen_locally(d, args);
 
     for (size_t i = 0; i < d->listener_count && err == NJ_OK; i++) {
         struct nj_listener_opts *l = &d->listeners[i];
-        int own = d->is_listening ? d->listener_allow_anonymous[i] : -1;
 
-        l->allow_anonymous = own >= 0 ? own : anonymous;
+        l->allow_anonymous = may_be_anonymous(d, i);
+        if (l->password_file == NULL && !copy_text(&l->password_file, d->password_file))
+            err = NJ_ENOMEM;
         if (l->auto_id_prefix == NULL &&
             !copy_text(&l->auto_id_prefix, d->auto_id_prefix != NULL ? d->auto_id_prefix : "auto-"))
             err = NJ_ENOMEM;

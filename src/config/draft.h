@@ -13,11 +13,17 @@
 /* What `current` and `default_listener` are when there is none. */
 #define NJ_NO_LISTENER SIZE_MAX
 
+/* Who may be anonymous at a listener; -1: not said. */
+struct nj_listener_draft {
+    int allow_anonymous;          /* with per_listener_settings */
+    int listener_allow_anonymous; /* goes before it */
+};
+
 struct nj_draft {
     struct nj_config *config; /* its listeners belong to the draft until it is finished */
 
     struct nj_listener_opts *listeners;
-    int *listener_allow_anonymous; /* of each; -1: as allow_anonymous */
+    struct nj_listener_draft *listener_drafts; /* of the same listeners */
     size_t listener_count;
     size_t default_listener;
     bool has_default_port; /* `port` was given */
@@ -29,7 +35,9 @@ struct nj_draft {
     int line;
     bool has_said_why; /* the mistake that ends the reading is in the log */
 
-    int allow_anonymous; /* -1: not said */
+    bool is_per_listener; /* per_listener_settings */
+    int allow_anonymous;  /* -1: not said */
+    char *password_file;
     char *auto_id_prefix;
     bool is_listening; /* there was a listener, port or bind_address: not only the loopback */
     uint32_t log_types;
@@ -80,6 +88,8 @@ nj_option_set nj_set_listener_allow_anonymous;
 nj_option_set nj_set_log_dest;
 nj_option_set nj_set_log_type;
 nj_option_set nj_set_mount_point;
+nj_option_set nj_set_password_file;
+nj_option_set nj_set_per_listener_settings;
 nj_option_set nj_set_persistent_client_expiration;
 nj_option_set nj_set_port;
 nj_option_set nj_set_protocol;

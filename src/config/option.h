@@ -62,7 +62,7 @@ struct nj_option {
     const char *notice;     /* said when it occurs; NULL: nothing */
     const char *deprecated; /* what to do instead, for Mosquitto's notice; NULL: it is not */
 
-    /* Where it goes: in struct nj_config, or for a listener's in struct nj_listener_draft. 0 bytes:
+    /* Where it goes: in struct nj_config, or for a listener's in struct nj_listener_opts. 0 bytes:
      * nowhere, or only `set` knows. */
     size_t offset, bytes;
     nj_option_set *set; /* NULL: by type */

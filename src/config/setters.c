@@ -218,6 +218,36 @@ nj_set_mount_point(struct nj_draft *d, const struct nj_option *o, const char *as
 /* --- Who may connect, and as whom --- */
 
 enum nj_err
+nj_set_per_listener_settings(struct nj_draft *d, const struct nj_option *o, const char *as,
+                             struct nj_str value, struct nj_diag *diag)
+{
+    bool is_true;
+    enum nj_err err = nj_value_bool(&is_true, as, &value, diag);
+
+    (void)o;
+    if (err != NJ_OK)
+        return err;
+    if (is_true &&
+        (d->allow_anonymous >= 0 || d->password_file != NULL || d->auto_id_prefix != NULL))
+        return nj_diag_fail(diag, NJ_ECONFIG,
+                            "Error: per_listener_settings must be set before any other security "
+                            "settings.");
+    d->is_per_listener = is_true;
+    return NJ_OK;
+}
+
+/* Mosquitto's notice, where there is a newer way. */
+static void
+note_newer(const struct nj_draft *d, const char *as, const char *newer)
+{
+    if (d->is_per_listener)
+        nj_log(NJ_LOG_NOTICE,
+               "You are using the '%s' option with 'per_listener_settings true'. Please replace "
+               "this with '%s'.",
+               as, newer);
+}
+
+enum nj_err
 nj_set_allow_anonymous(struct nj_draft *d, const struct nj_option *o, const char *as,
                        struct nj_str value, struct nj_diag *diag)
 {
@@ -225,9 +255,14 @@ nj_set_allow_anonymous(struct nj_draft *d, const struct nj_option *o, const char
     enum nj_err err = nj_value_bool(&is_allowed, as, &value, diag);
 
     (void)o;
-    if (err == NJ_OK)
+    if (err != NJ_OK)
+        return err;
+    note_newer(d, as, "listener_allow_anonymous");
+    if (d->is_per_listener)
+        d->listener_drafts[d->current].allow_anonymous = is_allowed;
+    else
         d->allow_anonymous = is_allowed;
-    return err;
+    return NJ_OK;
 }
 
 enum nj_err
@@ -239,15 +274,30 @@ nj_set_listener_allow_anonymous(struct nj_draft *d, const struct nj_option *o, c
 
     (void)o;
     if (err == NJ_OK)
-        d->listener_allow_anonymous[d->current] = is_allowed;
+        d->listener_drafts[d->current].listener_allow_anonymous = is_allowed;
     return err;
+}
+
+enum nj_err
+nj_set_password_file(struct nj_draft *d, const struct nj_option *o, const char *as,
+                     struct nj_str value, struct nj_diag *diag)
+{
+    char **slot = d->is_per_listener ? &d->listeners[d->current].password_file : &d->password_file;
+
+    return nj_option_store(o, slot, as, value, diag);
 }
 
 enum nj_err
 nj_set_auto_id_prefix(struct nj_draft *d, const struct nj_option *o, const char *as,
                       struct nj_str value, struct nj_diag *diag)
 {
-    return nj_option_store(o, &d->auto_id_prefix, as, value, diag);
+    struct nj_option last_wins = *o;
+
+    note_newer(d, as, "listener_auto_id_prefix");
+    if (!d->is_per_listener)
+        return nj_option_store(o, &d->auto_id_prefix, as, value, diag);
+    last_wins.is_last_wins = true; /* the listener's own option may have been there before */
+    return nj_option_store(&last_wins, &d->listeners[d->current].auto_id_prefix, as, value, diag);
 }
 
 /* --- The log --- */

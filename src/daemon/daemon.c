@@ -2,6 +2,7 @@
 #include "daemon/daemon.h"
 
 #include "admin/sys.h"
+#include "auth/password_file.h"
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/rand.h"
@@ -44,6 +45,8 @@ static void
 say_failure(const struct nj_diag *diag)
 {
     nj_log(NJ_LOG_ERROR, "%s", diag->text);
+    if (diag->line > 0)
+        nj_log(NJ_LOG_ERROR, "Error found at %s:%d.", diag->file, diag->line);
     if (diag->hint[0] != '\0')
         nj_log(NJ_LOG_ERROR, "%s", diag->hint);
 }
@@ -95,6 +98,54 @@ log_opts(struct daemon *d, const struct nj_config *config)
     opts.to_topic = log_to_topic;
     opts.topic_ctx = d;
     return opts;
+}
+
+/* ---- who may connect ---- */
+
+static void
+forget_users(struct nj_config *config)
+{
+    struct nj_server_opts *o = &config->server;
+
+    for (size_t i = 0; i < o->listener_count; i++) {
+        nj_users_unref(o->listeners[i].users);
+        o->listeners[i].users = NULL;
+    }
+}
+
+/* The same file is read once, however many listeners use it. */
+static struct nj_users *
+find_users(const struct nj_server_opts *o, size_t before, const char *path)
+{
+    for (size_t i = 0; i < before; i++) {
+        const struct nj_listener_opts *l = &o->listeners[i];
+
+        if (l->password_file != NULL && strcmp(l->password_file, path) == 0)
+            return nj_users_ref(l->users);
+    }
+    return NULL;
+}
+
+static enum nj_err
+load_users(struct nj_config *config, struct nj_diag *diag)
+{
+    struct nj_server_opts *o = &config->server;
+
+    for (size_t i = 0; i < o->listener_count; i++) {
+        struct nj_listener_opts *l = &o->listeners[i];
+        enum nj_err err = NJ_OK;
+
+        if (l->password_file == NULL)
+            continue;
+        l->users = find_users(o, i, l->password_file);
+        if (l->users == NULL)
+            err = nj_password_file_load(&l->users, l->password_file, diag);
+        if (err != NJ_OK) {
+            forget_users(config);
+            return err;
+        }
+    }
+    return NJ_OK;
 }
 
 /* ---- what it listens on ---- */
@@ -181,13 +232,22 @@ is_loopback(const struct nj_listening *l)
     return strncmp(l->address, "127.", 4) == 0 || strcmp(l->address, "::1") == 0;
 }
 
+static const char *
+who_may_connect(const struct nj_listener_opts *o)
+{
+    if (o->users == NULL)
+        return o->allow_anonymous ? "no password asked"
+                                  : "nobody is let in (no password_file, allow_anonymous false)";
+    return o->allow_anonymous ? "a password asked only of who gives a user name"
+                              : "user name and password asked";
+}
+
 /* What it listens on, and how secure that is, in the terms of the course. */
 static void
 say_security(const struct daemon *d, const struct nj_listening *l, const struct nj_door *door)
 {
     const struct nj_listener_opts *o = &d->config->server.listeners[door->listener];
-    const char *who =
-        o->allow_anonymous ? "no password asked" : "nobody is let in (allow_anonymous false)";
+    const char *who = who_may_connect(o);
 
     if (l->family == AF_UNIX)
         nj_log(NJ_LOG_INFO, "Listening on %s: not encrypted, %s, only for this machine.",
@@ -323,36 +383,60 @@ fill_signals(sigset_t *set)
     (void)sigaddset(set, SIGRTMIN);
 }
 
+/* The configuration in force, with the users of its files. */
+static void
+free_config(struct nj_config *config)
+{
+    forget_users(config);
+    nj_config_free(config);
+}
+
+/* Everything that can fail; its reasons are in the log then. */
+static enum nj_err
+prepare_reload(struct daemon *d, struct nj_config **out)
+{
+    struct nj_diag diag = {0};
+    struct nj_config *new;
+    struct nj_log_opts opts;
+    enum nj_err err = nj_config_load(&new, d->args.file, &d->args, &diag);
+
+    if (err != NJ_OK)
+        return err;
+    err = nj_config_reload_check(d->config, new, &diag);
+    if (err != NJ_OK) {
+        nj_config_free(new);
+        return err;
+    }
+    err = load_users(new, &diag);
+    if (err == NJ_OK) {
+        opts = log_opts(d, new);
+        err = nj_log_reopen(&opts, &diag);
+    }
+    if (err != NJ_OK) {
+        say_failure(&diag);
+        free_config(new);
+        return err;
+    }
+    *out = new;
+    return NJ_OK;
+}
+
 /* All or nothing: until everything has been checked and the log's file is open, nothing changes. */
 static void
 reload(struct daemon *d)
 {
-    struct nj_diag diag = {0};
     struct nj_config *old = d->config, *new;
-    struct nj_log_opts opts;
 
     nj_log(NJ_LOG_INFO, "Reloading config.");
-    if (nj_config_load(&new, d->args.file, &d->args, &diag) != NJ_OK) {
+    if (prepare_reload(d, &new) != NJ_OK) {
         nj_log(NJ_LOG_ERROR, "The configuration in force stays as it was.");
-        return;
-    }
-    if (nj_config_reload_check(old, new, &diag) != NJ_OK) {
-        nj_log(NJ_LOG_ERROR, "The configuration in force stays as it was.");
-        nj_config_free(new);
-        return;
-    }
-    opts = log_opts(d, new);
-    if (nj_log_reopen(&opts, &diag) != NJ_OK) {
-        say_failure(&diag);
-        nj_log(NJ_LOG_ERROR, "The configuration in force stays as it was.");
-        nj_config_free(new);
         return;
     }
     nj_mem_limit_set(new->memory_limit);
     nj_server_reload(d->server, &new->server, &new->broker);
     nj_sys_set_interval(&d->sys, new->broker.sys_interval_s);
     d->config = new;
-    nj_config_free(old);
+    free_config(old);
 }
 
 static void
@@ -462,6 +546,16 @@ prepare(struct daemon *d)
     nj_mem_limit_set(d->config->memory_limit);
     d->descriptors = nj_descriptor_limit_raise();
     say_start(d);
+    switch (load_users(d->config, &diag)) {
+    case NJ_OK:
+        break;
+    case NJ_ESYS:
+        say_failure(&diag);
+        return NJ_CONFIG_EXIT_SECURITY;
+    default:
+        say_failure(&diag);
+        return NJ_CONFIG_EXIT_CONFIG;
+    }
     if (open_listeners(d, &diag) != NJ_OK) {
         say_failure(&diag);
         return NJ_CONFIG_EXIT_STARTUP;
@@ -496,6 +590,6 @@ nj_daemon_main(int argc, char **argv)
     if (d.config->pid_file != NULL)
         (void)unlink(d.config->pid_file);
     nj_log_close();
-    nj_config_free(d.config);
+    free_config(d.config);
     return code;
 }

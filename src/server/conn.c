@@ -76,7 +76,9 @@ free_conn(struct nj_conn *c)
 {
     nj_aliases_free(c->aliases);
     nj_exchange_free(c->exchange);
+    nj_conn_leave_login(c);
     nj_free(c->client_id);
+    nj_free(c->user_name);
     nj_free(c->in);
     nj_free(c);
 }
@@ -234,11 +236,18 @@ nj_conn_answered(struct nj_conn *c)
         make_ready(c);
 }
 
+/* Its CONNECT will be read again, and is kept until then. */
+static bool
+keeps_connect(const struct nj_conn *c)
+{
+    return c->state == NJ_CONN_MOVING || c->state == NJ_CONN_CHECKING;
+}
+
 /* May packets be taken from it now? */
 static bool
 is_taking(const struct nj_conn *c)
 {
-    if (c->state == NJ_CONN_CLOSING || c->state == NJ_CONN_MOVING || c->state == NJ_CONN_OPENING)
+    if (c->state == NJ_CONN_CLOSING || keeps_connect(c) || c->state == NJ_CONN_OPENING)
         return false;
     return !c->link.is_full && (c->session == NULL || c->session->promised < PROMISED_MAX);
 }
@@ -246,7 +255,6 @@ is_taking(const struct nj_conn *c)
 static enum nj_cause
 take_packet(struct nj_conn *c, const struct nj_frame *frame)
 {
-    nj_metric_add(&c->worker->metrics, NJ_METRIC_PACKETS_RECEIVED, 1);
     switch ((enum nj_conn_state)c->state) {
     case NJ_CONN_CONNECT:
         return nj_conn_on_connect(c, frame);
@@ -254,6 +262,7 @@ take_packet(struct nj_conn *c, const struct nj_frame *frame)
         return nj_conn_on_auth(c, frame);
     case NJ_CONN_ACTIVE:
         return nj_conn_on_packet(c, frame);
+    case NJ_CONN_CHECKING:
     case NJ_CONN_MOVING:
     case NJ_CONN_OPENING:
     case NJ_CONN_CLOSING:
@@ -288,9 +297,10 @@ take(struct nj_conn *c, struct nj_str bytes)
         case NJ_FRAME_WHOLE:
             c->last_packet = c->worker->now;
             cause = take_packet(c, &frame);
-            /* On its way home, it takes its CONNECT along. */
-            if (c->state != NJ_CONN_MOVING)
+            if (!keeps_connect(c)) {
                 taken += frame.bytes;
+                nj_metric_add(&c->worker->metrics, NJ_METRIC_PACKETS_RECEIVED, 1);
+            }
             break;
         }
         if (cause != NJ_CAUSE_NONE) {
@@ -567,8 +577,8 @@ static struct nj_session *
 end(struct nj_conn *c, enum nj_cause cause)
 {
     struct nj_session *s = c->session;
-    bool was_refused = c->state == NJ_CONN_CONNECT || c->state == NJ_CONN_AUTH ||
-                       (c->state == NJ_CONN_OPENING && s == NULL);
+    bool was_refused = c->state == NJ_CONN_CONNECT || c->state == NJ_CONN_CHECKING ||
+                       c->state == NJ_CONN_AUTH || (c->state == NJ_CONN_OPENING && s == NULL);
 
     if (c->state == NJ_CONN_CLOSING)
         return NULL;

@@ -3,9 +3,11 @@
  *
  *   CONNECT ──► AUTH ──► OPENING ──► ACTIVE ──► CLOSING
  *      │  └──────────────────▲
+ *      ├─► CHECKING (the password, on the pool; then CONNECT is read again)
  *      └─► MOVING (to the home of its client identifier, where CONNECT is read again)
  *
  *   CONNECT   nothing but a CONNECT may come, within connect_timeout
+ *   CHECKING  nothing is read, and connect_timeout goes on
  *   AUTH      the extended exchange before the CONNACK
  *   OPENING   the session is open, its CONNACK waits for the store; nothing is read
  *   ACTIVE    everything else
@@ -18,7 +20,8 @@
 #include "server/worker.h"
 
 #define NJ_CONN_STATES(X)                                                                          \
-    X(CONNECT, "connect", TO(MOVING) | TO(AUTH) | TO(OPENING) | TO(CLOSING))                       \
+    X(CONNECT, "connect", TO(CHECKING) | TO(MOVING) | TO(AUTH) | TO(OPENING) | TO(CLOSING))        \
+    X(CHECKING, "checking", TO(CONNECT) | TO(CLOSING))                                             \
     X(MOVING, "moving", TO(CONNECT) | TO(CLOSING))                                                 \
     X(AUTH, "auth", TO(OPENING) | TO(CLOSING))                                                     \
     X(OPENING, "opening", TO(ACTIVE) | TO(CLOSING))                                                \
@@ -32,6 +35,7 @@ enum nj_conn_state {
 };
 
 struct nj_exchange;
+struct nj_login;
 
 struct nj_conn {
     struct nj_io io;
@@ -41,6 +45,7 @@ struct nj_conn {
     const struct nj_door *door;
     struct nj_session *session;   /* NULL before it is open and after it has left */
     struct nj_exchange *exchange; /* of AUTH packets; NULL: none */
+    struct nj_login *login;       /* while its password is checked */
     struct nj_aliases *aliases;   /* NULL until one is used */
     struct nj_out out;
     uint32_t out_packets;     /* since it was empty last */
@@ -69,7 +74,9 @@ struct nj_conn {
     uint8_t mute_cause;     /* then: why */
     int socket_error;       /* errno of the read or write that failed */
     struct nj_peer peer;
-    char *client_id; /* from CONNECT until the session has it */
+    char *client_id;     /* from CONNECT until the session has it */
+    char *user_name;     /* as CONNECT says; NULL: none */
+    uint64_t user_stamp; /* of the entry that its password fitted; 0: none was asked for */
 };
 
 /* Accept everything that waits at a door. */
@@ -105,6 +112,18 @@ void nj_conn_start_keep_alive(struct nj_conn *c);
 /* How it is called in log lines: client identifier, or address before one is known. */
 struct nj_str nj_conn_name(const struct nj_conn *c);
 bool nj_conn_is_known(const struct nj_conn *c);
+
+/* credentials.c */
+/* NJ_CAUSE_NONE: it may go on, or is CHECKING now; otherwise why it must end. */
+enum nj_cause nj_conn_identify(struct nj_conn *c, const struct nj_connect *p);
+/* Its password has been checked; and when nobody asks any more. */
+void nj_conn_logged_in(struct nj_letter *letter);
+void nj_login_discard(struct nj_letter *letter);
+/* It goes, and what is being checked for it, if anything, is of no use any more. */
+void nj_conn_leave_login(struct nj_conn *c);
+/* After a reload: end it if it would not be let in any more, as far as that can be told without its
+ * password: its user is gone, has another one, or none is no longer enough. */
+void nj_conn_reconsider(struct nj_conn *c);
 
 /* connect.c: the packets before the session; NJ_CAUSE_NONE or why it must end */
 enum nj_cause nj_conn_on_connect(struct nj_conn *c, const struct nj_frame *frame);

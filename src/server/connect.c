@@ -93,9 +93,6 @@ check(const struct nj_conn *c, const struct nj_connect *p)
          (p->has_will &&
           p->will_properties.user_property_count > c->worker->opts->max_user_properties)))
         cause = NJ_CAUSE_USER_PROPERTIES;
-    /* Nobody is known here yet, so who gives a name is as anonymous as who gives none. */
-    if (cause == NJ_CAUSE_NONE && !nj_conn_listener(c)->allow_anonymous)
-        cause = NJ_CAUSE_NOT_AUTHORIZED;
     return cause;
 }
 
@@ -401,7 +398,9 @@ nj_conn_on_connect(struct nj_conn *c, const struct nj_frame *frame)
         cause = name(c, &p);
     if (cause == NJ_CAUSE_NONE)
         cause = check(c, &p);
-    if (cause != NJ_CAUSE_NONE)
+    if (cause == NJ_CAUSE_NONE)
+        cause = nj_conn_identify(c, &p);
+    if (cause != NJ_CAUSE_NONE || c->state == NJ_CONN_CHECKING)
         return cause;
     if (nj_broker_home_of(w->server->broker, nj_str_of(c->client_id)) != w->id) {
         nj_conn_enter(c, NJ_CONN_MOVING);

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct nj_users; /* broker/ports.h */
+
 enum nj_socket_domain {
     NJ_SOCKET_ANY,
     NJ_SOCKET_IPV4,
@@ -39,6 +41,9 @@ struct nj_listener_opts {
 
     char *mount_point; /* put before each topic of this listener's clients; NULL: none */
     bool allow_anonymous;
+    char *password_file;    /* NULL: none */
+    struct nj_users *users; /* of that file, for the user of these options to fill in; NULL: nobody
+                               is known here */
     bool use_username_as_clientid;
     char *auto_id_prefix; /* of assigned client ids; "auto-" unless configured, may be empty */
 };

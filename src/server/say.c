@@ -114,6 +114,41 @@ say_protocol(const struct nj_conn *c, enum nj_cause cause, const struct nj_frame
                nj_cause_text(cause), version);
 }
 
+/* NULL: the cause is about no credentials. */
+static const char *
+refusal_of(enum nj_cause cause)
+{
+    switch (cause) {
+    case NJ_CAUSE_NO_USER_NAME:
+        return "no user name, and anonymous clients are not allowed";
+    case NJ_CAUSE_NO_PASSWORD:
+        return "user name without password";
+    case NJ_CAUSE_USER_UNKNOWN:
+        return "unknown user";
+    case NJ_CAUSE_WRONG_PASSWORD:
+        return "wrong password";
+    case NJ_CAUSE_PASSWORD_QUEUE:
+        return "too many passwords wait to be checked";
+    default:
+        return NULL;
+    }
+}
+
+void
+nj_say_refused(const struct nj_conn *c, enum nj_cause cause)
+{
+    const char *words = refusal_of(cause);
+
+    if (words == NULL || !is_about_connections(c))
+        return;
+    if (c->user_name != NULL)
+        nj_log(NJ_LOG_INFO, "Client %" WHO " [%s:%u] refused: %s (u'%s').", NAME(c),
+               c->peer.address, c->peer.port, words, c->user_name);
+    else
+        nj_log(NJ_LOG_INFO, "Client %" WHO " [%s:%u] refused: %s.", NAME(c), c->peer.address,
+               c->peer.port, words);
+}
+
 void
 nj_say_fault(const struct nj_conn *c, enum nj_cause cause, const struct nj_frame *frame)
 {
@@ -123,7 +158,9 @@ nj_say_fault(const struct nj_conn *c, enum nj_cause cause, const struct nj_frame
         say_first_packet(c, frame);
         return;
     }
-    if (cause == NJ_CAUSE_PROTOCOL_NAME || cause == NJ_CAUSE_PROTOCOL_VERSION)
+    if (refusal_of(cause) != NULL)
+        nj_say_refused(c, cause);
+    else if (cause == NJ_CAUSE_PROTOCOL_NAME || cause == NJ_CAUSE_PROTOCOL_VERSION)
         say_protocol(c, cause, frame);
     else if (nj_conn_is_known(c))
         nj_log(NJ_LOG_INFO, "Protocol error from %" WHO ": %s.", NAME(c), nj_cause_text(cause));

@@ -14,6 +14,9 @@ void nj_say_accept_failed(struct nj_worker *w, int error);
 void nj_say_connected(const struct nj_conn *c, const struct nj_connect *p);
 /* A read or write failed; 0: the peer has closed. Remembered for the line about the end. */
 void nj_say_socket(struct nj_conn *c, int error);
+/* Which credentials were wrong: for the operator, who is told more than the client. Nothing for
+ * other causes. */
+void nj_say_refused(const struct nj_conn *c, enum nj_cause cause);
 /* What was wrong with a packet. */
 void nj_say_fault(const struct nj_conn *c, enum nj_cause cause, const struct nj_frame *frame);
 void nj_say_disconnected(const struct nj_conn *c, enum nj_cause cause);

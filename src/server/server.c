@@ -8,6 +8,11 @@
 #include <pthread.h>
 #include <stdio.h>
 
+/* Threads that check passwords, and passwords that wait for them: with PBKDF2 as it is usual, the
+ * last of these is checked within a second or two. */
+#define POOL_THREADS_MAX 4u
+#define POOL_WAITING     1024u
+
 /* ---- making and freeing ---- */
 
 static enum nj_err
@@ -45,6 +50,10 @@ nj_server_new(struct nj_server **out, const struct nj_server_deps *deps, struct 
         (void)nj_diag_fail(diag, err, "Error: Out of memory.");
         goto fail;
     }
+    err =
+        nj_pool_new(&server->pool, NJ_MIN(NJ_MAX(workers / 2, 1u), POOL_THREADS_MAX), POOL_WAITING);
+    if (err != NJ_OK)
+        goto fail;
     err = NJ_ENOMEM;
     server->calls = nj_zalloc(workers * sizeof(*server->calls));
     server->workers = nj_zalloc_aligned(64, workers * sizeof(*server->workers));
@@ -69,11 +78,13 @@ nj_server_free(struct nj_server *server)
 {
     if (server == NULL)
         return;
+    nj_pool_stop(server->pool); /* from here on no letter is written */
     nj_rcu_register();
     for (unsigned i = 0; i < server->worker_count; i++)
         nj_worker_drain(&server->workers[i]);
     for (unsigned i = 0; i < server->worker_count; i++)
         nj_worker_fini(&server->workers[i]);
+    nj_pool_free(server->pool);
     nj_rcu_quiescent();
     nj_rcu_unregister();
     nj_rcu_barrier();
@@ -220,6 +231,7 @@ take_options(struct nj_worker *w, void *arg)
 
     w->opts = new->server;
     w->home->opts = new->broker;
+    nj_worker_reconsider_conns(w);
 }
 
 void

@@ -3,6 +3,7 @@
 #ifndef NJ_SERVER_SERVER_PRIV_H
 #define NJ_SERVER_SERVER_PRIV_H
 
+#include "io/pool.h"
 #include "server/server.h"
 #include "server/worker.h"
 
@@ -32,6 +33,7 @@ struct nj_own_message {
 struct nj_server {
     struct nj_call *calls; /* one for each worker, set aside: stopping works without memory, too */
     struct nj_broker *broker;
+    struct nj_pool *pool; /* where passwords are checked */
     struct nj_worker *workers;
     unsigned worker_count;
     const struct nj_auth_method *methods;

@@ -129,6 +129,9 @@ open_letter(struct nj_worker *w, struct nj_letter *letter)
     case NJ_LETTER_PUBLISH:
         publish_own(w, nj_container_of(letter, struct nj_own_message, letter));
         break;
+    case NJ_LETTER_LOGIN:
+        nj_conn_logged_in(letter);
+        break;
     }
 }
 
@@ -380,6 +383,9 @@ discard_letter(struct nj_worker *w, struct nj_letter *letter)
     case NJ_LETTER_PUBLISH:
         nj_free(nj_container_of(letter, struct nj_own_message, letter));
         break;
+    case NJ_LETTER_LOGIN:
+        nj_login_discard(letter);
+        break;
     }
 }
 
@@ -418,6 +424,15 @@ nj_worker_close_conns(struct nj_worker *w, enum nj_cause cause)
     nj_list_each_safe (node, after, &w->conns)
         nj_conn_end(nj_container_of(node, struct nj_conn, link_all), cause);
     close_all(w);
+}
+
+void
+nj_worker_reconsider_conns(struct nj_worker *w)
+{
+    struct nj_list *node, *after;
+
+    nj_list_each_safe (node, after, &w->conns)
+        nj_conn_reconsider(nj_container_of(node, struct nj_conn, link_all));
 }
 
 void

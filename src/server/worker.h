@@ -26,6 +26,7 @@ enum nj_letter_kind {
     NJ_LETTER_CONN,    /* a connection that has come home */
     NJ_LETTER_CALL,    /* something to run between two turns */
     NJ_LETTER_PUBLISH, /* a message of the broker's own */
+    NJ_LETTER_LOGIN,   /* a password that has been checked */
 };
 
 /* One listening socket as one worker watches it. */
@@ -88,6 +89,8 @@ void nj_worker_drain(struct nj_worker *w);
 /* Accepts a zeroed one; all workers are drained. */
 void nj_worker_fini(struct nj_worker *w);
 void nj_worker_close_conns(struct nj_worker *w, enum nj_cause cause);
+/* After a reload: end those that would not be let in any more. */
+void nj_worker_reconsider_conns(struct nj_worker *w);
 /* The thread's body: turns, until it is told to stop. */
 void nj_worker_run(void *worker);
 
