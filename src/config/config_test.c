@@ -193,6 +193,72 @@ a_listener_lets_nobody_in_unless_told_to(void **state)
 }
 
 static void
+a_password_file_is_everybodys_and_the_last_one_counts(void **state)
+{
+    struct nj_config *c = load("listener 1\npassword_file /a\nlistener 2\npassword_file /b\n");
+
+    (void)state;
+    assert_string_equal(c->server.listeners[0].password_file, "/b");
+    assert_string_equal(c->server.listeners[1].password_file, "/b");
+    assert_null(c->server.listeners[0].users);
+    nj_config_free(c);
+    c = load("password_file /a\n");
+    assert_string_equal(c->server.listeners[0].password_file, "/a");
+    assert_true(c->is_local_only && c->server.listeners[0].allow_anonymous);
+    nj_config_free(c);
+}
+
+static void
+security_options_belong_to_listeners_where_it_is_said_first(void **state)
+{
+    struct nj_config *c = load("per_listener_settings true\n"
+                               "listener 1\npassword_file /a\nauto_id_prefix one-\n"
+                               "listener 2\nallow_anonymous true\n"
+                               "listener 3\nlistener_allow_anonymous true\nallow_anonymous false\n"
+                               "listener 4\nallow_anonymous true\nallow_anonymous false\n");
+    const struct nj_listener_opts *l = c->server.listeners;
+
+    (void)state;
+    assert_string_equal(l[0].password_file, "/a");
+    assert_string_equal(l[0].auto_id_prefix, "one-");
+    assert_false(l[0].allow_anonymous);
+    assert_null(l[1].password_file);
+    assert_string_equal(l[1].auto_id_prefix, "auto-");
+    assert_true(l[1].allow_anonymous);
+    assert_true(l[2].allow_anonymous);
+    assert_false(l[3].allow_anonymous);
+    nj_config_free(c);
+    c = load("per_listener_settings true\nmax_connections 5\nallow_anonymous false\n"
+             "password_file /a\n");
+    assert_true(c->is_local_only);
+    assert_false(c->server.listeners[0].allow_anonymous);
+    assert_string_equal(c->server.listeners[1].password_file, "/a");
+    nj_config_free(c);
+}
+
+static void
+per_listener_settings_come_too_late_or_without_a_listener(void **state)
+{
+    static const char *const bad[] = {
+        "allow_anonymous true\nper_listener_settings true\n",
+        "password_file /a\nper_listener_settings true\n",
+        "per_listener_settings true\npassword_file /a\n",
+        "per_listener_settings true\nallow_anonymous true\n",
+        "per_listener_settings true\nallow_zero_length_clientid false\nlistener 1\n",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < NJ_COUNT_OF(bad); i++) {
+        struct nj_config *c;
+        struct nj_diag diag = {0};
+
+        write_file("a.conf", bad[i]);
+        assert_int_not_equal(load_file(&c, "a.conf", NULL, &diag), NJ_OK);
+        assert_int_equal(diag.line, 2);
+    }
+}
+
+static void
 listeners_have_options_of_their_own(void **state)
 {
     struct nj_config *c = load("listener 1884 192.0.2.1 # office\n"
@@ -845,6 +911,9 @@ main(void)
         cmocka_unit_test(without_a_file_only_the_loopback_listens),
         cmocka_unit_test(ports_of_the_command_line_are_on_the_loopback),
         cmocka_unit_test(a_listener_lets_nobody_in_unless_told_to),
+        cmocka_unit_test(a_password_file_is_everybodys_and_the_last_one_counts),
+        cmocka_unit_test(security_options_belong_to_listeners_where_it_is_said_first),
+        cmocka_unit_test(per_listener_settings_come_too_late_or_without_a_listener),
         cmocka_unit_test(listeners_have_options_of_their_own),
         cmocka_unit_test(old_options_make_a_default_listener),
         cmocka_unit_test(options_without_a_listener_do_not_open_one_to_others),

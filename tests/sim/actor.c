@@ -212,6 +212,11 @@ nj_actor_connect(struct nj_actor *a, bool is_clean_start)
     if (!a->is_observer && a->twin->count + 40 < NJ_TWIN_MESSAGES && chance(a, 30))
         make_will(a, &c, payload, &will_props);
     put_connect_properties(a, &props);
+    if (a->twin->asks_passwords) {
+        c.has_user_name = c.has_password = true;
+        c.user_name = c.client_id;
+        c.password = NJ_STR("sesame");
+    }
     c.properties = written(properties, &props);
     c.will_properties = written(will_properties, &will_props);
     nj_connect_encode(&w, &c);

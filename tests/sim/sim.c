@@ -44,6 +44,7 @@ struct world {
     struct nj_listener_opts listener_opts;
     struct nj_store_mem stores[WORKERS];
     struct nj_store_port *ports[WORKERS];
+    struct nj_users users;
     struct nj_server *server;
     int listener;
     unsigned clients;
@@ -140,6 +141,43 @@ choose_options(struct world *w)
     };
 }
 
+/* Every client is known, by the same password; what takes its time is the check. */
+static struct nj_user
+find_user(const struct nj_users *users, struct nj_str name)
+{
+    (void)name;
+    return (struct nj_user){users, 1};
+}
+
+static enum nj_err
+check_user(const void *entry, struct nj_str password, bool *fits)
+{
+    (void)entry;
+    *fits = nj_str_eq(password, NJ_STR("sesame"));
+    return NJ_OK;
+}
+
+static void
+keep_users(struct nj_users *users)
+{
+    (void)users;
+}
+
+/* Drawn from no generator: the seeds that found something once must find it again. */
+static void
+choose_users(struct world *w, uint64_t seed)
+{
+    static const struct nj_users_ops ops = {find_user, check_user, keep_users};
+
+    w->twin.asks_passwords = seed >= 1u << 24 && seed % 2 == 0;
+    if (!w->twin.asks_passwords)
+        return;
+    w->users.ops = &ops;
+    atomic_init(&w->users.references, 1);
+    w->listener_opts.users = &w->users;
+    w->listener_opts.allow_anonymous = false;
+}
+
 static void
 begin(struct world *w, uint64_t seed, bool is_verbose)
 {
@@ -164,6 +202,7 @@ begin(struct world *w, uint64_t seed, bool is_verbose)
     nj_sim_begin(&sim);
     w->twin.now = nj_sim_now();
     choose_options(w);
+    choose_users(w, seed);
     for (unsigned i = 0; i < WORKERS; i++) {
         nj_store_mem_init(&w->stores[i]);
         w->ports[i] = &w->stores[i].port;
@@ -176,10 +215,10 @@ begin(struct world *w, uint64_t seed, bool is_verbose)
         nj_actor_init(&w->actors[i], &w->twin, i, w->listener, &w->rand);
     nj_twin_say(&w->twin,
                 "%u workers, %u clients, window %u, short %u %%, pipe %zu bytes, lossy %d, "
-                "duplicates %d, output %llu bytes",
+                "duplicates %d, output %llu bytes, passwords %d",
                 w->server_opts.workers, w->clients, w->broker_opts.max_inflight_messages,
                 sim.short_io_percent, sim.pipe_bytes, w->twin.is_lossy, w->twin.allow_duplicates,
-                (unsigned long long)w->server_opts.max_output_bytes);
+                (unsigned long long)w->server_opts.max_output_bytes, w->twin.asks_passwords);
 }
 
 static void

@@ -85,6 +85,7 @@ struct nj_twin {
     bool is_verbose;
     bool allow_duplicates; /* one copy for each subscription */
     bool is_lossy;         /* queues have limits: nothing need arrive */
+    bool asks_passwords;   /* the broker, of every client */
     struct nj_twin_message messages[NJ_TWIN_MESSAGES];
     unsigned count;
     struct nj_twin_session sessions[NJ_TWIN_CLIENTS];
