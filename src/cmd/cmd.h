@@ -47,6 +47,7 @@ int nj_cmd_version(int argc, char **argv);
 int nj_cmd_pub(int argc, char **argv);
 int nj_cmd_sub(int argc, char **argv);
 int nj_cmd_rr(int argc, char **argv);
+int nj_cmd_doctor(int argc, char **argv);
 
 /* What the table of options of pub, sub and rr gives besides; for nj_cmds. */
 void nj_pub_print_manual(FILE *out);

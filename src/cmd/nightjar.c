@@ -26,7 +26,7 @@ const struct nj_cmd nj_cmds[] = {
     {"signal", "mosquitto_signal", "send a signal to a running broker", NULL, NULL, NULL},
     {"acl", NULL, "explain and check access rules", NULL, NULL, NULL},
     {"pki", NULL, "certificates: make, renew, inspect", NULL, NULL, NULL},
-    {"doctor", NULL, "find why a connection fails", NULL, NULL, NULL},
+    {"doctor", NULL, "find why a connection fails", nj_cmd_doctor, NULL, NULL},
     {"sniff", NULL, "read captured traffic as MQTT", NULL, NULL, NULL},
     {"replay", NULL, "play a capture again", NULL, NULL, NULL},
     {"store", NULL, "check, dump, compact, back up and restore what is stored", NULL, NULL, NULL},

@@ -645,10 +645,14 @@ judge_revoked(struct nj_finding *f, const struct nj_judge_chain *c)
 }
 
 static void
-judge_purpose(struct nj_finding *f, const struct nj_judge_chain *c)
+judge_purpose(struct nj_finding *f, const struct nj_judge_chain *c, X509 *x)
 {
     bool is_broker = c->end == NJ_END_BROKER;
 
+    if (f->depth > 0 && x != NULL && X509_check_ca(x) == 0) {
+        judge_invalid_ca(f, c, x); /* it serves no purpose, because it is no CA */
+        return;
+    }
     change(f, NJ_FINDING_WRONG_PURPOSE);
     nj_finding_cause(f, "%s (%s) is not for %s: its extendedKeyUsage lacks %s", whose(c, f->depth),
                      f->cert.subject, is_broker ? "servers" : "clients",
@@ -717,7 +721,7 @@ nj_judge_error(struct nj_finding *out, const struct nj_judge_chain *c, int error
     case X509_V_ERR_PATH_LENGTH_EXCEEDED:
         return judge_path(out, c);
     case X509_V_ERR_INVALID_PURPOSE:
-        return judge_purpose(out, c);
+        return judge_purpose(out, c, x);
     case X509_V_ERR_EE_KEY_TOO_SMALL:
         return judge_weak(out, c, NJ_FINDING_WEAK_KEY, x);
     case X509_V_ERR_CA_KEY_TOO_SMALL:

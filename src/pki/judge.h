@@ -45,9 +45,10 @@ void nj_judge_chain(struct nj_findings *out, const struct nj_judge_chain *c);
  * error, depth, x  X509_STORE_CTX_get_error(), _get_error_depth(), _get_current_cert(), the last
  *                  possibly NULL.
  * c                what is known of the rest; at least `end`.
- * out              written in every case; NJ_FINDING_OTHER_CHECK with OpenSSL's own words
- * where we have none. Cost                    a signature or two, for errors that could be several
- * mistakes.
+ * out              written in every case; NJ_FINDING_OTHER_CHECK with OpenSSL's own words where
+ *                  we have none.
+ *
+ * Cost  a signature or two, for errors that could be several mistakes.
  */
 void nj_judge_error(struct nj_finding *out, const struct nj_judge_chain *c, int error, int depth,
                     struct x509_st *x);
@@ -60,7 +61,8 @@ struct nj_judge_end {
     bool use_os_certs;             /* the system's CAs, too */
     bool require_certificate;      /* broker: from every client */
     bool use_identity_as_username; /* broker */
-    nj_passphrase passphrase;      /* NULL: encrypted keys stay closed */
+    const char *user;         /* broker: who it becomes when root starts it; NULL: nobody else */
+    nj_passphrase passphrase; /* NULL: encrypted keys stay closed */
     void *passphrase_ctx;
     int64_t now_s; /* 0: the clock's */
 };

@@ -6,9 +6,11 @@
 #include "base/shell.h"
 #include "pki/judge_priv.h"
 
+#include <grp.h>
 #include <openssl/err.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -23,6 +25,7 @@ struct side {
     const struct nj_judge_end *given;
     struct nj_pki_file certificate, key, ca, crl;
     bool has_certificate, has_key, has_ca, has_crl;
+    bool is_out_of_order; /* the first certificate is not its own */
 };
 
 /* ---- files ---- */
@@ -139,8 +142,53 @@ check_rights(struct nj_findings *out, const struct side *s)
                     nj_shell_word(word, sizeof(word), nj_str_of(s->given->keyfile)));
 }
 
+/* Whether `user` may read what belongs to these; true where nobody knows the user. */
+static bool
+may_read(const char *user, const struct nj_pki_file *file)
+{
+    struct passwd entry;
+    struct passwd *found = NULL;
+    char buffer[1024];
+    gid_t groups[64];
+    int count = NJ_COUNT_OF(groups);
+
+    if (getpwnam_r(user, &entry, buffer, sizeof(buffer), &found) != 0 || found == NULL ||
+        entry.pw_uid == 0)
+        return true;
+    if (entry.pw_uid == file->owner)
+        return (file->mode & S_IRUSR) != 0;
+    if (getgrouplist(user, entry.pw_gid, groups, &count) < 0)
+        count = NJ_COUNT_OF(groups);
+    for (int i = 0; i < count; i++) {
+        if (groups[i] == file->group)
+            return (file->mode & S_IRGRP) != 0;
+    }
+    return (file->mode & S_IROTH) != 0;
+}
+
 static void
-check_pair(struct nj_findings *out, const struct side *s)
+check_reader(struct nj_findings *out, const struct side *s, const struct nj_pki_file *file)
+{
+    const char *user = s->given->user;
+    char word[300];
+
+    if (user == NULL || file->path == NULL || may_read(user, file))
+        return;
+    struct nj_finding *f = nj_findings_add(out, NJ_FINDING_FILE_OF_ANOTHER, s->end);
+    if (f == NULL)
+        return;
+    place(f, file->path);
+    nj_finding_cause(
+        f,
+        "the broker becomes the user %s, who may not read %s (mode %04o): Mosquitto does "
+        "not start, and no broker can load it again",
+        user, file->path, (unsigned)file->mode & 07777u);
+    nj_finding_mend(f, "chown %s %s", user,
+                    nj_shell_word(word, sizeof(word), nj_str_of(file->path)));
+}
+
+static void
+check_pair(struct nj_findings *out, struct side *s)
 {
     const struct nj_pki_file *certs = &s->certificate;
 
@@ -153,6 +201,7 @@ check_pair(struct nj_findings *out, const struct side *s)
         at++;
     ERR_clear_error();
     bool is_order = at < certs->certificate_count;
+    s->is_out_of_order = is_order;
     struct nj_finding *f =
         nj_findings_add(out, is_order ? NJ_FINDING_CHAIN_ORDER : NJ_FINDING_KEY_MISMATCH, s->end);
     if (f == NULL)
@@ -219,6 +268,10 @@ read_side(struct nj_findings *out, struct side *s)
     s->has_ca = read_file(out, s, &s->ca, g->cafile, NJ_PKI_CERTIFICATE);
     s->has_crl = read_file(out, s, &s->crl, g->crlfile, NJ_PKI_CRL);
     check_capath(out, s);
+    check_reader(out, s, &s->certificate);
+    check_reader(out, s, &s->key);
+    check_reader(out, s, &s->ca);
+    check_reader(out, s, &s->crl);
 }
 
 /* ---- a certificate by itself ---- */
@@ -460,7 +513,7 @@ static void
 judge_side(struct nj_findings *out, struct side *s, const char *host)
 {
     read_side(out, s);
-    if (s->has_certificate)
+    if (s->has_certificate && !s->is_out_of_order)
         check_own(out, s, host);
     if (s->has_ca)
         check_authorities(out, s);

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* doctor_broker.c — what an operator should know about a configuration before clients do. */
+#include "cmd/doctor.h"
+
+#include "base/compiler.h"
+#include "config/config.h"
+
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static bool
+has_tls(const struct nj_conf_listener *l)
+{
+    return l->certfile != NULL || l->keyfile != NULL || l->psk_hint != NULL;
+}
+
+static bool
+is_loopback(const struct nj_conf *conf, const struct nj_conf_listener *l)
+{
+    if (l->address == NULL)
+        return !conf->has_listener;
+    return l->address[0] == '/' || strncmp(l->address, "127.", 4) == 0 ||
+           strcmp(l->address, "::1") == 0 || strcmp(l->address, "localhost") == 0;
+}
+
+/* As Mosquitto 2: open only as long as no listener was asked for. */
+static bool
+is_anonymous(const struct nj_conf *conf, const struct nj_conf_listener *l)
+{
+    return l->allow_anonymous >= 0 ? l->allow_anonymous != 0 : !conf->has_listener;
+}
+
+static bool
+takes_names_of_certificates(const struct nj_conf_listener *l)
+{
+    return l->require_certificate && (l->use_identity_as_username || l->use_subject_as_username);
+}
+
+/* In the terms of the course. */
+static const char *
+level_of(const struct nj_conf *conf, const struct nj_conf_listener *l)
+{
+    if (has_tls(l) && l->require_certificate)
+        return "certificates: TLS, and each client shows one";
+    if (has_tls(l))
+        return is_anonymous(conf, l) ? "TLS, without password: encrypted, and open to everybody"
+                                     : "TLS + password";
+    return is_anonymous(conf, l) ? "open: no protection" : "password, readable on the network";
+}
+
+static void
+check_who_may_enter(struct nj_report *report, const struct nj_conf *conf,
+                    const struct nj_conf_listener *l)
+{
+    bool has_names = l->password_file != NULL || conf->has_other_authentication ||
+                     takes_names_of_certificates(l) || l->psk_hint != NULL;
+    enum nj_finding_id id = NJ_FINDING_NONE;
+
+    if (!is_anonymous(conf, l) && !has_names)
+        id = NJ_FINDING_NOBODY_MAY_CONNECT;
+    else if (is_loopback(conf, l))
+        return;
+    else if (is_anonymous(conf, l) && !l->require_certificate)
+        id = NJ_FINDING_OPEN_TO_ALL;
+    else if (!has_tls(l))
+        id = NJ_FINDING_PASSWORD_IN_CLEAR;
+    if (id != NJ_FINDING_NONE)
+        (void)nj_findings_add(&report->findings, id, NJ_END_BROKER);
+}
+
+/* Who the broker will be; NULL: who we are. */
+static const char *
+becomes(const struct nj_conf *conf)
+{
+    if (geteuid() != 0)
+        return NULL;
+    if (conf->user != NULL)
+        return conf->user;
+    return getpwnam("mosquitto") != NULL ? "mosquitto" : "nobody";
+}
+
+/* One speaks TLS, and the other does not. */
+static void
+say_plain(struct nj_report *report, bool is_client_plain)
+{
+    (void)nj_findings_add(&report->findings,
+                          is_client_plain ? NJ_FINDING_PLAIN_MQTT : NJ_FINDING_TLS_ON_PLAIN,
+                          NJ_END_CLIENT);
+}
+
+static void
+examine_listener(struct nj_report *report, const struct nj_doctor *d, const struct nj_conf *conf,
+                 const struct nj_conf_listener *l)
+{
+    const struct nj_judge_end client = nj_doctor_client(d);
+    const struct nj_judge_end broker = {
+        .certfile = l->certfile,
+        .keyfile = l->keyfile,
+        .cafile = l->cafile,
+        .capath = l->capath,
+        .crlfile = l->crlfile,
+        .require_certificate = l->require_certificate,
+        .use_identity_as_username = l->use_identity_as_username,
+        .user = becomes(conf),
+    };
+    struct nj_step *step =
+        nj_report_step(report, "listener", "port %d%s%s", l->port != 0 ? l->port : 1883,
+                       l->address != NULL ? " of " : "", l->address != NULL ? l->address : "");
+
+    nj_step_came(step, NJ_STEP_GOOD, "%s", level_of(conf, l));
+    bool meets_client = d->is_offline && (d->port == 0 || d->port == l->port);
+    bool is_client_plain = !nj_doctor_wants_tls(d);
+    if (has_tls(l))
+        nj_judge_files(&report->findings, &broker,
+                       meets_client && !is_client_plain ? &client : NULL, d->host);
+    if (meets_client && d->host != NULL && has_tls(l) == is_client_plain)
+        say_plain(report, is_client_plain);
+    check_who_may_enter(report, conf, l);
+}
+
+/* Whether our broker would take it; its own words about what it would not. */
+static void
+examine_text(struct nj_report *report, const struct nj_doctor *d)
+{
+    struct nj_step *step = nj_report_step(report, "config", "%s", d->config);
+    struct nj_config *config = NULL;
+    struct nj_diag diag = {0};
+
+    atomic_store_explicit(&nj_log_types, 0, memory_order_relaxed); /* the diag says it */
+    if (nj_config_load(&config, d->config, NULL, &diag) == NJ_OK) {
+        nj_step_came(step, NJ_STEP_GOOD, "nightjar takes it");
+        nj_config_free(config);
+        return;
+    }
+    nj_step_came(step, NJ_STEP_FAILED, "nightjar does not take it");
+    struct nj_finding *f =
+        nj_findings_add(&report->findings, NJ_FINDING_CONFIG_REFUSED, NJ_END_BROKER);
+    if (f == NULL)
+        return;
+    (void)snprintf(f->file, sizeof(f->file), "%s", diag.file[0] != '\0' ? diag.file : d->config);
+    if (diag.line > 0)
+        nj_finding_cause(f, "line %d: %s", diag.line, diag.text);
+    else
+        nj_finding_cause(f, "%s", diag.text);
+    nj_finding_mend(f, "%s", diag.hint);
+}
+
+bool
+nj_doctor_examine_broker(struct nj_report *report, const struct nj_doctor *d)
+{
+    struct nj_conf conf;
+    struct nj_diag diag = {0};
+
+    if (nj_conf_read(&conf, d->config, &diag) != NJ_OK) {
+        (void)fprintf(stderr, "nightjar doctor: %s\n", diag.text);
+        return false;
+    }
+    examine_text(report, d);
+    for (unsigned i = 0; i < conf.count; i++)
+        examine_listener(report, d, &conf, &conf.listeners[i]);
+    nj_conf_fini(&conf);
+    return true;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* doctor_conf.h — of a configuration file what the doctor judges, listener by listener. It reads
+ * more leniently than the broker does, so that one mistake in the file does not hide the next, and
+ * Mosquitto's own files can be judged, whatever else stands in them. */
+#ifndef NJ_CMD_DOCTOR_CONF_H
+#define NJ_CMD_DOCTOR_CONF_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+
+#define NJ_CONF_LISTENERS_MAX 32
+
+/* Texts are the conf's own; NULL: not said. */
+struct nj_conf_listener {
+    int port;
+    char *address; /* also a path, where port is 0 */
+    char *certfile, *keyfile, *cafile, *capath, *crlfile;
+    char *tls_version, *ciphers, *psk_hint;
+    char *password_file; /* with per_listener_settings; else all share one */
+    int allow_anonymous; /* -1: not said */
+    bool require_certificate, use_identity_as_username, use_subject_as_username;
+};
+
+struct nj_conf {
+    struct nj_conf_listener listeners[NJ_CONF_LISTENERS_MAX];
+    unsigned count; /* at least one: without any, one on the loopback stands for all */
+    bool has_listener;
+    bool has_other_authentication; /* a plugin decides */
+    char *user;                    /* who the broker becomes; NULL: "mosquitto", or "nobody" */
+};
+
+/* Errors: NJ_ENOENT, NJ_ESYS, NJ_EQUOTA, NJ_ENOMEM; said in diag. */
+NJ_NODISCARD enum nj_err nj_conf_read(struct nj_conf *out, const char *path, struct nj_diag *diag);
+void nj_conf_fini(struct nj_conf *conf);
+
+#endif

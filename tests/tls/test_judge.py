@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every mistake of the table is named by its files alone, where its files can show it, and nothing
+else is; set-ups that work bring no complaint."""
+import json
+import os
+import subprocess
+
+import pytest
+
+import rows
+from support.broker import NIGHTJAR
+from support.tool import environment
+
+IDS = sorted(rows.ROWS)
+
+
+def user_of(setup):
+    users = {setup.broker_user, setup.client_user} - {"root"}
+    return users.pop() if users == {"nobody"} and os.getuid() == 0 else None
+
+
+def doctor(setup, *more, cwd=None, user=None, env=None):
+    """(exit code, report) of `nightjar doctor --files --json` for both ends."""
+    port = 8883 if setup.port_is_8883 else 18883
+    config = os.path.join(cwd, "broker.conf")
+    with open(config, "w", encoding="ascii") as f:
+        f.write(setup.config(port))
+    os.chmod(config, 0o644)
+    command = [NIGHTJAR, "doctor", f"{setup.host}:{port}", "--config", config, "--files", "--json", *more]
+    command += [a for name, path in setup.client.items() if path for a in (f"--{name}", path)]
+    done = subprocess.run(command, capture_output=True, cwd=cwd, user=user, check=False,
+                          env={**environment(), **(env or {})}, timeout=60)
+    assert done.returncode in (0, 1), done.stderr.decode()
+    return done.returncode, json.loads(done.stdout)
+
+
+def findings(report, *severities):
+    return {f["name"]: f for s in report["steps"] for f in s["findings"] if f["severity"] in severities
+            and not f["is_guess"] and s["step"] != "config"}
+
+
+def test_every_row_of_the_table_is_made():
+    table = rows.table()
+    if not table:
+        pytest.skip("the table is not at hand")
+    assert set(table) == set(rows.ROWS)
+    assert len(table) == 82
+
+
+@pytest.mark.parametrize("number", IDS)
+def test_files_name_the_mistake(lab, number, tmp_path):
+    row = rows.ROWS[number]
+    setup = row.make(lab)
+    os.chmod(tmp_path, 0o755)
+    code, report = doctor(setup, cwd=str(tmp_path), user=user_of(setup))
+    faults = findings(report, "fault")
+    shown = json.dumps(report["steps"], indent=1)
+    assert set(faults) == row.faults, shown
+    assert row.asides <= set(findings(report, "warning", "note")), shown
+    assert code == (1 if row.faults else code)
+    for f in faults.values():
+        assert f["cause"] and f["mend"], f
