@@ -10,7 +10,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("NIGHTJAR_BUILD", ROOT / "build" / "release"))
-LINKS = "mosquitto", "mosquitto_pub", "mosquitto_sub", "mosquitto_rr"
+LINKS = "mosquitto", "mosquitto_pub", "mosquitto_sub", "mosquitto_rr", "mosquitto_passwd"
 
 USER = r"""
 #include <nightjar/client.h>
@@ -51,12 +51,12 @@ def test_the_programs_of_mosquitto_are_links_to_the_one_binary(installed):
     for name in LINKS:
         assert os.readlink(installed / "bin" / name) == "nightjar"
     assert "nightjar" in output(installed / "bin" / "nightjar", "version")
-    assert not (installed / "bin" / "mosquitto_passwd").exists()
+    assert not (installed / "bin" / "mosquitto_ctrl").exists()
 
 
 def test_there_is_a_manual_page_of_every_command(installed):
     pages = {page.name for page in (installed / "share" / "man").glob("man*/*")}
-    assert {"nightjar.1", "nightjar-broker.1", "nightjar-pub.1", "nightjar-sub.1", "nightjar-rr.1",
+    assert {"nightjar.1", "nightjar-broker.1", "nightjar-pub.1", "nightjar-sub.1", "nightjar-rr.1", "nightjar-passwd.1",
             "nightjar.conf.5"} <= pages
     for page in (installed / "share" / "man").glob("man*/*"):
         assert ".Sh NAME" in page.read_text()

@@ -1,0 +1,548 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* passwd.c — `nightjar passwd`, mosquitto_passwd: users into a password file and out of it.
+ *
+ * The new file is written beside the old one and takes its place when it is whole, so that neither
+ * a broker nor a full disk ever meets half of one. On purpose otherwise than in Mosquitto: -U
+ * leaves alone what is hashed already, where Mosquitto hashes the hash and nobody can log in any
+ * more. */
+#include "auth/password.h"
+#include "base/secret.h"
+#include "cmd/cmd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <unistd.h>
+
+#define PASSWORD_MAX   65535u
+#define ITERATIONS_MAX (1 << 24)
+
+enum exit_code {
+    GOOD = 0,
+    FAILED = 1,
+    DIFFERS = 2, /* the password typed for the second time */
+    NO_HASH = 10,
+};
+
+enum action {
+    SET,
+    DELETE,
+    UPGRADE, /* hash what is plain */
+};
+
+struct job {
+    enum action action;
+    bool is_new, is_batch;
+    enum nj_password_kind kind;
+    uint32_t iterations; /* 0: as usual */
+    const char *file;
+    const char *user;
+    char *typed;               /* with -b: in argv */
+    struct nj_secret password; /* to be set */
+};
+
+static const struct {
+    const char *name;
+    enum nj_password_kind kind;
+} kinds[] = {
+    {"sha512-pbkdf2", NJ_PASSWORD_PBKDF2},
+    {"argon2id", NJ_PASSWORD_ARGON2ID},
+    {"sha512", NJ_PASSWORD_SHA512},
+};
+
+/* ---- what is said ---- */
+
+static int
+fail(int code, const char *text)
+{
+    fprintf(stderr, "Error: %s\n", text);
+    return code;
+}
+
+static int
+fail_about(const char *what, const char *file)
+{
+    fprintf(stderr, "Error: Unable to %s %s. %s.\n", what, file, strerror(errno));
+    return FAILED;
+}
+
+static const struct {
+    const char *option, *argument, *does;
+} options[] = {
+    {"-b", NULL, "take the password from the command line, where others may see it for a moment"},
+    {"-c", NULL, "make the file, which must not be there yet; - is the standard output"},
+    {"-D", NULL, "delete the user"},
+    {"-H", "HASH",
+     "sha512-pbkdf2 (what is made unless asked otherwise), argon2id, or sha512, which "
+     "is for brokers older than Mosquitto 2.0"},
+    {"-I", "NUMBER", "iterations of sha512-pbkdf2; 1000 unless said otherwise"},
+    {"-U", NULL, "hash every password of the file that is plain"},
+};
+
+static void
+print_usage(FILE *out)
+{
+    fputs("nightjar passwd manages password files of the broker, as mosquitto_passwd does.\n\n"
+          "Usage: nightjar passwd [-H HASH] [-I NUMBER] [-c] FILE USER\n"
+          "       nightjar passwd [-H HASH] [-I NUMBER] [-c] -b FILE USER PASSWORD\n"
+          "       nightjar passwd -D FILE USER\n"
+          "       nightjar passwd [-H HASH] [-I NUMBER] -U FILE\n",
+          out);
+    for (size_t i = 0; i < NJ_COUNT_OF(options); i++)
+        fprintf(out, " %s %s: %s.\n", options[i].option,
+                options[i].argument != NULL ? options[i].argument : "", options[i].does);
+}
+
+void
+nj_passwd_print_options(FILE *out)
+{
+    for (size_t i = 0; i < NJ_COUNT_OF(options); i++)
+        fprintf(out, "%s\n", options[i].option);
+}
+
+void
+nj_passwd_print_manual(FILE *out)
+{
+    fputs(".Dd November 22, 2026\n"
+          ".Dt NIGHTJAR-PASSWD 1\n"
+          ".Os nightjar\n"
+          ".Sh NAME\n"
+          ".Nm nightjar-passwd\n"
+          ".Nd users and passwords of the broker\n"
+          ".Sh SYNOPSIS\n"
+          ".Nm nightjar passwd\n"
+          ".Op Fl b c D U\n"
+          ".Op Fl H Ar hash\n"
+          ".Op Fl I Ar number\n"
+          ".Ar file\n"
+          ".Op Ar user Op Ar password\n"
+          ".Sh DESCRIPTION\n"
+          "Sets the password of a user in a password file, as\n"
+          ".Nm mosquitto_passwd\n"
+          "does; without\n"
+          ".Fl b\n"
+          "it is asked for twice, or read from two lines of the standard input.\n"
+          "Comments and the order of the lines are kept.\n"
+          "A running broker reads the file again on SIGHUP.\n"
+          ".Bl -tag -width Ds\n",
+          out);
+    for (size_t i = 0; i < NJ_COUNT_OF(options); i++) {
+        fprintf(out, ".It Fl %s", options[i].option + 1);
+        if (options[i].argument != NULL)
+            fprintf(out, " Ar %s", options[i].argument);
+        fprintf(out, "\n%s.\n", options[i].does);
+    }
+    fputs(
+        ".El\n"
+        ".Sh EXIT STATUS\n"
+        "0 when it is done, 1 when it is not, 2 when the password was typed in two ways, 10 for a\n"
+        "hash that is not known.\n"
+        ".Sh SEE ALSO\n"
+        ".Xr nightjar.conf 5\n",
+        out);
+}
+
+/* ---- the command line ---- */
+
+static int
+set_kind(struct job *job, const char *name)
+{
+    for (size_t i = 0; i < NJ_COUNT_OF(kinds); i++) {
+        if (strcmp(kinds[i].name, name) == 0) {
+            job->kind = kinds[i].kind;
+            return GOOD;
+        }
+    }
+    fprintf(stderr, "Error: Unknown hash type '%s'\n", name);
+    return NO_HASH;
+}
+
+static int
+set_iterations(struct job *job, const char *text)
+{
+    char *end;
+    long n;
+
+    errno = 0;
+    n = strtol(text, &end, 10);
+    if (errno != 0 || *end != '\0' || n < 1 || n > ITERATIONS_MAX)
+        return fail(FAILED, "Number of iterations must be from 1 to 16777216.");
+    job->iterations = (uint32_t)n;
+    return GOOD;
+}
+
+/* Options come first, each by itself; how many words they took is added to *at. */
+static int
+take_options(struct job *job, int argc, char **argv, int *at)
+{
+    bool is_delete = false, is_upgrade = false;
+    int code = GOOD;
+
+    for (; *at < argc && code == GOOD; (*at)++) {
+        const char *word = argv[*at];
+        bool has_value = strcmp(word, "-H") == 0 || strcmp(word, "-I") == 0;
+
+        if (has_value && *at + 1 == argc) {
+            fprintf(stderr, "Error: %s argument given but not enough other arguments.\n", word);
+            return FAILED;
+        }
+        if (strcmp(word, "-b") == 0)
+            job->is_batch = true;
+        else if (strcmp(word, "-c") == 0)
+            job->is_new = true;
+        else if (strcmp(word, "-D") == 0)
+            is_delete = true;
+        else if (strcmp(word, "-U") == 0)
+            is_upgrade = true;
+        else if (strcmp(word, "-H") == 0)
+            code = set_kind(job, argv[++*at]);
+        else if (strcmp(word, "-I") == 0)
+            code = set_iterations(job, argv[++*at]);
+        else
+            break;
+    }
+    if (code != GOOD)
+        return code;
+    if (job->is_new && is_delete)
+        return fail(FAILED, "-c and -D cannot be used together.");
+    if (job->is_new && is_upgrade)
+        return fail(FAILED, "-c and -U cannot be used together.");
+    if (is_delete && is_upgrade)
+        return fail(FAILED, "-D and -U cannot be used together.");
+    if (job->is_batch && is_delete)
+        return fail(FAILED, "-b and -D cannot be used together.");
+    job->action = is_delete ? DELETE : is_upgrade ? UPGRADE : SET;
+    return GOOD;
+}
+
+static int
+check_user(const char *user)
+{
+    if (strlen(user) > 65535)
+        return fail(FAILED, "Username must be less than 65536 characters long.");
+    if (user[0] == '\0')
+        return fail(FAILED, "Username must not be empty.");
+    if (strchr(user, ':') != NULL)
+        return fail(FAILED, "Username must not contain the ':' character.");
+    for (const char *c = user; *c != '\0'; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            return fail(FAILED, "Username must not contain control characters.");
+    return GOOD;
+}
+
+static int
+take_words(struct job *job, int argc, char **argv)
+{
+    int at = 1, code = take_options(job, argc, argv, &at), left = argc - at;
+    int wanted = job->action == UPGRADE ? 1 : job->is_batch ? 3 : 2;
+
+    if (code != GOOD)
+        return code;
+    if (left != wanted) {
+        print_usage(stdout);
+        return FAILED;
+    }
+    job->file = argv[at];
+    job->user = wanted > 1 ? argv[at + 1] : NULL;
+    job->typed = wanted > 2 ? argv[at + 2] : NULL;
+    return job->user != NULL ? check_user(job->user) : GOOD;
+}
+
+/* ---- the password ---- */
+
+static struct termios shown; /* how the terminal was */
+
+static void
+on_interrupt(int number)
+{
+    (void)tcsetattr(STDIN_FILENO, TCSANOW, &shown);
+    (void)signal(number, SIG_DFL);
+    (void)raise(number);
+}
+
+/* From before the first prompt until after the last answer: what is typed early is not shown
+ * either. True where there is a terminal. */
+static bool
+hide_typing(void)
+{
+    struct termios hidden;
+
+    if (tcgetattr(STDIN_FILENO, &shown) != 0)
+        return false;
+    hidden = shown;
+    hidden.c_lflag &= ~(tcflag_t)ECHO;
+    (void)signal(SIGINT, on_interrupt);
+    (void)tcsetattr(STDIN_FILENO, TCSANOW, &hidden);
+    return true;
+}
+
+static void
+show_typing(void)
+{
+    (void)tcsetattr(STDIN_FILENO, TCSANOW, &shown);
+    (void)signal(SIGINT, SIG_DFL);
+}
+
+/* A line of the standard input; false where nothing is in it. */
+static bool
+ask(const char *prompt, char *out, size_t room)
+{
+    fputs(prompt, stdout);
+    (void)fflush(stdout);
+    if (fgets(out, (int)room, stdin) == NULL)
+        return false;
+    out[strcspn(out, "\r\n")] = '\0';
+    return out[0] != '\0';
+}
+
+static int
+prompt_for_password(struct job *job)
+{
+    static char first[PASSWORD_MAX + 2], again[PASSWORD_MAX + 2];
+    bool is_hidden = hide_typing();
+    int code = GOOD;
+
+    if (!ask("Password: ", first, sizeof(first)) ||
+        !ask("\nReenter password: ", again, sizeof(again)))
+        code = fail(FAILED, "Empty password.");
+    else if (strcmp(first, again) != 0)
+        code = fail(DIFFERS, "Passwords do not match.");
+    else if (!nj_secret_copy(&job->password, nj_str_of(first)))
+        code = fail(FAILED, "Out of memory.");
+    if (is_hidden)
+        show_typing();
+    putchar('\n');
+    nj_secret_wipe(first, sizeof(first));
+    nj_secret_wipe(again, sizeof(again));
+    return code;
+}
+
+/* From the command line it goes at once: `ps` shows what is left there. */
+static int
+get_password(struct job *job)
+{
+    bool is_copied;
+
+    if (job->action != SET)
+        return GOOD;
+    if (job->typed == NULL)
+        return prompt_for_password(job);
+    is_copied = nj_secret_copy(&job->password, nj_str_of(job->typed));
+    nj_secret_wipe(job->typed, strlen(job->typed));
+    return is_copied ? GOOD : fail(FAILED, "Out of memory.");
+}
+
+/* ---- lines ---- */
+
+static int
+write_user(const struct job *job, FILE *out, struct nj_str user, struct nj_str plain)
+{
+    struct nj_password password;
+    char text[NJ_PASSWORD_TEXT_MAX];
+
+    if (nj_password_make(&password, job->kind, job->iterations, plain) != NJ_OK)
+        return fail(FAILED, "Out of memory.");
+    (void)nj_password_write(&password, text);
+    fprintf(out, "%" NJ_STR_FMT ":%s\n", NJ_STR_ARG(user), text);
+    return GOOD;
+}
+
+/* Up to `end`, which is taken off as well, or to the end of all. */
+static struct nj_str
+cut(struct nj_str *rest, char end)
+{
+    const char *at = rest->n > 0 ? memchr(rest->p, end, rest->n) : NULL;
+    struct nj_str piece = {rest->p, at != NULL ? (size_t)(at - rest->p) : rest->n};
+
+    *rest = nj_str_from(*rest, at != NULL ? piece.n + 1 : piece.n);
+    return piece;
+}
+
+static bool
+is_hashed(struct nj_str value)
+{
+    struct nj_password ignored;
+
+    while (value.n > 0 && (value.p[value.n - 1] == ' ' || value.p[value.n - 1] == '\r'))
+        value.n--;
+    return nj_password_read(&ignored, value, NULL) == NJ_OK;
+}
+
+/* One line of the old file as it shall stand in the new one. */
+static int
+copy_line(const struct job *job, FILE *out, struct nj_str line, bool *is_found)
+{
+    struct nj_str value = line, user;
+    bool is_ours = false;
+
+    if (!nj_str_starts(line, NJ_STR("#")) && line.n > 0 && memchr(line.p, ':', line.n) != NULL) {
+        user = cut(&value, ':');
+        if (job->action == UPGRADE && !is_hashed(value)) {
+            if (value.n > 0 && value.p[value.n - 1] == '\r')
+                value.n--;
+            return write_user(job, out, user, value);
+        }
+        is_ours = job->user != NULL && nj_str_eq(user, nj_str_of(job->user));
+    }
+    if (!is_ours) {
+        fprintf(out, "%" NJ_STR_FMT "\n", NJ_STR_ARG(line));
+        return GOOD;
+    }
+    *is_found = true;
+    return job->action == SET ? write_user(job, out, user, nj_secret_lend(&job->password)) : GOOD;
+}
+
+static int
+copy_lines(const struct job *job, FILE *out, struct nj_str old)
+{
+    bool is_found = false;
+    int code = GOOD;
+
+    while (old.n > 0 && code == GOOD)
+        code = copy_line(job, out, cut(&old, '\n'), &is_found);
+    if (code != GOOD)
+        return code;
+    if (job->action == DELETE && !is_found) {
+        fprintf(stderr, "Warning: User %s not found in password file.\n", job->user);
+        return FAILED;
+    }
+    if (job->action != SET)
+        return GOOD;
+    if (!is_found)
+        code = write_user(job, out, nj_str_of(job->user), nj_secret_lend(&job->password));
+    if (code == GOOD && out != stdout)
+        printf("%s password for user %s\n", is_found ? "Updating" : "Adding", job->user);
+    return code;
+}
+
+/* ---- files ---- */
+
+static int
+read_old(const struct job *job, struct nj_secret *text, struct stat *st)
+{
+    int fd = open(job->file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    size_t n = 0;
+    ssize_t got = 1;
+
+    if (fd < 0 || fstat(fd, st) != 0)
+        return fail_about("open password file", job->file);
+    if (!S_ISREG(st->st_mode)) {
+        (void)close(fd);
+        fprintf(stderr, "Error: Password file %s is not a file.\n", job->file);
+        return FAILED;
+    }
+    if (!nj_secret_init(text, (size_t)st->st_size)) {
+        (void)close(fd);
+        return fail(FAILED, "Out of memory.");
+    }
+    while (n < text->n && (got = read(fd, text->p + n, text->n - n)) > 0)
+        n += (size_t)got;
+    (void)close(fd);
+    if (got < 0)
+        return fail_about("read password file", job->file);
+    text->n = n;
+    return GOOD;
+}
+
+/* Whole on the disk, or an error. */
+static bool
+finish(FILE *out)
+{
+    bool is_written = fflush(out) == 0 && ferror(out) == 0 && fsync(fileno(out)) == 0;
+
+    return fclose(out) == 0 && is_written;
+}
+
+/* With the old one's owner, as far as we may give it away, and its rights. */
+static int
+replace(const struct job *job, struct nj_str old, const struct stat *st)
+{
+    char path[4096];
+    FILE *out;
+    int fd, code;
+
+    if (snprintf(path, sizeof(path), "%s.XXXXXX", job->file) >= (int)sizeof(path))
+        return fail(FAILED, "The name of the password file is too long.");
+    fd = mkstemp(path);
+    if (fd < 0)
+        return fail_about("write beside password file", job->file);
+    (void)!fchown(fd, st->st_uid, st->st_gid);
+    (void)fchmod(fd, st->st_mode & 07777u);
+    out = fdopen(fd, "w");
+    if (out == NULL) {
+        (void)close(fd);
+        (void)unlink(path);
+        return fail(FAILED, "Out of memory.");
+    }
+    code = copy_lines(job, out, old);
+    if (!finish(out) && code == GOOD)
+        code = fail_about("write password file", path);
+    if (code == GOOD && rename(path, job->file) != 0)
+        code = fail_about("replace password file", job->file);
+    if (code != GOOD)
+        (void)unlink(path);
+    return code;
+}
+
+static int
+change(const struct job *job)
+{
+    struct nj_secret old = {0};
+    struct stat st;
+    int code = read_old(job, &old, &st);
+
+    if (code == GOOD)
+        code = replace(job, nj_secret_lend(&old), &st);
+    nj_secret_fini(&old);
+    return code;
+}
+
+static int
+make(const struct job *job)
+{
+    int fd, code;
+    FILE *out;
+
+    if (strcmp(job->file, "-") == 0)
+        return copy_lines(job, stdout, NJ_STR(""));
+    fd = open(job->file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    out = fd >= 0 ? fdopen(fd, "w") : NULL;
+    if (out == NULL) {
+        fprintf(stderr, "Error: Unable to open file %s for writing. %s.\n", job->file,
+                strerror(errno));
+        return FAILED;
+    }
+    code = copy_lines(job, out, NJ_STR(""));
+    if (!finish(out) && code == GOOD)
+        code = fail_about("write password file", job->file);
+    if (code != GOOD)
+        (void)unlink(job->file);
+    return code;
+}
+
+int
+nj_cmd_passwd(int argc, char **argv)
+{
+    struct job job = {.kind = NJ_PASSWORD_PBKDF2};
+    int code;
+
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        print_usage(stdout);
+        return GOOD;
+    }
+    code = take_words(&job, argc, argv);
+    /* Whether there is a file to change is said before a password is asked for. */
+    if (code == GOOD && !job.is_new && access(job.file, R_OK) != 0)
+        code = fail_about("open password file", job.file);
+    if (code == GOOD)
+        code = get_password(&job);
+    if (code == GOOD)
+        code = job.is_new ? make(&job) : change(&job);
+    nj_secret_fini(&job.password);
+    return code;
+}
