@@ -3,6 +3,7 @@
  * options. */
 #include "cmd/client_config.h"
 #include "cmd/cmd.h"
+#include "cmd/words.h"
 
 #include <nightjar/version.h>
 #include <string.h>
@@ -54,42 +55,16 @@ static const struct {
     {"\\n", "also \\t \\r \\a \\e \\v \\0 \\\\; %% a percent sign"},
 };
 
-/* `text` in lines of up to 66 characters, each after the first behind 26 blanks. */
-static void
-print_folded(FILE *out, const char *text)
-{
-    size_t column = 0;
-
-    while (*text != '\0') {
-        size_t n = strcspn(text, " ");
-
-        if (column > 0 && column + 1 + n > 66) {
-            (void)fprintf(out, "\n%26s", "");
-            column = 0;
-        } else if (column > 0) {
-            (void)putc(' ', out);
-            column++;
-        }
-        (void)fwrite(text, 1, n, out);
-        column += n;
-        text += n + (text[n] == ' ');
-    }
-    (void)putc('\n', out);
-}
-
 static void
 print_row(FILE *out, const struct row *r)
 {
     char names[96];
-    int n = snprintf(names, sizeof(names), "%s%s%s%s%s", r->short_name != NULL ? r->short_name : "",
-                     r->short_name != NULL && r->long_name != NULL ? ", " : "",
-                     r->long_name != NULL ? r->long_name : "", r->argument != NULL ? " " : "",
-                     r->argument != NULL ? r->argument : "");
 
-    (void)fprintf(out, "  %-23s ", names);
-    if (n > 23)
-        (void)fprintf(out, "\n%26s", "");
-    print_folded(out, r->help);
+    (void)snprintf(names, sizeof(names), "%s%s%s%s%s", r->short_name != NULL ? r->short_name : "",
+                   r->short_name != NULL && r->long_name != NULL ? ", " : "",
+                   r->long_name != NULL ? r->long_name : "", r->argument != NULL ? " " : "",
+                   r->argument != NULL ? r->argument : "");
+    nj_words_row(out, names, r->help);
 }
 
 void
@@ -105,10 +80,8 @@ nj_client_print_help(const struct nj_client_config *c, FILE *out)
     }
     if (c->tool != NJ_TOOL_PUB) {
         (void)fputs("\nOutput format (-F), with %[-][0][width][.precision]:\n", out);
-        for (size_t i = 0; i < NJ_COUNT_OF(escapes); i++) {
-            (void)fprintf(out, "  %-23s ", escapes[i].letters);
-            print_folded(out, escapes[i].text);
-        }
+        for (size_t i = 0; i < NJ_COUNT_OF(escapes); i++)
+            nj_words_row(out, escapes[i].letters, escapes[i].text);
     }
     (void)fputs("\nNot supported yet: TLS, PSK, proxies, WebSocket, SRV records.\n", out);
 }
@@ -118,22 +91,6 @@ nj_client_print_version(const struct nj_client_config *c, FILE *out)
 {
     (void)fprintf(out, "%s version %s running on libnightjar %s.\n", c->name, NJ_VERSION,
                   NJ_VERSION);
-}
-
-/* mdoc takes a backslash for one of its own, and a dot or an apostrophe at the beginning of a
- * line. */
-static void
-print_roff(FILE *out, const char *text)
-{
-    if (*text == '.' || *text == '\'')
-        (void)fputs("\\&", out);
-    for (; *text != '\0'; text++) {
-        if (*text == '\\')
-            (void)fputs("\\e", out);
-        else
-            (void)putc(*text, out);
-    }
-    (void)putc('\n', out);
 }
 
 /* Flags are given without the dash that mdoc puts before them. */
@@ -164,7 +121,7 @@ print_manual_rows(FILE *out, enum nj_client_tool tool, bool is_later)
         } else {
             print_flags(out, &rows[i]);
         }
-        print_roff(out, rows[i].help);
+        nj_words_roff(out, rows[i].help);
     }
     (void)fputs(".El\n", out);
 }
@@ -185,7 +142,7 @@ print_manual_formats(FILE *out)
         for (const char *p = escapes[i].letters; *p != '\0'; p++)
             (void)fputs(*p == '\\' ? "\\e" : (char[2]){*p, '\0'}, out);
         (void)fputs("\"\n", out);
-        print_roff(out, escapes[i].text);
+        nj_words_roff(out, escapes[i].text);
     }
     (void)fputs(".El\n", out);
 }

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/words.h"
+
+#include <string.h>
+
+/* In lines of up to 66 characters, each after the first behind 26 blanks. */
+static void
+fold(FILE *out, const char *text)
+{
+    size_t column = 0;
+
+    while (*text != '\0') {
+        size_t n = strcspn(text, " ");
+
+        if (column > 0 && column + 1 + n > 66) {
+            (void)fprintf(out, "\n%26s", "");
+            column = 0;
+        } else if (column > 0) {
+            (void)putc(' ', out);
+            column++;
+        }
+        (void)fwrite(text, 1, n, out);
+        column += n;
+        text += n + (text[n] == ' ');
+    }
+    (void)putc('\n', out);
+}
+
+void
+nj_words_row(FILE *out, const char *names, const char *text)
+{
+    (void)fprintf(out, "  %-23s ", names);
+    if (strlen(names) > 23)
+        (void)fprintf(out, "\n%26s", "");
+    fold(out, text);
+}
+
+/* mdoc takes a backslash for one of its own, and a dot or an apostrophe at the beginning of a
+ * line. */
+void
+nj_words_roff(FILE *out, const char *text)
+{
+    if (*text == '.' || *text == '\'')
+        (void)fputs("\\&", out);
+    for (; *text != '\0'; text++) {
+        if (*text == '\\')
+            (void)fputs("\\e", out);
+        else
+            (void)putc(*text, out);
+    }
+    (void)putc('\n', out);
+}

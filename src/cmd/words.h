@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* words.h — texts of the tables of options, as a terminal or roff(7) wants them; for the help and
+ * the manual pages of the commands. */
+#ifndef NJ_CMD_WORDS_H
+#define NJ_CMD_WORDS_H
+
+#include <stdio.h>
+
+/* `names` in a column of 26, and `text` beside it, folded at 92. */
+void nj_words_row(FILE *out, const char *names, const char *text);
+/* A line of text for mdoc. */
+void nj_words_roff(FILE *out, const char *text);
+
+#endif
