@@ -503,7 +503,7 @@ judge_expired(struct nj_finding *f, const struct nj_judge_chain *c)
     if (f->depth == 0)
         nj_judge_mend_reissue(f, c->end, &f->cert, c->host);
     else
-        nj_finding_mend(f, "nightjar pki renew ca");
+        nj_finding_mend(f, "nightjar pki renew --ca");
 }
 
 static void

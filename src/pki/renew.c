@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* renew.c — the same certificate again, with new dates and a new serial number; for the same key,
+ * or a new one. */
+#include "pki/authority_priv.h"
+
+#include "pki/export.h"
+#include "pki/key_priv.h"
+#include "pki/profile_priv.h"
+
+#include <unistd.h>
+
+/* "hosts/NAME", "clients/ID", or a name that only one of the two folders has. */
+static enum nj_err
+find(const struct nj_authority *a, const char *name, struct nj_issued *out,
+     char relative[NJ_WHERE_SIZE], struct nj_diag *diag)
+{
+    bool is_host_only = strncmp(name, "hosts/", 6) == 0;
+    bool is_client_only = strncmp(name, "clients/", 8) == 0;
+    bool is_host, is_client;
+    enum nj_err err;
+
+    name += is_host_only ? 6 : is_client_only ? 8 : 0;
+    err = nj_names_check_folder(name, diag);
+    if (err != NJ_OK)
+        return err;
+    nj_issue_place(a, NJ_ISSUE_SERVER, name, out, relative);
+    is_host = !is_client_only && access(out->certificate, F_OK) == 0;
+    nj_issue_place(a, NJ_ISSUE_CLIENT, name, out, relative);
+    is_client = !is_host_only && access(out->certificate, F_OK) == 0;
+    if (is_host && is_client) {
+        nj_diag_hint(diag, "Say which: hosts/%s or clients/%s.", name, name);
+        return nj_diag_fail(diag, NJ_EINVAL, "there are a host and a client called %s", name);
+    }
+    if (!is_host && !is_client) {
+        nj_diag_hint(diag, "`nightjar pki list` shows what there is.");
+        return nj_diag_fail(diag, NJ_ENOENT, "there is no certificate of %s in %s", name, a->dir);
+    }
+    if (is_host)
+        nj_issue_place(a, NJ_ISSUE_SERVER, name, out, relative);
+    return NJ_OK;
+}
+
+static enum nj_err
+check_origin(const struct nj_authority *a, X509 *was, const char *path, struct nj_diag *diag)
+{
+    if (X509_verify(was, X509_get0_pubkey(a->certificate)) == 1)
+        return NJ_OK;
+    nj_diag_hint(diag,
+                 "Was the authority made anew since? Then make it new: `nightjar pki server` or "
+                 "`client` with --force.");
+    return nj_diag_fail(diag, NJ_EINVAL, "%s was not issued by this authority", path);
+}
+
+static enum nj_key_kind
+kind_of(EVP_PKEY *key)
+{
+    if (EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA)
+        return NJ_KEY_P256;
+    return EVP_PKEY_get_bits(key) > 2048 ? NJ_KEY_RSA_3072 : NJ_KEY_RSA_2048;
+}
+
+static enum nj_err
+new_key(struct nj_authority *a, X509 *was, const struct nj_issued *place, EVP_PKEY **out,
+        struct nj_diag *diag)
+{
+    enum nj_err err;
+
+    if (access(place->key, F_OK) != 0) {
+        nj_diag_hint(diag,
+                     "Have a new request made there, and sign it: nightjar pki sign --force.");
+        return nj_diag_fail(diag, NJ_ENOENT,
+                            "the key of %s is not here: it was made on its own host",
+                            place->certificate);
+    }
+    err = nj_key_make(out, kind_of(X509_get0_pubkey(was)), diag);
+    if (err == NJ_OK)
+        nj_explain_key(&a->explain, *out, place->key);
+    return err;
+}
+
+static enum nj_err
+save(struct nj_authority *a, X509 *made, EVP_PKEY *key, bool is_small,
+     const struct nj_issued *place, struct nj_diag *diag)
+{
+    enum nj_err err = NJ_OK;
+
+    if (key != NULL)
+        err = nj_key_save(key, is_small ? NJ_KEY_TRADITIONAL : NJ_KEY_PKCS8,
+                          (struct nj_str){NULL, 0}, place->key, true, diag);
+    if (err == NJ_OK)
+        err = nj_certificate_save(made, place->certificate, true, diag);
+    if (err == NJ_OK)
+        err = nj_issue_copy_authority(a, place->folder, diag);
+    if (err != NJ_OK || place->header[0] == '\0')
+        return err;
+    return nj_export_header(place->folder, place->kind == NJ_ISSUE_SERVER ? "server" : "client",
+                            place->header, true, diag);
+}
+
+/* Subject, names and use of `was`, for its key or a new one. */
+static enum nj_err
+renew(struct nj_authority *a, X509 *was, const char *relative, bool is_new_key, unsigned days,
+      struct nj_issued *out, struct nj_diag *diag)
+{
+    NJ_CLEANUP(nj_drop_general_names)
+    GENERAL_NAMES *list = X509_get_ext_d2i(was, NID_subject_alt_name, NULL, NULL);
+    NJ_CLEANUP(nj_drop_key) EVP_PKEY *key = NULL;
+    NJ_CLEANUP(nj_drop_x509) X509 *made = NULL;
+    struct nj_names names = {0};
+    struct nj_issue_draft draft = {
+        .subject = X509_get_subject_name(was),
+        .public_key = X509_get0_pubkey(was),
+        .kind = out->kind,
+        .is_small = X509_get0_subject_key_id(was) == NULL,
+        .names = &names,
+        .days = days,
+    };
+    enum nj_err err = list != NULL ? nj_profile_names(&names, list, diag) : NJ_OK;
+
+    if (err == NJ_OK && is_new_key) {
+        err = new_key(a, was, out, &key, diag);
+        draft.public_key = key;
+    }
+    if (err == NJ_OK)
+        err = nj_issue_certificate(a, &draft, relative, &made, out, diag);
+    return err == NJ_OK ? save(a, made, key, draft.is_small, out, diag) : err;
+}
+
+enum nj_err
+nj_authority_find(const struct nj_authority *authority, const char *name, struct nj_issued *out,
+                  struct nj_diag *diag)
+{
+    char relative[NJ_WHERE_SIZE];
+    enum nj_err err = find(authority, name, out, relative, diag);
+
+    if (err != NJ_OK)
+        return err;
+    if (access(out->header, F_OK) != 0)
+        out->header[0] = '\0';
+    if (access(out->key, F_OK) != 0)
+        out->key[0] = '\0';
+    return NJ_OK;
+}
+
+enum nj_err
+nj_authority_renew(struct nj_authority *authority, const char *name, bool is_new_key, unsigned days,
+                   struct nj_issued *out, struct nj_diag *diag)
+{
+    NJ_CLEANUP(nj_drop_x509) X509 *was = NULL;
+    char relative[NJ_WHERE_SIZE];
+    enum nj_err err = find(authority, name, out, relative, diag);
+
+    if (err == NJ_OK)
+        err = nj_certificate_read(&was, out->certificate, diag);
+    if (err == NJ_OK)
+        err = check_origin(authority, was, out->certificate, diag);
+    if (err != NJ_OK)
+        return err;
+    if (access(out->header, F_OK) != 0)
+        out->header[0] = '\0';
+    err = renew(authority, was, relative, is_new_key, days, out, diag);
+    if (access(out->key, F_OK) != 0)
+        out->key[0] = '\0';
+    return err;
+}
