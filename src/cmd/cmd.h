@@ -49,8 +49,9 @@ int nj_cmd_sub(int argc, char **argv);
 int nj_cmd_rr(int argc, char **argv);
 int nj_cmd_doctor(int argc, char **argv);
 int nj_cmd_passwd(int argc, char **argv);
+int nj_cmd_pki(int argc, char **argv);
 
-/* What the table of options of pub, sub and rr gives besides; for nj_cmds. */
+/* What the commands' tables of options give besides; for nj_cmds. */
 void nj_pub_print_manual(FILE *out);
 void nj_pub_print_options(FILE *out);
 void nj_sub_print_manual(FILE *out);
@@ -59,5 +60,7 @@ void nj_rr_print_manual(FILE *out);
 void nj_rr_print_options(FILE *out);
 void nj_passwd_print_manual(FILE *out);
 void nj_passwd_print_options(FILE *out);
+void nj_pki_print_manual(FILE *out);
+void nj_pki_print_options(FILE *out);
 
 #endif

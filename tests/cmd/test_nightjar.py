@@ -20,7 +20,7 @@ def test_help_lists_what_is_and_names_what_is_not_yet():
     is_now, later = done.stdout.split("Not yet:")
     assert done.returncode == GOOD
     assert re.search(r"^  version +\w", is_now, re.M)
-    assert re.search(r"^  pki +\w", later, re.M)
+    assert re.search(r"^  sniff +\w", later, re.M)
     assert nightjar("--help").stdout == done.stdout == nightjar("-h").stdout
 
 
@@ -55,11 +55,11 @@ def test_a_word_near_to_nothing_is_answered_without_a_guess():
 
 
 def test_a_command_to_come_says_so():
-    for words in ["pki"], ["mosquitto_ctrl"], ["pki", "--help"]:
+    for words in ["sniff"], ["mosquitto_ctrl"], ["sniff", "--help"]:
         done = nightjar(*words)
         assert done.returncode == COULD_NOT
         assert "not available yet" in done.stderr
-    assert "Not available yet" in nightjar("help", "pki").stdout
+    assert "Not available yet" in nightjar("help", "sniff").stdout
 
 
 def test_under_the_name_of_a_program_of_mosquitto_it_is_that_program(tmp_path):
