@@ -265,10 +265,15 @@ drop_expired(void *ctx, const struct nj_parcel *p)
 static bool
 enqueue(struct nj_session *s, struct nj_publication *pub, const struct nj_terms *terms)
 {
-    struct nj_msg *msg = nj_publication_msg(pub);
+    struct nj_msg *msg;
     struct nj_parcel p = {.group = terms->group, .qos = terms->qos, .retain = terms->retain};
     enum nj_cause limit;
 
+    if (pub->expires <= s->home->now) {
+        dropped(s, NJ_CAUSE_EXPIRED, pub->topic);
+        return true;
+    }
+    msg = nj_publication_msg(pub);
     if (msg == NULL) {
         dropped(s, NJ_CAUSE_OUT_OF_MEMORY, pub->topic);
         return false;
@@ -446,10 +451,18 @@ deliver_at_once(struct nj_session *s, struct nj_publication *pub, const struct n
     return true;
 }
 
+/* A message expiry interval of 0 leaves no time to wait, but who takes the message as it comes gets
+ * it: its delivery begins at once. [MQTT5-3.3.2-5] */
+static bool
+is_too_late(const struct nj_session *s, const struct nj_publication *pub)
+{
+    return pub->expires <= s->home->now && pub->expires > pub->arrived;
+}
+
 bool
 nj_session_deliver(struct nj_session *s, struct nj_publication *pub, const struct nj_terms *terms)
 {
-    if (pub->expires <= s->home->now)
+    if (is_too_late(s, pub))
         dropped(s, NJ_CAUSE_EXPIRED, pub->topic);
     else if (terms->qos == 0)
         deliver_at_most_once(s, pub, terms);
@@ -580,13 +593,13 @@ give_back(struct nj_session *s, const struct nj_parcel *p)
     struct nj_publication pub;
     bool was_sent = p->state != NJ_PARCEL_QUEUED && p->state != NJ_PARCEL_HELD;
 
-    if (p->msg == NULL)
-        return;
-    if (p->group == 0)
+    if (p->msg == NULL || p->group == 0)
         return;
     nj_publication_of(&pub, p->msg);
     if (p->qos == 2 && was_sent)
         dropped(s, NJ_CAUSE_SHARE_MEMBER_GONE, pub.topic);
+    else if (pub.expires <= s->home->now)
+        dropped(s, NJ_CAUSE_EXPIRED, pub.topic);
     else if (!nj_deliver_to_group(s->home, &pub, p->group, &s->subscriber))
         dropped(s, NJ_CAUSE_SESSION_GONE, pub.topic);
     nj_publication_fini(&pub);

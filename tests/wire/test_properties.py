@@ -134,6 +134,23 @@ def test_expiry_of_a_message_sent_at_once_is_unchanged(client, uid):
     assert subscriber.receive(uid).props.get("message_expiry_interval") in (99, 100)
 
 
+@pytest.mark.parametrize("qos", [0, 1, 2])
+def test_an_expiry_of_0_reaches_those_who_are_there(client, uid, qos):
+    """Delivery begins at once; what would have to wait is gone. [MQTT5-3.3.2-5]"""
+    keep = {"clean": False, "properties": {"session_expiry_interval": 60}}
+    away, there, publisher = client(V5, uid, **keep), [client(V5) for _ in range(4)], client(V5)
+    for subscriber in [away, *there]:
+        subscriber.subscribe(uid, qos=qos)
+    away.disconnect()
+    publisher.publish(uid, "now", qos=qos, retain=True, properties={"message_expiry_interval": 0})
+    for subscriber in there:  # at home on several workers
+        assert subscriber.receive(uid, "now").props.get("message_expiry_interval") == 0
+    client(V5, uid, **keep).fence()
+    late = client(V5)
+    late.subscribe(uid)
+    late.fence()
+
+
 def test_expired_messages_are_not_delivered(client, uid):
     """Neither from a queue nor as retained; those without expiry are. [MQTT5-3.3.2-5]"""
     keep = {"clean": False, "properties": {"session_expiry_interval": 60}}
