@@ -99,6 +99,64 @@ def test_first_packet_errors_are_named(client, broker, packet, shown):
     broker.log.wait(rf"Protocol error from 127\.0\.0\.1:\d+: {shown}\.$", mark)
 
 
+FAULTS = [
+    ("QoS 3", lambda v: b"\x36\x05\x00\x01a\x00\x01", r"Invalid QoS in PUBLISH from {id}, disconnecting\."),
+    ("DUP at QoS 0", lambda v: mqtt.publish("a", dup=True, version=v),
+     r"Invalid PUBLISH \(QoS=0 and DUP=1\) from {id}, disconnecting\."),
+    ("empty filter", lambda v: mqtt.subscribe(1, [("", 0)], v), r"Empty subscription string from {id}, disconnecting\."),
+    ("bad filter", lambda v: mqtt.subscribe(1, [("a#", 0)], v),
+     r"Invalid subscription string from {id}, disconnecting\."),
+    ("filter at QoS 3", lambda v: mqtt.subscribe(1, [("a", 3)], v),
+     r"Invalid QoS in subscription command from {id}, disconnecting\."),
+    ("empty unsubscription", lambda v: mqtt.unsubscribe(1, [""], v),
+     r"Empty unsubscription string from {id}, disconnecting\."),
+    ("bad unsubscription", lambda v: mqtt.unsubscribe(1, ["a#"], v),
+     r"Invalid unsubscription string from {id}, disconnecting\."),
+    ("second CONNECT", lambda v: mqtt.connect("x", v), r"Bad client 127\.0\.0\.1:\d+ sending multiple CONNECT messages\."),
+    ("identifier 0", lambda v: mqtt.subscribe(0, [("a", 0)], v), r"Protocol error from {id}: SUBSCRIBE with mid = 0\."),
+    ("alias", lambda v: mqtt.publish("a", version=V5, properties={"topic_alias": 77}),
+     r"Protocol error from {id}: PUBLISH invalid topic alias \(77\)\."),
+    ("property", lambda v: mqtt.publish("a", version=V5, properties={"maximum_qos": 1}),
+     r"Protocol error from {id}: PUBLISH packet with invalid properties"),
+    ("receive maximum", lambda v: b"".join(mqtt.publish("a", "", 2, n, version=V5) for n in range(1, 30)),
+     r"Client {id} has exceeded its receive-maximum quota\. This behaviour must be fixed on the client\."),
+]
+
+
+@pytest.mark.parametrize("packet,shown", [f[1:] for f in FAULTS], ids=[f[0] for f in FAULTS])
+def test_broken_rules_have_mosquittos_words(client, broker, uid, packet, shown):
+    """The bytes of most of them are the same in every version; what only MQTT 5 has is sent in that."""
+    mark = broker.log.mark
+    client(V5, uid).send(packet(V5))
+    broker.log.wait("^(\\S+: )?" + shown.format(id=uid), mark)
+
+
+def test_too_high_qos_is_named(start):
+    broker = start(OPEN + "max_qos 1\n")
+    with broker.peer(V311) as peer:
+        peer.connect("high")
+        peer.send(mqtt.publish("a", "x", 2, 1)).expect_closed()
+    broker.log.wait("Too high QoS in PUBLISH from high, disconnecting\\.$")
+
+
+def test_forbidden_empty_identifier_gets_no_name(start):
+    """Who has no identifier and may not be given one is told of by its address."""
+    broker = start(OPEN)
+    with broker.peer(V311) as peer:
+        peer.connect("", clean=False, code=2)
+        peer.expect_closed()
+    broker.log.wait(r"Protocol error from 127\.0\.0\.1:\d+: CONNECT with zero length clientid when forbidden\.$")
+    broker.log.wait(r"Client 127\.0\.0\.1 \[127\.0\.0\.1:\d+\] disconnected: client identifier not valid\.$")
+
+
+def test_refusals_are_no_protocol_errors(start):
+    broker = start("listener {port} 127.0.0.1\nallow_anonymous false\n")
+    with broker.peer(V311) as peer:
+        peer.connect("who", code=5)
+    broker.log.wait(r"Client who \[127\.0\.0\.1:\d+\] disconnected: not authorised\.$")
+    assert "Protocol error" not in broker.log.text
+
+
 def test_connection_messages_false_is_quiet(start):
     broker = start(OPEN + "connection_messages false\n")
     with broker.peer(V311) as peer:
