@@ -33,6 +33,21 @@ send_answer(struct nj_session *s, const struct nj_answer *answer)
         nj_retained_first(s);
 }
 
+/* Of this connection, until it is kept. */
+static void
+count_promised(struct nj_session *s, const struct nj_promise *p)
+{
+    s->promised++;
+    s->promised_bytes += nj_promise_bytes(p);
+}
+
+static void
+count_kept(struct nj_session *s, const struct nj_promise *p)
+{
+    s->promised--;
+    s->promised_bytes -= nj_promise_bytes(p);
+}
+
 static bool
 promise_answer(struct nj_session *s, const struct nj_answer *answer, uint64_t number)
 {
@@ -57,7 +72,7 @@ promise_answer(struct nj_session *s, const struct nj_answer *answer, uint64_t nu
         nj_promise_fini(&p);
         return false;
     }
-    s->promised++;
+    count_promised(s, &p);
     return true;
 }
 
@@ -80,7 +95,7 @@ keep_answer(struct nj_session *s, const struct nj_promise *p)
         .session_present = p->session_present,
     };
 
-    s->promised--;
+    count_kept(s, p);
     if (p->answer == NJ_PUBACK)
         s->unanswered--;
     if (has_codes(&answer))
@@ -122,7 +137,7 @@ keep_route(struct nj_home *home, struct nj_session *s, const struct nj_promise *
     }
     if (s->epoch != p->epoch)
         return;
-    s->promised--;
+    count_kept(s, p);
     if (answer.reason == NJ_REASON_SUCCESS && routed.receivers == 0)
         answer.reason = NJ_REASON_NO_MATCHING_SUBSCRIBERS;
     s->link->ops->answer(s->link, &answer);
@@ -262,7 +277,7 @@ publish_exactly_once(struct nj_session *s, struct nj_publication *pub, uint16_t 
         return NJ_CAUSE_OUT_OF_MEMORY;
     }
     nj_msg_ref(msg);
-    s->promised++;
+    count_promised(s, &promise);
     return NJ_CAUSE_NONE;
 }
 

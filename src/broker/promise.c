@@ -36,6 +36,12 @@ nj_promises_take(struct nj_promises *q, uint64_t upto, struct nj_promise *out)
     return true;
 }
 
+size_t
+nj_promise_bytes(const struct nj_promise *p)
+{
+    return p->kind == NJ_PROMISE_ROUTE ? nj_msg_bytes(p->msg) : p->codes_n;
+}
+
 void
 nj_promise_fini(struct nj_promise *p)
 {

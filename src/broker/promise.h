@@ -39,6 +39,8 @@ struct nj_promises {
     uint32_t head, count, capacity;
 };
 
+/* What it holds: a message, or codes. */
+size_t nj_promise_bytes(const struct nj_promise *p);
 /* False without memory: nothing has changed. */
 bool nj_promises_push(struct nj_promises *q, const struct nj_promise *p);
 /* The oldest if its number is `upto` or less, moved out. */

@@ -74,6 +74,7 @@ nj_session_attach(struct nj_session *s, struct nj_link *link)
     s->link = link;
     s->epoch++;
     s->promised = 0;
+    s->promised_bytes = 0;
     s->unanswered = 0;
     s->allowance = s->home->opts->max_inflight_messages;
     s->carried = s->received.count;
@@ -104,6 +105,7 @@ detach(struct nj_session *s)
     s->is_starved = false;
     s->epoch++; /* what was promised to this connection is void */
     s->promised = 0;
+    s->promised_bytes = 0;
     s->unanswered = 0;
     nj_inflight_restart(&s->inflight);
     nj_list_remove(&s->work);

@@ -12,8 +12,10 @@
 #define ACCEPT_BATCH 32
 /* How long a door rests after descriptors ran out. */
 #define ACCEPT_REST_MS 100
-/* Answers that wait for the store, for one connection, before it is not read for a while. */
-#define PROMISED_MAX 4096
+/* Answers that wait for the store, for one connection, and bytes that they hold, before it is not
+ * read for a while. */
+#define PROMISED_MAX       4096
+#define PROMISED_MAX_BYTES (1024u * 1024)
 /* Of a packet that has begun: with fewer, they are moved to the worker's buffer, where many small
  * packets are read at once; from here on, the rest of it is read to where they are. */
 #define LARGE_BYTES (16 * 1024)
@@ -76,6 +78,7 @@ free_conn(struct nj_conn *c)
 {
     nj_aliases_free(c->aliases);
     nj_exchange_free(c->exchange);
+    nj_free(c->asked);
     nj_free(c->client_id);
     nj_free(c->in);
     nj_free(c);
@@ -110,6 +113,8 @@ watch_for_connect(struct nj_conn *c)
     struct nj_worker *w = c->worker;
 
     nj_list_push(&w->conns, &c->link_all);
+    c->told.packet_bytes = w->opts->max_packet_size;
+    c->told.topic_alias_maximum = nj_conn_listener(c)->max_topic_alias;
     nj_timer_set(w->wheel, &c->timer, nj_time_after_s(w->now, w->opts->connect_timeout_s));
     if (nj_reactor_watch(w->reactor, &c->io, NJ_IO_READ) != NJ_OK)
         nj_conn_end(c, NJ_CAUSE_OUT_OF_MEMORY);
@@ -240,13 +245,15 @@ is_taking(const struct nj_conn *c)
 {
     if (c->state == NJ_CONN_CLOSING || c->state == NJ_CONN_MOVING || c->state == NJ_CONN_OPENING)
         return false;
-    return !c->link.is_full && (c->session == NULL || c->session->promised < PROMISED_MAX);
+    return !c->link.is_full &&
+           (c->session == NULL || (c->session->promised < PROMISED_MAX &&
+                                   c->session->promised_bytes < PROMISED_MAX_BYTES));
 }
 
 static enum nj_cause
 take_packet(struct nj_conn *c, const struct nj_frame *frame)
 {
-    nj_metric_add(&c->worker->metrics, NJ_METRIC_PACKETS_RECEIVED, 1);
+    nj_metric_add(&c->worker->metrics, NJ_METRIC_PACKETS_RECEIVED, c->asked == NULL);
     switch ((enum nj_conn_state)c->state) {
     case NJ_CONN_CONNECT:
         return nj_conn_on_connect(c, frame);
@@ -277,8 +284,7 @@ take(struct nj_conn *c, struct nj_str bytes)
         struct nj_frame frame;
         enum nj_cause cause = NJ_CAUSE_NONE;
 
-        switch (
-            nj_frame_find(nj_str_from(bytes, taken), c->worker->opts->max_packet_size, &frame)) {
+        switch (nj_frame_find(nj_str_from(bytes, taken), c->told.packet_bytes, &frame)) {
         case NJ_FRAME_PART:
             c->in_needed = frame.bytes > 0 ? frame.bytes : (uint32_t)(bytes.n - taken) + 1;
             return taken;
@@ -289,8 +295,9 @@ take(struct nj_conn *c, struct nj_str bytes)
             c->last_packet = c->worker->now;
             cause = take_packet(c, &frame);
             /* On its way home, it takes its CONNECT along. */
-            if (c->state != NJ_CONN_MOVING)
-                taken += frame.bytes;
+            if (c->asked != NULL || c->state == NJ_CONN_MOVING)
+                return taken;
+            taken += frame.bytes;
             break;
         }
         if (cause != NJ_CAUSE_NONE) {

@@ -296,8 +296,8 @@ put_capabilities(struct nj_writer *w, const struct nj_conn *c)
 
     if (c->is_our_keep_alive)
         nj_property_put_number(w, NJ_PROPERTY_SERVER_KEEP_ALIVE, c->keep_alive_s);
-    if (l->max_topic_alias > 0)
-        nj_property_put_number(w, NJ_PROPERTY_TOPIC_ALIAS_MAXIMUM, l->max_topic_alias);
+    if (c->told.topic_alias_maximum > 0)
+        nj_property_put_number(w, NJ_PROPERTY_TOPIC_ALIAS_MAXIMUM, c->told.topic_alias_maximum);
     if (c->is_assigned_id)
         nj_property_put_string(w, NJ_PROPERTY_ASSIGNED_CLIENT_IDENTIFIER, nj_conn_name(c));
     if (c->exchange != NULL) {
@@ -310,7 +310,7 @@ put_capabilities(struct nj_writer *w, const struct nj_conn *c)
     }
     if (!o->retain_available)
         nj_property_put_number(w, NJ_PROPERTY_RETAIN_AVAILABLE, 0);
-    nj_property_put_number(w, NJ_PROPERTY_MAXIMUM_PACKET_SIZE, c->worker->opts->max_packet_size);
+    nj_property_put_number(w, NJ_PROPERTY_MAXIMUM_PACKET_SIZE, c->told.packet_bytes);
     if (c->session != NULL && c->session->allowance > 0)
         nj_property_put_number(w, NJ_PROPERTY_RECEIVE_MAXIMUM, c->session->allowance);
     if (l->max_qos < 2)

@@ -88,6 +88,8 @@ void nj_worker_drain(struct nj_worker *w);
 /* Accepts a zeroed one; all workers are drained. */
 void nj_worker_fini(struct nj_worker *w);
 void nj_worker_close_conns(struct nj_worker *w, enum nj_cause cause);
+/* Who knocks from here on waits at the socket until that is closed. */
+void nj_worker_stop_accepting(struct nj_worker *w);
 /* The thread's body: turns, until it is told to stop. */
 void nj_worker_run(void *worker);
 
