@@ -274,7 +274,7 @@ enqueue(struct nj_session *s, struct nj_publication *pub, const struct nj_terms 
         return true;
     }
     msg = nj_publication_msg(pub);
-    if (msg == NULL) {
+    if (msg == NULL || (s->link == NULL && nj_mem_is_scarce())) {
         dropped(s, NJ_CAUSE_OUT_OF_MEMORY, pub->topic);
         return false;
     }

@@ -215,6 +215,10 @@ nj_session_subscribe(struct nj_session *s, const struct nj_subscription *subscri
 
     if (!nj_filter_parse(subscription->filter, &filter))
         return NJ_REASON_TOPIC_FILTER_INVALID;
+    if (nj_session_is_durable(s) && nj_mem_is_scarce()) {
+        nj_home_dropped(s->home, NJ_CAUSE_OUT_OF_MEMORY, s, subscription->filter);
+        return NJ_REASON_QUOTA_EXCEEDED;
+    }
     is_shared = filter.share.n > 0;
     opts.no_local = opts.no_local || (s->is_bridge && !is_shared);
     switch (nj_index_subscribe(s->home->broker->index, &s->subscriber, &filter, &opts, &existed)) {
