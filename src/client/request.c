@@ -211,7 +211,8 @@ nj_request_free_all(struct nj_engine *e)
 }
 
 static bool
-wrong(struct nj_engine *e, enum nj_packet_type type, const struct nj_suback *ack, const char *how)
+wrong_suback(struct nj_engine *e, enum nj_packet_type type, const struct nj_suback *ack,
+             const char *how)
 {
     nj_engine_fail(e, NJ_CLIENT_EPROTOCOL, NJ_CAUSE_UNEXPECTED_PACKET);
     nj_engine_detail_set(e, "%s for packet identifier %u %s", nj_packet_name(type), ack->packet_id,
@@ -229,10 +230,10 @@ nj_request_on_suback(struct nj_engine *e, enum nj_packet_type type, const struct
     bool has_codes = type == NJ_SUBACK || nj_engine_is_v5(e);
 
     if (request == NULL || request->kind != kind)
-        return wrong(e, type, ack, "answers no request");
+        return wrong_suback(e, type, ack, "answers no request");
     /* [MQTT5-3.9.3-1] [MQTT5-3.11.3-1] [MQTT311-3.9.3-1] */
     if (has_codes && ack->codes.n != request->count)
-        return wrong(e, type, ack, "has not one code for each topic filter");
+        return wrong_suback(e, type, ack, "has not one code for each topic filter");
     drop_request(e, request);
     *out = (struct nj_client_event){
         .type = type == NJ_SUBACK ? NJ_CLIENT_SUBSCRIBED : NJ_CLIENT_UNSUBSCRIBED,
