@@ -153,7 +153,7 @@ refusal(const struct nj_engine *e, const struct going *g)
 
 /* Its `outcome` is known without the broker; on no list yet. */
 static void
-settle(struct nj_engine *e, struct nj_outgoing *m)
+settle_message(struct nj_engine *e, struct nj_outgoing *m)
 {
     nj_list_push(&e->settled, &m->link);
     m->stage = NJ_OUTGOING_SETTLED;
@@ -167,7 +167,7 @@ send_outgoing(struct nj_engine *e, struct nj_outgoing *m)
     m->outcome = refusal(e, &g);
     if (m->outcome != 0) {
         nj_list_remove(&m->link);
-        settle(e, m);
+        settle_message(e, m);
         return;
     }
     if (!put_on_wire(e, &g)) {
@@ -249,7 +249,7 @@ nj_outgoing_resume(struct nj_engine *e, bool session_present)
             send_pubrel(e, outgoing_of(node)->packet_id, 0); /* [MQTT5-4.3.3-4] [MQTT5-4.4.0-1] */
     } else {
         while ((node = nj_list_pop(&e->released)) != NULL) {
-            settle(e, outgoing_of(node));
+            settle_message(e, outgoing_of(node));
             e->inflight--;
         }
     }
