@@ -131,7 +131,8 @@ on_connack(struct nj_engine *e, const struct nj_frame *f, struct nj_client_event
     struct nj_connack ack;
     enum nj_cause cause = nj_connack_decode(f, (enum nj_version)e->opts.version, &ack);
 
-    if (cause != NJ_CAUSE_NONE)
+    /* A code of no standard is a refusal, too: the application is told which it was. */
+    if (cause != NJ_CAUSE_NONE && cause != NJ_CAUSE_REASON_CODE_UNKNOWN)
         return refuse(e, cause);
     if (e->has_connack)
         return refuse_with(e, NJ_CAUSE_UNEXPECTED_PACKET, "second CONNACK");

@@ -7,6 +7,7 @@ Each case runs both on the same broker and compares. Debian's tools are 2.0.11; 
 import json
 import os
 import re
+import socket
 import struct
 import subprocess
 import threading
@@ -323,6 +324,7 @@ PUBLISHING = [
     (["-t", "{}/a", "-l", "-q", "2"], b"".join(b"%d\n" % n for n in range(50)), 50),
     (["-t", "{}/a", "-l"], b"", 0), (["-t", "{}/a", "-l"], b"x" * 100000 + b"\n", 1),
     (["-t", "{}/a", "-s"], b"all\nof\nit\x00\xff", 1), (["-t", "{}/a", "-f", "{FILE}"], None, 1),
+    (["-t", "{}/a", "-f", "/dev/null", "-q", "1"], None, 1),
     (["-t", "{}/a", "-m", "x", "--repeat", "3"], None, 3),
     (["-t", "{}/a", "-m", "x", "--repeat", "3", "--repeat-delay", "0.01", "-q", "1"], None, 3),
     (["-t", "{}/a", "-m", "x", "-V", "5"], None, 1), (["-t", "{}/a", "-m", "x", "-V", "31"], None, 1),
@@ -454,6 +456,38 @@ def test_wrong_command_line(broker, program, options):
     assert our_code == code
     first = lambda text: text.decode().strip().splitlines()[:1]
     assert first(our_err or our_out) == first(err or out)
+
+
+def refused_with(packet, command):
+    """What a tool says of a broker that answers CONNECT with `packet` and hangs up."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        def serve():
+            peer, _ = server.accept()
+            with peer:
+                peer.recv(4096)
+                peer.sendall(packet)
+                while peer.recv(4096):
+                    pass
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        done = run(command + ["-h", "127.0.0.1", "-p", str(server.getsockname()[1])])
+        thread.join(10)
+        return done
+
+
+CONNACKS = [("31", 6), ("31", 255), ("311", 5), ("311", 6), ("311", 128), ("5", 1), ("5", 0x8A), ("5", 0x9F),
+            ("5", 0xA0), ("5", 0xFF)]
+
+
+@pytest.mark.parametrize("program,words", (("pub", ["-t", "t", "-m", "x"]), ("sub", ["-t", "t"])))
+@pytest.mark.parametrize("version,code", CONNACKS)
+def test_any_code_of_connack_is_the_exit_code(version, code, program, words):
+    """Also one of no standard: some brokers and gateways have their own."""
+    body = bytes([0, code]) + (b"\0" if version == "5" else b"")
+    theirs, ours = (refused_with(mqtt.packet(mqtt.CONNACK, 0, body), t.command(program) + words + ["-V", version])
+                    for t in BOTH)
+    assert ours[0] == code and ours[2].splitlines()[0] == theirs[2].splitlines()[0]
 
 
 def test_refused_connection(broker_kind, start, uid):
