@@ -64,9 +64,9 @@ qos_1_is_under_way_until_puback(void **state)
     meet(0, 1);
     publish("a", 1);
     kit_sees_publish(&c, "a", 1, 1);
-    assert_int_equal(c.session->inflight.count, 1);
+    assert_int_equal(c.session->inflight.ring.count, 1);
     assert_int_equal(puback(1), NJ_CAUSE_NONE);
-    assert_int_equal(c.session->inflight.count, 0);
+    assert_int_equal(c.session->inflight.ring.count, 0);
     assert_int_equal(puback(1), NJ_CAUSE_PACKET_ID_UNKNOWN);
     assert_int_equal(puback(9), NJ_CAUSE_PACKET_ID_UNKNOWN);
     kit_sees_nothing(&c);
@@ -87,7 +87,7 @@ qos_2_goes_through_pubrec_pubrel_and_pubcomp(void **state)
     assert_int_equal(nj_session_pubrec(c.session, 1, 0), NJ_CAUSE_NONE);
     kit_sees_ack(&c, NJ_PUBREL, 1, 0);
     assert_int_equal(nj_session_pubcomp(c.session, 1), NJ_CAUSE_NONE);
-    assert_int_equal(c.session->inflight.count, 0);
+    assert_int_equal(c.session->inflight.ring.count, 0);
     kit_sees_nothing(&c);
 }
 
@@ -116,7 +116,7 @@ a_negative_acknowledgement_ends_the_delivery(void **state)
     assert_int_equal(nj_session_pubrec(c.session, 2, 0x83), NJ_CAUSE_NONE);
     kit_sees_nothing(&c);
     assert_int_equal(kit.dropped[NJ_CAUSE_REFUSED_BY_RECEIVER], 2);
-    assert_int_equal(c.session->inflight.count, 0);
+    assert_int_equal(c.session->inflight.ring.count, 0);
 }
 
 /* ---- what waits for the store ---- */

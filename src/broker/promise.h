@@ -8,6 +8,7 @@
 #ifndef NJ_BROKER_PROMISE_H
 #define NJ_BROKER_PROMISE_H
 
+#include "base/ring.h"
 #include "broker/ports.h"
 
 enum nj_promise_kind {
@@ -35,8 +36,7 @@ struct nj_promise {
 
 /* Zeroed is empty. */
 struct nj_promises {
-    struct nj_promise *ring; /* capacity: a power of two */
-    uint32_t head, count, capacity;
+    struct nj_ring ring; /* of struct nj_promise */
 };
 
 /* What it holds: a message, or codes. */

@@ -204,8 +204,9 @@ is_ready(const struct nj_session *s, const struct job *job)
 {
     if (!s->is_open || s->link->is_full)
         return false;
-    return job->opts.qos == 0 || (s->queue.count == 0 && s->inflight.next == s->inflight.count &&
-                                  nj_session_window_is_open(s));
+    return job->opts.qos == 0 ||
+           (s->queue.ring.count == 0 && s->inflight.next == s->inflight.ring.count &&
+            nj_session_window_is_open(s));
 }
 
 /* [MQTT5-3.3.1-8] [MQTT311-3.3.1-8] */
