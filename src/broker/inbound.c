@@ -58,6 +58,7 @@ promise_answer(struct nj_session *s, const struct nj_answer *answer, uint64_t nu
         .kind = NJ_PROMISE_ANSWER,
         .answer = (uint8_t)answer->type,
         .reason = answer->reason,
+        .cause = answer->cause,
         .session_present = answer->session_present,
         .packet_id = answer->packet_id,
         .codes_n = (uint32_t)answer->codes.n,
@@ -92,6 +93,7 @@ keep_answer(struct nj_session *s, const struct nj_promise *p)
         .type = (enum nj_packet_type)p->answer,
         .packet_id = p->packet_id,
         .reason = p->reason,
+        .cause = p->cause,
         .session_present = p->session_present,
     };
 
@@ -289,6 +291,7 @@ nj_session_refuse(struct nj_session *s, const struct nj_publication *pub, uint16
         .type = pub->qos == 1 ? NJ_PUBACK : NJ_PUBREC,
         .packet_id = packet_id,
         .reason = (uint8_t)nj_cause_reason(cause),
+        .cause = (uint8_t)cause,
     };
 
     nj_home_dropped(s->home, cause, s, pub->topic);

@@ -24,7 +24,7 @@ struct nj_promise {
     uint32_t epoch;    /* of its connection: an answer is not for the next one */
     uint8_t kind;
     uint8_t answer; /* enum nj_packet_type */
-    uint8_t reason;
+    uint8_t reason, cause;
     bool session_present;
     uint16_t packet_id;
     uint32_t codes_n; /* SUBACK, UNSUBACK */

@@ -139,6 +139,7 @@ welcome(struct nj_worker *w, struct nj_doorway *d, int fd, const struct nj_peer 
     c->door = d->door;
     c->peer = *peer;
     c->maximum_packet_size = UINT32_MAX;
+    c->wants_reasons = true; /* a CONNECT that cannot be read has not said otherwise */
     c->last_packet = w->now;
     nj_timer_init(&c->timer, on_time);
     nj_list_init(&c->link_all);

@@ -159,9 +159,6 @@ note_limits(struct nj_conn *c, const struct nj_connect *p)
     uint16_t limit = c->worker->home->opts->max_keepalive_s;
 
     c->link.receive_maximum = UINT16_MAX;
-    c->maximum_packet_size = UINT32_MAX;
-    c->topic_alias_maximum = 0;
-    c->wants_reasons = true;
     c->keep_alive_s = p->keep_alive_s;
     c->is_our_keep_alive = limit > 0 && (c->keep_alive_s == 0 || c->keep_alive_s > limit);
     if (c->is_our_keep_alive)
@@ -403,8 +400,10 @@ nj_conn_on_connect(struct nj_conn *c, const struct nj_frame *frame)
         return NJ_CAUSE_FIRST_NOT_CONNECT;
     cause = nj_connect_decode(frame, &p);
     c->link.version = p.version;
-    if (cause == NJ_CAUSE_NONE)
+    if (cause == NJ_CAUSE_NONE) {
+        note_limits(c, &p); /* a refusal keeps to them, too */
         cause = check_version(c, &p);
+    }
     if (cause == NJ_CAUSE_NONE)
         cause = check_has_name(c, &p);
     if (cause == NJ_CAUSE_NONE)
@@ -419,7 +418,6 @@ nj_conn_on_connect(struct nj_conn *c, const struct nj_frame *frame)
     }
 
     nj_metric_add(&w->metrics, NJ_METRIC_CONNECTS, 1);
-    note_limits(c, &p);
     if (p.version == NJ_MQTT_5 &&
         nj_properties_has(&p.properties, NJ_PROPERTY_AUTHENTICATION_METHOD)) {
         cause = begin_exchange(c, &p, frame);
