@@ -2,7 +2,8 @@
 """Fixtures shared by wire, lab and interop: which broker is meant, and brokers and peers for a test.
 
     pytest tests/wire                       against ./nightjar (or $NIGHTJAR)
-    pytest tests/wire --broker=mosquitto    the same scripts against Debian's mosquitto
+    pytest tests/wire --broker=mosquitto    the same scripts against Debian's mosquitto; some wait in vain
+                                            for what it does not do: NJ_TEST_TIMEOUT=10 shortens that
 
 A module that needs other settings says CONFIG = "..."; its tests share one broker, so they use
 client identifiers and topics from `uid`.

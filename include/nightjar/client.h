@@ -3,7 +3,10 @@
  *
  * One object, struct nj_client, holds a connection and the session that outlives it: messages of
  * QoS 1 and 2 that are not acknowledged yet are sent again after a reconnect, and a message of
- * QoS 2 reaches the application once.
+ * QoS 2 reaches the application once. Where the broker has lost the session (session_present is
+ * false), it is lost here, too: messages that the broker has not confirmed are published anew, in
+ * their order, and may so arrive twice; one of QoS 2 whose PUBREC had come counts as published; the
+ * broker's messages of QoS 2 that were under way are new when they come again.
  *
  * What happens is told by events, which are taken one at a time. There are two ways to get them:
  *

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/rand.h"
 #include "base/reader.h"
+#include "base/ring.h"
 #include "base/shell.h"
 #include "base/test.h"
 #include "base/writer.h"
@@ -159,6 +160,35 @@ shell_words_are_quoted_only_where_they_must(void **state)
     assert_string_equal(nj_shell_word(out, 4, NJ_STR("it's")), "'i'");
 }
 
+/* In and out at different rates, so that it turns, grows and shrinks. */
+static void
+a_ring_keeps_the_order(void **state)
+{
+    struct nj_ring r = {0};
+    uint32_t in = 0, out = 0;
+
+    (void)state;
+    for (int round = 0; round < 100; round++) {
+        for (int i = 0; i < 7; i++) {
+            uint32_t *last = nj_ring_push(&r, sizeof(*last), 2);
+
+            assert_non_null(last);
+            if (last != NULL) /* which the compiler cannot know */
+                *last = in++;
+        }
+        for (int i = 0; i < 5; i++) {
+            assert_int_equal(*(uint32_t *)nj_ring_at(&r, sizeof(uint32_t), 0), out++);
+            nj_ring_pop(&r);
+        }
+    }
+    assert_int_equal(r.count, in - out);
+    assert_true(nj_ring_resize(&r, sizeof(uint32_t), 1024));
+    for (uint32_t i = 0; i < r.count; i++)
+        assert_int_equal(*(uint32_t *)nj_ring_at(&r, sizeof(uint32_t), i), out + i);
+    nj_ring_fini(&r);
+    assert_null(r.items);
+}
+
 int
 main(void)
 {
@@ -173,6 +203,7 @@ main(void)
         cmocka_unit_test(random_numbers_stay_below),
         cmocka_unit_test(shell_words_are_quoted_only_where_they_must),
         cmocka_unit_test(list_keeps_order_and_moves_whole),
+        cmocka_unit_test(a_ring_keeps_the_order),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,12 +20,6 @@ nj_hash_key_set(uint64_t k0, uint64_t k1)
     key[1] = k1;
 }
 
-static inline uint64_t
-rotate(uint64_t x, unsigned bits)
-{
-    return x << bits | x >> (64 - bits);
-}
-
 struct sip {
     uint64_t a, b, c, d;
 };
@@ -34,15 +28,15 @@ static inline void
 mix(struct sip *s)
 {
     s->a += s->b;
-    s->b = rotate(s->b, 13) ^ s->a;
-    s->a = rotate(s->a, 32);
+    s->b = nj_rotate(s->b, 13) ^ s->a;
+    s->a = nj_rotate(s->a, 32);
     s->c += s->d;
-    s->d = rotate(s->d, 16) ^ s->c;
+    s->d = nj_rotate(s->d, 16) ^ s->c;
     s->a += s->d;
-    s->d = rotate(s->d, 21) ^ s->a;
+    s->d = nj_rotate(s->d, 21) ^ s->a;
     s->c += s->b;
-    s->b = rotate(s->b, 17) ^ s->c;
-    s->c = rotate(s->c, 32);
+    s->b = nj_rotate(s->b, 17) ^ s->c;
+    s->c = nj_rotate(s->c, 32);
 }
 
 static inline uint64_t

@@ -176,7 +176,7 @@ make_harmless(char out[NJ_LOG_LINE_MAX + 1], const char *line, size_t n)
 
 /* Under the lock. False if there is no room. */
 static bool
-put(enum nj_log_type type, const char *line, size_t n)
+queue_line(enum nj_log_type type, const char *line, size_t n)
 {
     size_t bytes = nj_log_record_bytes(n + 1);
     size_t to_end = NJ_LOG_RING_BYTES - (l.head - l.ring.origin) % NJ_LOG_RING_BYTES;
@@ -210,10 +210,10 @@ put_or_lose(enum nj_log_type type, const char *line, size_t n, const char *stamp
                              "%.*sWarning: %llu log lines were lost here, the log was full.",
                              (int)stamp_n, stamp, (unsigned long long)l.unstated_gap);
 
-        if (put(NJ_LOG_WARNING, gap, (size_t)gap_n))
+        if (queue_line(NJ_LOG_WARNING, gap, (size_t)gap_n))
             l.unstated_gap = 0;
     }
-    if (l.unstated_gap > 0 || !put(type, line, n)) {
+    if (l.unstated_gap > 0 || !queue_line(type, line, n)) {
         l.unstated_gap++;
         atomic_fetch_add_explicit(&nj_log_lost_lines, 1, memory_order_relaxed);
     }
@@ -403,7 +403,7 @@ is_done(nj_time *patient_until, uint64_t *seen)
 }
 
 static void *
-run(void *arg)
+write_lines(void *arg)
 {
     nj_time patient_until = 0;
     uint64_t seen = 0;
@@ -468,7 +468,7 @@ start_thread(void)
 
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    rc = pthread_create(&l.thread, NULL, run, NULL);
+    rc = pthread_create(&l.thread, NULL, write_lines, NULL);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (rc == 0)
         (void)pthread_setname_np(l.thread, "log");

@@ -148,6 +148,14 @@ nj_mem_used(void)
     return used > 0 ? (uint64_t)used : 0;
 }
 
+bool
+nj_mem_is_scarce(void)
+{
+    uint64_t limit = nj_mem_limit();
+
+    return limit > 0 && nj_mem_used() > limit - limit / 16;
+}
+
 uint64_t
 nj_mem_peak(void)
 {

@@ -10,6 +10,7 @@
 
 #include "base/compiler.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* NULL when the machine has none left or the ceiling is reached. Zero bytes give a pointer, too. */
@@ -30,6 +31,9 @@ uint64_t nj_mem_limit(void);
 /* What is held now, and the most that ever was. */
 uint64_t nj_mem_used(void);
 uint64_t nj_mem_peak(void);
+/* Only the last sixteenth below the ceiling is left: what nobody has to take on, for instance what
+ * outlives its connection, is not taken on any more, so that there is room for who comes. */
+bool nj_mem_is_scarce(void);
 /* How often an allocation met the ceiling. */
 uint64_t nj_mem_refused(void);
 

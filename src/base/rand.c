@@ -7,12 +7,6 @@
 #include <sys/random.h>
 #include <sys/types.h>
 
-static inline uint64_t
-rotate(uint64_t x, unsigned bits)
-{
-    return x << bits | x >> (64 - bits);
-}
-
 void
 nj_rand_seed(struct nj_rand *r, uint64_t seed)
 {
@@ -28,7 +22,7 @@ nj_rand_seed(struct nj_rand *r, uint64_t seed)
 uint64_t
 nj_rand_u64(struct nj_rand *r)
 {
-    uint64_t result = rotate(r->s[1] * 5, 7) * 9;
+    uint64_t result = nj_rotate(r->s[1] * 5, 7) * 9;
     uint64_t t = r->s[1] << 17;
 
     r->s[2] ^= r->s[0];
@@ -36,7 +30,7 @@ nj_rand_u64(struct nj_rand *r)
     r->s[1] ^= r->s[2];
     r->s[0] ^= r->s[3];
     r->s[2] ^= t;
-    r->s[3] = rotate(r->s[3], 45);
+    r->s[3] = nj_rotate(r->s[3], 45);
     return result;
 }
 

@@ -6,6 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The bits of `x` by so many places to the left, around the end; 0 < bits < 64. */
+static inline uint64_t
+nj_rotate(uint64_t x, unsigned bits)
+{
+    return x << bits | x >> (64 - bits);
+}
+
 /* A fast generator (xoshiro256**), not for secrets. The same seed gives the same numbers. */
 struct nj_rand {
     uint64_t s[4];

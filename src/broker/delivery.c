@@ -124,6 +124,18 @@ nj_deliver(struct nj_home *home, struct nj_publication *pub, struct nj_routed *r
     }
 }
 
+/* A message that changes its member is stored for the new one before the end of the old one is: the
+ * record it came with knows only that one. */
+static void
+store_for(struct nj_home *home, struct nj_publication *pub, const struct nj_subscriber *who,
+          uint8_t qos)
+{
+    struct nj_change change = {.kind = NJ_CHANGE_MESSAGE, .msg = nj_publication_msg(pub)};
+
+    if (qos > 0 && is_durable(who) && change.msg != NULL)
+        (void)nj_home_append(home, &change);
+}
+
 bool
 nj_deliver_to_group(struct nj_home *home, struct nj_publication *pub, uint64_t group,
                     const struct nj_subscriber *avoid)
@@ -151,6 +163,7 @@ nj_deliver_to_group(struct nj_home *home, struct nj_publication *pub, uint64_t g
         .number_count = member.opts.identifier != 0,
         .is_moved = true,
     };
+    store_for(home, pub, member.who, target.qos);
     if (member.who->home == home->id) {
         nj_deliver_here(home, pub, &target, &member.opts.identifier, false);
         return true;

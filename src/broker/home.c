@@ -362,6 +362,8 @@ nj_home_connect(struct nj_home *home, const struct nj_opening *o, struct nj_link
 
     if (s == NULL && !is_room_for_session(home))
         return NJ_CAUSE_GLOBAL_MAX_CLIENTS;
+    if (s == NULL && o->session_expiry_s > 0 && nj_mem_is_scarce())
+        return NJ_CAUSE_OUT_OF_MEMORY;
     if (o->will != NULL) {
         will = nj_msg_new(o->will);
         if (will == NULL)

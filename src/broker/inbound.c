@@ -33,6 +33,21 @@ send_answer(struct nj_session *s, const struct nj_answer *answer)
         nj_retained_first(s);
 }
 
+/* Of this connection, until it is kept. */
+static void
+count_promised(struct nj_session *s, const struct nj_promise *p)
+{
+    s->promised++;
+    s->promised_bytes += nj_promise_bytes(p);
+}
+
+static void
+count_kept(struct nj_session *s, const struct nj_promise *p)
+{
+    s->promised--;
+    s->promised_bytes -= nj_promise_bytes(p);
+}
+
 static bool
 promise_answer(struct nj_session *s, const struct nj_answer *answer, uint64_t number)
 {
@@ -43,6 +58,7 @@ promise_answer(struct nj_session *s, const struct nj_answer *answer, uint64_t nu
         .kind = NJ_PROMISE_ANSWER,
         .answer = (uint8_t)answer->type,
         .reason = answer->reason,
+        .cause = answer->cause,
         .session_present = answer->session_present,
         .packet_id = answer->packet_id,
         .codes_n = (uint32_t)answer->codes.n,
@@ -57,7 +73,7 @@ promise_answer(struct nj_session *s, const struct nj_answer *answer, uint64_t nu
         nj_promise_fini(&p);
         return false;
     }
-    s->promised++;
+    count_promised(s, &p);
     return true;
 }
 
@@ -77,10 +93,11 @@ keep_answer(struct nj_session *s, const struct nj_promise *p)
         .type = (enum nj_packet_type)p->answer,
         .packet_id = p->packet_id,
         .reason = p->reason,
+        .cause = p->cause,
         .session_present = p->session_present,
     };
 
-    s->promised--;
+    count_kept(s, p);
     if (p->answer == NJ_PUBACK)
         s->unanswered--;
     if (has_codes(&answer))
@@ -122,7 +139,7 @@ keep_route(struct nj_home *home, struct nj_session *s, const struct nj_promise *
     }
     if (s->epoch != p->epoch)
         return;
-    s->promised--;
+    count_kept(s, p);
     if (answer.reason == NJ_REASON_SUCCESS && routed.receivers == 0)
         answer.reason = NJ_REASON_NO_MATCHING_SUBSCRIBERS;
     s->link->ops->answer(s->link, &answer);
@@ -262,7 +279,7 @@ publish_exactly_once(struct nj_session *s, struct nj_publication *pub, uint16_t 
         return NJ_CAUSE_OUT_OF_MEMORY;
     }
     nj_msg_ref(msg);
-    s->promised++;
+    count_promised(s, &promise);
     return NJ_CAUSE_NONE;
 }
 
@@ -274,6 +291,7 @@ nj_session_refuse(struct nj_session *s, const struct nj_publication *pub, uint16
         .type = pub->qos == 1 ? NJ_PUBACK : NJ_PUBREC,
         .packet_id = packet_id,
         .reason = (uint8_t)nj_cause_reason(cause),
+        .cause = (uint8_t)cause,
     };
 
     nj_home_dropped(s->home, cause, s, pub->topic);

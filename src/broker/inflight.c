@@ -9,30 +9,13 @@
 struct nj_parcel *
 nj_inflight_at(struct nj_inflight *f, uint32_t i)
 {
-    return &f->ring[(f->head + i) & (f->capacity - 1)];
-}
-
-static bool
-grow(struct nj_inflight *f)
-{
-    uint32_t capacity = f->capacity > 0 ? f->capacity * 2 : FIRST_CAPACITY;
-    struct nj_parcel *ring = nj_alloc_array(capacity, sizeof(*ring));
-
-    if (ring == NULL)
-        return false;
-    for (uint32_t i = 0; i < f->count; i++)
-        ring[i] = *nj_inflight_at(f, i);
-    nj_free(f->ring);
-    f->ring = ring;
-    f->capacity = capacity;
-    f->head = 0;
-    return true;
+    return nj_ring_at(&f->ring, sizeof(struct nj_parcel), i);
 }
 
 bool
 nj_inflight_is_exhausted(const struct nj_inflight *f)
 {
-    return f->count == IDENTIFIERS;
+    return f->ring.count == IDENTIFIERS;
 }
 
 struct nj_parcel *
@@ -40,10 +23,12 @@ nj_inflight_add(struct nj_inflight *f, const struct nj_parcel *p)
 {
     struct nj_parcel *slot;
 
-    if (nj_inflight_is_exhausted(f) || (f->count == f->capacity && !grow(f)))
+    if (nj_inflight_is_exhausted(f))
+        return NULL;
+    slot = nj_ring_push(&f->ring, sizeof(*p), FIRST_CAPACITY);
+    if (slot == NULL)
         return NULL;
     f->last_given = f->last_given == IDENTIFIERS ? 1 : (uint16_t)(f->last_given + 1);
-    slot = nj_inflight_at(f, f->count++);
     *slot = *p;
     slot->packet_id = f->last_given;
     f->bytes += nj_msg_bytes(p->msg);
@@ -71,10 +56,10 @@ nj_inflight_find(struct nj_inflight *f, uint16_t packet_id)
     uint32_t place;
     struct nj_parcel *p;
 
-    if (f->count == 0 || packet_id == 0)
+    if (f->ring.count == 0 || packet_id == 0)
         return NULL;
     place = place_of(f, packet_id);
-    if (place >= f->count)
+    if (place >= f->ring.count)
         return NULL;
     p = nj_inflight_at(f, place);
     return p->state == NJ_PARCEL_DONE ? NULL : p;
@@ -99,17 +84,13 @@ nj_inflight_done(struct nj_inflight *f, struct nj_parcel *p)
     p->is_counted = false;
     p->state = NJ_PARCEL_DONE;
 
-    while (f->count > 0 && nj_inflight_at(f, 0)->state == NJ_PARCEL_DONE) {
-        f->head = (f->head + 1) & (f->capacity - 1);
-        f->count--;
+    while (f->ring.count > 0 && nj_inflight_at(f, 0)->state == NJ_PARCEL_DONE) {
+        nj_ring_pop(&f->ring);
         if (f->next > 0)
             f->next--;
     }
-    if (f->count == 0 && f->capacity > FIRST_CAPACITY * 16) {
-        nj_free(f->ring);
-        f->ring = NULL;
-        f->capacity = f->head = 0;
-    }
+    if (f->ring.count == 0 && f->ring.capacity > FIRST_CAPACITY * 16)
+        nj_ring_fini(&f->ring);
 }
 
 void
@@ -117,15 +98,15 @@ nj_inflight_restart(struct nj_inflight *f)
 {
     f->next = 0;
     f->counted = 0;
-    for (uint32_t i = 0; i < f->count; i++)
+    for (uint32_t i = 0; i < f->ring.count; i++)
         nj_inflight_at(f, i)->is_counted = false;
 }
 
 void
 nj_inflight_fini(struct nj_inflight *f)
 {
-    for (uint32_t i = 0; i < f->count; i++)
+    for (uint32_t i = 0; i < f->ring.count; i++)
         nj_parcel_fini(nj_inflight_at(f, i));
-    nj_free(f->ring);
+    nj_ring_fini(&f->ring);
     *f = (struct nj_inflight){0};
 }

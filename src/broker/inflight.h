@@ -10,12 +10,12 @@
 #ifndef NJ_BROKER_INFLIGHT_H
 #define NJ_BROKER_INFLIGHT_H
 
+#include "base/ring.h"
 #include "broker/parcel.h"
 
 /* Zeroed is empty. */
 struct nj_inflight {
-    struct nj_parcel *ring; /* capacity: a power of two */
-    uint32_t head, count, capacity;
+    struct nj_ring ring; /* of struct nj_parcel */
     uint32_t counted;    /* parcels that take a place in the receive maximum */
     uint32_t next;       /* from `first`: where sending goes on; those before it are sent */
     uint64_t bytes;      /* of messages still held */

@@ -24,7 +24,7 @@ add(struct nj_inflight *f, uint64_t number)
     slot->state = NJ_PARCEL_SENT;
     slot->is_counted = true;
     f->counted++;
-    f->next = f->count;
+    f->next = f->ring.count;
     return slot->packet_id;
 }
 
@@ -82,7 +82,7 @@ identifier_65535_is_followed_by_1(void **state)
     done(&f, 65534);
     done(&f, 2);
     done(&f, 65535);
-    assert_int_equal(f.count, 0);
+    assert_int_equal(f.ring.count, 0);
     assert_int_equal(add(&f, 104), 3);
     nj_inflight_fini(&f);
 }
@@ -98,18 +98,18 @@ an_identifier_is_free_only_when_those_before_it_are_done(void **state)
         (void)add(&f, (uint64_t)i);
     done(&f, 4);
     done(&f, 2);
-    assert_int_equal(f.count, 5);
+    assert_int_equal(f.ring.count, 5);
     assert_int_equal(f.counted, 3);
     assert_null(nj_inflight_find(&f, 2));
     assert_null(nj_inflight_find(&f, 4));
     done(&f, 1);
-    assert_int_equal(f.count, 3); /* 3, 4 done, 5 */
+    assert_int_equal(f.ring.count, 3); /* 3, 4 done, 5 */
     assert_int_equal(f.next, 3);
     done(&f, 3);
-    assert_int_equal(f.count, 1);
+    assert_int_equal(f.ring.count, 1);
     assert_int_equal(nj_inflight_at(&f, 0)->packet_id, 5);
     done(&f, 5);
-    assert_int_equal(f.count, 0);
+    assert_int_equal(f.ring.count, 0);
     assert_int_equal(f.next, 0);
     assert_int_equal(f.bytes, 0);
     assert_int_equal(f.counted, 0);
@@ -128,12 +128,12 @@ when_all_identifiers_are_in_use_none_is_given(void **state)
     (void)add(&f, 1); /* 8, never acknowledged */
     for (uint32_t i = 1; i < 65535; i++)
         done(&f, add(&f, 2));
-    assert_int_equal(f.count, 65535);
+    assert_int_equal(f.ring.count, 65535);
     assert_true(nj_inflight_is_exhausted(&f));
     assert_null(nj_inflight_add(&f, &p));
     assert_int_equal(f.last_given, 7);
     done(&f, 8);
-    assert_int_equal(f.count, 0);
+    assert_int_equal(f.ring.count, 0);
     assert_int_equal(nj_inflight_add(&f, &p)->packet_id, 8);
     nj_inflight_fini(&f);
 }
@@ -173,7 +173,7 @@ a_restart_sends_from_the_first_on_with_the_window_unused(void **state)
     nj_inflight_restart(&f);
     assert_int_equal(f.next, 0);
     assert_int_equal(f.counted, 0);
-    assert_int_equal(f.count, 3);
+    assert_int_equal(f.ring.count, 3);
     assert_false(nj_inflight_is_passed(&f, nj_inflight_find(&f, 1)));
     /* Acknowledged before it was sent again: it had no place in the new window. */
     done(&f, 2);

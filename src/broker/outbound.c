@@ -186,7 +186,7 @@ advance_inflight(struct nj_session *s)
 {
     struct nj_inflight *f = &s->inflight;
 
-    while (f->next < f->count) {
+    while (f->next < f->ring.count) {
         /* Counted as passed before it is sent: if it is done at once, the window moves under us. */
         struct nj_parcel *p = nj_inflight_at(f, f->next++);
 
@@ -205,7 +205,7 @@ queue_limit(const struct nj_session *s, size_t bytes)
     const struct nj_broker_opts *o = s->home->opts;
     const struct nj_broker *b = s->home->broker;
 
-    if (o->max_queued_messages > 0 && s->queue.count >= o->max_queued_messages)
+    if (o->max_queued_messages > 0 && s->queue.ring.count >= o->max_queued_messages)
         return NJ_CAUSE_QUEUE_MESSAGES;
     if (o->max_queued_bytes > 0 && s->queue.bytes + bytes > o->max_queued_bytes)
         return NJ_CAUSE_QUEUE_BYTES;
@@ -240,7 +240,7 @@ tell_if_full(struct nj_session *s)
 {
     uint32_t limit = s->home->opts->max_queued_messages;
     uint8_t status = atomic_load_explicit(&s->subscriber.status, memory_order_relaxed);
-    bool is_full = limit > 0 && s->queue.count >= limit;
+    bool is_full = limit > 0 && s->queue.ring.count >= limit;
 
     if (is_full == ((status & NJ_SUBSCRIBER_FULL) != 0))
         return;
@@ -265,11 +265,16 @@ drop_expired(void *ctx, const struct nj_parcel *p)
 static bool
 enqueue(struct nj_session *s, struct nj_publication *pub, const struct nj_terms *terms)
 {
-    struct nj_msg *msg = nj_publication_msg(pub);
+    struct nj_msg *msg;
     struct nj_parcel p = {.group = terms->group, .qos = terms->qos, .retain = terms->retain};
     enum nj_cause limit;
 
-    if (msg == NULL) {
+    if (pub->expires <= s->home->now) {
+        dropped(s, NJ_CAUSE_EXPIRED, pub->topic);
+        return true;
+    }
+    msg = nj_publication_msg(pub);
+    if (msg == NULL || (s->link == NULL && nj_mem_is_scarce())) {
         dropped(s, NJ_CAUSE_OUT_OF_MEMORY, pub->topic);
         return false;
     }
@@ -297,7 +302,7 @@ enqueue(struct nj_session *s, struct nj_publication *pub, const struct nj_terms 
     count_queued(s, nj_msg_bytes(msg), true);
     tell_if_full(s);
     /* It could have gone at once, had there been memory for its place in the window. */
-    if (s->queue.count == 1 && s->inflight.next == s->inflight.count && s->is_open &&
+    if (s->queue.ring.count == 1 && s->inflight.next == s->inflight.ring.count && s->is_open &&
         !s->link->is_full && nj_session_window_is_open(s) &&
         !nj_inflight_is_exhausted(&s->inflight))
         nj_home_starve(s);
@@ -347,9 +352,9 @@ nj_session_resume(struct nj_session *s)
     if (!s->is_open || s->link->is_full)
         return;
     if (advance_inflight(s)) {
-        while (s->queue.count > 0 && !s->link->is_full && advance_queue(s))
+        while (s->queue.ring.count > 0 && !s->link->is_full && advance_queue(s))
             continue;
-        s->is_dropping = s->is_dropping && s->queue.count > 0;
+        s->is_dropping = s->is_dropping && s->queue.ring.count > 0;
     }
     nj_retained_start(s);
 }
@@ -398,7 +403,7 @@ deliver_at_once(struct nj_session *s, struct nj_publication *pub, const struct n
     struct nj_parcel p = {.group = terms->group, .qos = terms->qos, .retain = terms->retain};
     struct nj_parcel *slot;
 
-    if (!s->is_open || s->link->is_full || s->queue.count > 0 || f->next < f->count ||
+    if (!s->is_open || s->link->is_full || s->queue.ring.count > 0 || f->next < f->ring.count ||
         !nj_session_window_is_open(s))
         return false;
     p.msg = nj_publication_msg(pub);
@@ -414,7 +419,7 @@ deliver_at_once(struct nj_session *s, struct nj_publication *pub, const struct n
     count_held(s, p.msg, 1);
     if (p.qos == 2 && nj_session_is_durable(s)) {
         if (hold(s, slot))
-            f->next = f->count;
+            f->next = f->ring.count;
         return true;
     }
 
@@ -431,11 +436,11 @@ deliver_at_once(struct nj_session *s, struct nj_publication *pub, const struct n
     case NJ_SENT:
         slot->state = NJ_PARCEL_SENT;
         count_in_window(s, slot);
-        f->next = f->count;
+        f->next = f->ring.count;
         break;
     case NJ_SENT_TOO_LARGE:
         dropped(s, NJ_CAUSE_RECEIVER_PACKET_SIZE, pub->topic);
-        f->next = f->count;
+        f->next = f->ring.count;
         finish(s, slot);
         break;
     case NJ_SENT_NO_ROOM: /* it keeps its identifier and goes when there is room again */
@@ -446,10 +451,18 @@ deliver_at_once(struct nj_session *s, struct nj_publication *pub, const struct n
     return true;
 }
 
+/* A message expiry interval of 0 leaves no time to wait, but who takes the message as it comes gets
+ * it: its delivery begins at once. [MQTT5-3.3.2-5] */
+static bool
+is_too_late(const struct nj_session *s, const struct nj_publication *pub)
+{
+    return pub->expires <= s->home->now && pub->expires > pub->arrived;
+}
+
 bool
 nj_session_deliver(struct nj_session *s, struct nj_publication *pub, const struct nj_terms *terms)
 {
-    if (pub->expires <= s->home->now)
+    if (is_too_late(s, pub))
         dropped(s, NJ_CAUSE_EXPIRED, pub->topic);
     else if (terms->qos == 0)
         deliver_at_most_once(s, pub, terms);
@@ -580,13 +593,13 @@ give_back(struct nj_session *s, const struct nj_parcel *p)
     struct nj_publication pub;
     bool was_sent = p->state != NJ_PARCEL_QUEUED && p->state != NJ_PARCEL_HELD;
 
-    if (p->msg == NULL)
-        return;
-    if (p->group == 0)
+    if (p->msg == NULL || p->group == 0)
         return;
     nj_publication_of(&pub, p->msg);
     if (p->qos == 2 && was_sent)
         dropped(s, NJ_CAUSE_SHARE_MEMBER_GONE, pub.topic);
+    else if (pub.expires <= s->home->now)
+        dropped(s, NJ_CAUSE_EXPIRED, pub.topic);
     else if (!nj_deliver_to_group(s->home, &pub, p->group, &s->subscriber))
         dropped(s, NJ_CAUSE_SESSION_GONE, pub.topic);
     nj_publication_fini(&pub);
@@ -595,7 +608,7 @@ give_back(struct nj_session *s, const struct nj_parcel *p)
 void
 nj_session_clear_outbound(struct nj_session *s)
 {
-    for (uint32_t i = 0; i < s->inflight.count; i++) {
+    for (uint32_t i = 0; i < s->inflight.ring.count; i++) {
         const struct nj_parcel *p = nj_inflight_at(&s->inflight, i);
 
         give_back(s, p);
@@ -603,7 +616,7 @@ nj_session_clear_outbound(struct nj_session *s)
             count_held(s, p->msg, -1);
     }
     nj_inflight_fini(&s->inflight);
-    while (s->queue.count > 0) {
+    while (s->queue.ring.count > 0) {
         struct nj_parcel p = nj_queue_pop(&s->queue);
 
         give_back(s, &p);

@@ -64,9 +64,9 @@ qos_1_is_under_way_until_puback(void **state)
     meet(0, 1);
     publish("a", 1);
     kit_sees_publish(&c, "a", 1, 1);
-    assert_int_equal(c.session->inflight.count, 1);
+    assert_int_equal(c.session->inflight.ring.count, 1);
     assert_int_equal(puback(1), NJ_CAUSE_NONE);
-    assert_int_equal(c.session->inflight.count, 0);
+    assert_int_equal(c.session->inflight.ring.count, 0);
     assert_int_equal(puback(1), NJ_CAUSE_PACKET_ID_UNKNOWN);
     assert_int_equal(puback(9), NJ_CAUSE_PACKET_ID_UNKNOWN);
     kit_sees_nothing(&c);
@@ -87,7 +87,7 @@ qos_2_goes_through_pubrec_pubrel_and_pubcomp(void **state)
     assert_int_equal(nj_session_pubrec(c.session, 1, 0), NJ_CAUSE_NONE);
     kit_sees_ack(&c, NJ_PUBREL, 1, 0);
     assert_int_equal(nj_session_pubcomp(c.session, 1), NJ_CAUSE_NONE);
-    assert_int_equal(c.session->inflight.count, 0);
+    assert_int_equal(c.session->inflight.ring.count, 0);
     kit_sees_nothing(&c);
 }
 
@@ -116,7 +116,7 @@ a_negative_acknowledgement_ends_the_delivery(void **state)
     assert_int_equal(nj_session_pubrec(c.session, 2, 0x83), NJ_CAUSE_NONE);
     kit_sees_nothing(&c);
     assert_int_equal(kit.dropped[NJ_CAUSE_REFUSED_BY_RECEIVER], 2);
-    assert_int_equal(c.session->inflight.count, 0);
+    assert_int_equal(c.session->inflight.ring.count, 0);
 }
 
 /* ---- what waits for the store ---- */
@@ -412,6 +412,66 @@ what_has_expired_in_the_queue_is_not_sent(void **state)
     assert_int_equal(kit.dropped[NJ_CAUSE_EXPIRED], 1);
 }
 
+/* Its time is over at once; who is there gets it all the same. [MQTT5-3.3.2-5] */
+static void
+an_expiry_interval_of_0_reaches_those_who_are_there(void **state)
+{
+    struct kit_client here;
+
+    (void)state;
+    meet(1000, 1);
+    kit_connect(&here, 1, "here", 0);
+    kit_subscribe(&here, "t", 1);
+    publish_expiring("now", 0);
+    kit_wait_s(1);
+    kit_sees_publish(&here, "now", 1, 1);
+    kit_sees_publish(&c, "now", 1, 1); /* at home elsewhere, so some time later */
+    assert_int_equal(kit.dropped[NJ_CAUSE_EXPIRED], 0);
+}
+
+/* The window is shut, the output is full, the client is away: no time to wait. */
+static void
+an_expiry_interval_of_0_waits_for_nobody(void **state)
+{
+    (void)state;
+    meet(1000, 1);
+    c.link.receive_maximum = 1;
+    publish("first", 1);
+    kit_sees_publish(&c, "first", 1, 1);
+    publish_expiring("window", 0);
+    assert_int_equal(kit.dropped[NJ_CAUSE_EXPIRED], 1);
+    assert_int_equal(puback(1), NJ_CAUSE_NONE);
+    c.has_no_memory = true;
+    publish_expiring("memory", 0);
+    c.has_no_memory = false;
+    kit_settle();
+    assert_int_equal(kit.dropped[NJ_CAUSE_EXPIRED], 2);
+    kit_leave(&c, true);
+    publish_expiring("away", 0);
+    assert_int_equal(kit.dropped[NJ_CAUSE_EXPIRED], 3);
+    come_back(1000);
+    kit_sees_nothing(&c);
+}
+
+static void
+an_expiry_interval_of_0_is_not_retained_for_later(void **state)
+{
+    struct nj_publication pub = kit_publication("t", "now", 1);
+    struct kit_client late;
+
+    (void)state;
+    meet(0, 1);
+    pub.retain = true;
+    assert_int_equal(kit_publish_full(&p, pub, 1, 0), NJ_CAUSE_NONE);
+    kit_settle();
+    kit_sees_publish(&c, "now", 1, 1);
+    kit_connect(&late, 1, "late", 0);
+    kit_subscribe(&late, "t", 1);
+    nj_retained_start(late.session);
+    kit_settle();
+    kit_sees_nothing(&late);
+}
+
 static void
 what_has_expired_makes_room_in_a_full_queue(void **state)
 {
@@ -678,6 +738,9 @@ main(void)
         TEST(each_limit_of_the_queue_has_its_cause),
         TEST(the_newest_is_dropped_where_the_queue_is_full),
         TEST(what_has_expired_in_the_queue_is_not_sent),
+        TEST(an_expiry_interval_of_0_reaches_those_who_are_there),
+        TEST(an_expiry_interval_of_0_waits_for_nobody),
+        TEST(an_expiry_interval_of_0_is_not_retained_for_later),
         TEST(what_has_expired_makes_room_in_a_full_queue),
         TEST(a_full_link_drops_qos_0_and_lets_qos_1_wait),
         TEST(what_there_was_no_memory_for_is_tried_again),

@@ -44,6 +44,7 @@ struct nj_answer {
     enum nj_packet_type type;
     uint16_t packet_id;
     uint8_t reason;       /* MQTT 5's; the link knows what 3.x makes of it */
+    uint8_t cause;        /* enum nj_cause: why, where it is a refusal; for the reason string */
     bool session_present; /* CONNACK */
     struct nj_str codes;  /* SUBACK, UNSUBACK; lent for the call */
 };

@@ -8,32 +8,33 @@
 bool
 nj_promises_push(struct nj_promises *q, const struct nj_promise *p)
 {
-    if (q->count == q->capacity) {
-        uint32_t capacity = q->capacity > 0 ? q->capacity * 2 : FIRST_CAPACITY;
-        struct nj_promise *ring = nj_alloc_array(capacity, sizeof(*ring));
+    struct nj_promise *last = nj_ring_push(&q->ring, sizeof(*p), FIRST_CAPACITY);
 
-        if (ring == NULL)
-            return false;
-        for (uint32_t i = 0; i < q->count; i++)
-            ring[i] = q->ring[(q->head + i) & (q->capacity - 1)];
-        nj_free(q->ring);
-        q->ring = ring;
-        q->capacity = capacity;
-        q->head = 0;
-    }
-    q->ring[(q->head + q->count++) & (q->capacity - 1)] = *p;
+    if (last == NULL)
+        return false;
+    *last = *p;
     return true;
 }
 
 bool
 nj_promises_take(struct nj_promises *q, uint64_t upto, struct nj_promise *out)
 {
-    if (q->count == 0 || q->ring[q->head].number > upto)
+    const struct nj_promise *first;
+
+    if (q->ring.count == 0)
         return false;
-    *out = q->ring[q->head];
-    q->head = (q->head + 1) & (q->capacity - 1);
-    q->count--;
+    first = nj_ring_at(&q->ring, sizeof(*first), 0);
+    if (first->number > upto)
+        return false;
+    *out = *first;
+    nj_ring_pop(&q->ring);
     return true;
+}
+
+size_t
+nj_promise_bytes(const struct nj_promise *p)
+{
+    return p->kind == NJ_PROMISE_ROUTE ? nj_msg_bytes(p->msg) : p->codes_n;
 }
 
 void
@@ -52,6 +53,5 @@ nj_promises_fini(struct nj_promises *q)
 
     while (nj_promises_take(q, UINT64_MAX, &p))
         nj_promise_fini(&p);
-    nj_free(q->ring);
-    *q = (struct nj_promises){0};
+    nj_ring_fini(&q->ring);
 }

@@ -8,6 +8,7 @@
 #ifndef NJ_BROKER_PROMISE_H
 #define NJ_BROKER_PROMISE_H
 
+#include "base/ring.h"
 #include "broker/ports.h"
 
 enum nj_promise_kind {
@@ -23,7 +24,7 @@ struct nj_promise {
     uint32_t epoch;    /* of its connection: an answer is not for the next one */
     uint8_t kind;
     uint8_t answer; /* enum nj_packet_type */
-    uint8_t reason;
+    uint8_t reason, cause;
     bool session_present;
     uint16_t packet_id;
     uint32_t codes_n; /* SUBACK, UNSUBACK */
@@ -35,10 +36,11 @@ struct nj_promise {
 
 /* Zeroed is empty. */
 struct nj_promises {
-    struct nj_promise *ring; /* capacity: a power of two */
-    uint32_t head, count, capacity;
+    struct nj_ring ring; /* of struct nj_promise */
 };
 
+/* What it holds: a message, or codes. */
+size_t nj_promise_bytes(const struct nj_promise *p);
 /* False without memory: nothing has changed. */
 bool nj_promises_push(struct nj_promises *q, const struct nj_promise *p);
 /* The oldest if its number is `upto` or less, moved out. */

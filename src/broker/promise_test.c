@@ -96,7 +96,7 @@ without_memory_nothing_changes(void **state)
     nj_mem_limit_set(1);
     assert_false(nj_promises_push(&q, &p));
     nj_mem_limit_set(0);
-    assert_int_equal(q.count, 64);
+    assert_int_equal(q.ring.count, 64);
     for (uint16_t i = 0; i < 64; i++) {
         assert_true(nj_promises_take(&q, UINT64_MAX, &p));
         assert_int_equal(p.packet_id, i);

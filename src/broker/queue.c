@@ -8,35 +8,18 @@
 static struct nj_parcel *
 at(const struct nj_queue *q, uint32_t i)
 {
-    return &q->ring[(q->head + i) & (q->capacity - 1)];
-}
-
-/* Move everything to a ring of another size, oldest first. */
-static bool
-resize(struct nj_queue *q, uint32_t capacity)
-{
-    struct nj_parcel *ring = nj_alloc_array(capacity, sizeof(*ring));
-
-    if (ring == NULL)
-        return false;
-    for (uint32_t i = 0; i < q->count; i++)
-        ring[i] = *at(q, i);
-    nj_free(q->ring);
-    q->ring = ring;
-    q->capacity = capacity;
-    q->head = 0;
-    return true;
+    return nj_ring_at(&q->ring, sizeof(struct nj_parcel), i);
 }
 
 bool
 nj_queue_push(struct nj_queue *q, const struct nj_parcel *p)
 {
-    if (q->count == q->capacity && (q->capacity > UINT32_MAX / 2 ||
-                                    !resize(q, q->capacity > 0 ? q->capacity * 2 : FIRST_CAPACITY)))
+    struct nj_parcel *last = nj_ring_push(&q->ring, sizeof(*p), FIRST_CAPACITY);
+
+    if (last == NULL)
         return false;
-    *at(q, q->count) = *p;
-    q->expiring = q->count > 0 ? NJ_MIN(q->expiring, p->msg->expires) : p->msg->expires;
-    q->count++;
+    *last = *p;
+    q->expiring = q->ring.count > 1 ? NJ_MIN(q->expiring, p->msg->expires) : p->msg->expires;
     q->qos0 += p->qos == 0;
     q->bytes += nj_msg_bytes(p->msg);
     return true;
@@ -45,7 +28,7 @@ nj_queue_push(struct nj_queue *q, const struct nj_parcel *p)
 struct nj_parcel *
 nj_queue_first(struct nj_queue *q)
 {
-    return q->count > 0 ? at(q, 0) : NULL;
+    return q->ring.count > 0 ? at(q, 0) : NULL;
 }
 
 struct nj_parcel
@@ -53,17 +36,16 @@ nj_queue_pop(struct nj_queue *q)
 {
     struct nj_parcel p;
 
-    NJ_ASSERT(q->count > 0);
+    NJ_ASSERT(q->ring.count > 0);
     p = *at(q, 0);
-    q->head = (q->head + 1) & (q->capacity - 1);
-    q->count--;
+    nj_ring_pop(&q->ring);
     q->qos0 -= p.qos == 0;
     q->bytes -= nj_msg_bytes(p.msg);
-    if (q->count == 0) {
-        nj_free(q->ring);
-        *q = (struct nj_queue){0};
-    } else if (q->capacity > 64 && q->count < q->capacity / 8) {
-        (void)resize(q, q->capacity / 4); /* only a wish: the larger ring serves as well */
+    if (q->ring.count == 0) {
+        nj_queue_fini(q);
+    } else if (q->ring.capacity > 64 && q->ring.count < q->ring.capacity / 8) {
+        /* Only a wish: the larger ring serves as well. */
+        (void)nj_ring_resize(&q->ring, sizeof(p), q->ring.capacity / 4);
     }
     return p;
 }
@@ -74,10 +56,10 @@ nj_queue_sweep(struct nj_queue *q, nj_time now,
 {
     uint32_t kept = 0, removed;
 
-    if (q->count == 0 || q->expiring > now)
+    if (q->ring.count == 0 || q->expiring > now)
         return 0;
     q->expiring = NJ_NEVER;
-    for (uint32_t i = 0; i < q->count; i++) {
+    for (uint32_t i = 0; i < q->ring.count; i++) {
         struct nj_parcel *p = at(q, i);
 
         if (p->msg->expires <= now) {
@@ -90,8 +72,8 @@ nj_queue_sweep(struct nj_queue *q, nj_time now,
             *at(q, kept++) = *p;
         }
     }
-    removed = q->count - kept;
-    q->count = kept;
+    removed = q->ring.count - kept;
+    q->ring.count = kept;
     if (kept == 0)
         nj_queue_fini(q);
     return removed;
@@ -100,8 +82,8 @@ nj_queue_sweep(struct nj_queue *q, nj_time now,
 void
 nj_queue_fini(struct nj_queue *q)
 {
-    for (uint32_t i = 0; i < q->count; i++)
+    for (uint32_t i = 0; i < q->ring.count; i++)
         nj_parcel_fini(at(q, i));
-    nj_free(q->ring);
+    nj_ring_fini(&q->ring);
     *q = (struct nj_queue){0};
 }

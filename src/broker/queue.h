@@ -4,15 +4,15 @@
 #ifndef NJ_BROKER_QUEUE_H
 #define NJ_BROKER_QUEUE_H
 
+#include "base/ring.h"
 #include "broker/parcel.h"
 
 /* Zeroed is empty. */
 struct nj_queue {
-    struct nj_parcel *ring; /* capacity: a power of two */
-    uint32_t head, count, capacity;
-    uint32_t qos0;    /* of these, how many are QoS 0 */
-    uint64_t bytes;   /* of the messages */
-    nj_time expiring; /* none of them expires before; meaningless when empty */
+    struct nj_ring ring; /* of struct nj_parcel */
+    uint32_t qos0;       /* of these, how many are QoS 0 */
+    uint64_t bytes;      /* of the messages */
+    nj_time expiring;    /* none of them expires before; meaningless when empty */
 };
 
 /* The parcel's contents move in. False without memory: nothing has changed. */

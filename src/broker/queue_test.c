@@ -60,9 +60,9 @@ what_goes_in_first_comes_out_first(void **state)
         for (int i = 0; i < 19; i++)
             assert_int_equal(pop(&q), out++);
     }
-    assert_int_equal(q.count, in - out);
+    assert_int_equal(q.ring.count, in - out);
     assert_int_equal(nj_queue_first(&q)->msg->number, out);
-    while (q.count > 0)
+    while (q.ring.count > 0)
         assert_int_equal(pop(&q), out++);
     assert_int_equal(out, in);
     nj_queue_fini(&q);
@@ -77,12 +77,12 @@ an_empty_queue_owns_nothing(void **state)
     (void)state;
     assert_null(nj_queue_first(&q));
     push(&q, 1, NJ_NEVER);
-    assert_non_null(q.ring);
+    assert_non_null(q.ring.items);
     (void)pop(&q);
-    assert_null(q.ring);
+    assert_null(q.ring.items);
     push(&q, 2, 10);
     assert_int_equal(nj_queue_sweep(&q, 10, tell, &told), 1);
-    assert_null(q.ring);
+    assert_null(q.ring.items);
 }
 
 static void
@@ -137,12 +137,12 @@ without_memory_nothing_changes(void **state)
     nj_mem_limit_set(1);
     assert_false(nj_queue_push(&q, &p));
     nj_mem_limit_set(0);
-    assert_int_equal(q.count, 8);
+    assert_int_equal(q.ring.count, 8);
     assert_true(nj_queue_push(&q, &p));
     for (int i = 0; i < 8; i++)
         assert_int_equal(pop(&q), i);
     nj_queue_fini(&q);
-    assert_int_equal(q.count, 0);
+    assert_int_equal(q.ring.count, 0);
 }
 
 int

@@ -7,7 +7,7 @@
 
 /* Where it is, or would be. */
 static uint32_t
-place_of(const struct nj_received *r, uint16_t packet_id)
+place_in_order(const struct nj_received *r, uint16_t packet_id)
 {
     uint32_t low = 0, high = r->count;
 
@@ -27,7 +27,7 @@ place_of(const struct nj_received *r, uint16_t packet_id)
 bool
 nj_received_has(const struct nj_received *r, uint16_t packet_id)
 {
-    uint32_t place = place_of(r, packet_id);
+    uint32_t place = place_in_order(r, packet_id);
 
     return place < r->count && r->ids[place] == packet_id;
 }
@@ -35,7 +35,7 @@ nj_received_has(const struct nj_received *r, uint16_t packet_id)
 bool
 nj_received_add(struct nj_received *r, uint16_t packet_id)
 {
-    uint32_t place = place_of(r, packet_id);
+    uint32_t place = place_in_order(r, packet_id);
 
     if (r->count == r->capacity) {
         uint32_t capacity = r->capacity > 0 ? r->capacity * 2 : 16;
@@ -55,7 +55,7 @@ nj_received_add(struct nj_received *r, uint16_t packet_id)
 bool
 nj_received_remove(struct nj_received *r, uint16_t packet_id)
 {
-    uint32_t place = place_of(r, packet_id);
+    uint32_t place = place_in_order(r, packet_id);
 
     if (place >= r->count || r->ids[place] != packet_id)
         return false;

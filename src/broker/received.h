@@ -3,7 +3,11 @@
  * come yet: what makes "exactly once" out of a PUBLISH that is sent again. [MQTT5-4.3.3-10]
  *
  * A sorted array. Clients count their identifiers up, so that adding is appending and releasing is
- * mostly taking the first; an empty one owns nothing. At most 65,535. */
+ * mostly taking the first; an empty one owns nothing. At most 65,535.
+ *
+ * A client that uses one of them for another kind of packet meanwhile breaks a rule of its own side
+ * [MQTT5-2.2.1-3]; nothing here is mixed up by it (SUBACK, UNSUBACK and PUBACK are not PUBCOMP),
+ * and it is served. */
 #ifndef NJ_BROKER_RECEIVED_H
 #define NJ_BROKER_RECEIVED_H
 

@@ -35,7 +35,7 @@ struct nj_retained_jobs {
 /* ---- the jobs ---- */
 
 static struct job **
-place_of(const struct nj_retained_jobs *jobs, uint64_t hash, struct nj_str filter)
+link_of(const struct nj_retained_jobs *jobs, uint64_t hash, struct nj_str filter)
 {
     struct job **place = &jobs->table[hash & (jobs->table_size - 1)];
 
@@ -61,7 +61,7 @@ remove_job(struct nj_retained_jobs *jobs, struct job **place)
 
 /* Twice as many buckets. Without memory the chains grow longer, that is all. */
 static void
-grow_table(struct nj_retained_jobs *jobs)
+grow_jobs(struct nj_retained_jobs *jobs)
 {
     struct job **table = nj_zalloc(jobs->table_size * 2 * sizeof(struct job *));
     struct nj_list *node;
@@ -136,7 +136,7 @@ nj_retained_begin(struct nj_session *s, struct nj_str filter, const struct nj_su
     job->next_in_table = *bucket;
     *bucket = job;
     if (++s->retained->count > s->retained->table_size)
-        grow_table(s->retained);
+        grow_jobs(s->retained);
     return NJ_OK;
 }
 
@@ -147,7 +147,7 @@ nj_retained_change(struct nj_session *s, struct nj_str filter, const struct nj_s
 
     if (s->retained == NULL)
         return;
-    job = *place_of(s->retained, nj_hash(filter), filter);
+    job = *link_of(s->retained, nj_hash(filter), filter);
     if (job != NULL)
         job->opts = *opts;
 }
@@ -159,7 +159,7 @@ nj_retained_cancel(struct nj_session *s, struct nj_str filter)
 
     if (s->retained == NULL)
         return;
-    place = place_of(s->retained, nj_hash(filter), filter);
+    place = link_of(s->retained, nj_hash(filter), filter);
     if (*place != NULL)
         remove_job(s->retained, place);
     forget_if_empty(s);
@@ -184,7 +184,7 @@ remove_first(struct nj_session *s)
     const struct job *job = first_of(s);
     struct nj_str filter = {job->filter, job->filter_n};
 
-    remove_job(s->retained, place_of(s->retained, job->hash, filter));
+    remove_job(s->retained, link_of(s->retained, job->hash, filter));
     forget_if_empty(s);
 }
 
@@ -204,8 +204,9 @@ is_ready(const struct nj_session *s, const struct job *job)
 {
     if (!s->is_open || s->link->is_full)
         return false;
-    return job->opts.qos == 0 || (s->queue.count == 0 && s->inflight.next == s->inflight.count &&
-                                  nj_session_window_is_open(s));
+    return job->opts.qos == 0 ||
+           (s->queue.ring.count == 0 && s->inflight.next == s->inflight.ring.count &&
+            nj_session_window_is_open(s));
 }
 
 /* [MQTT5-3.3.1-8] [MQTT311-3.3.1-8] */

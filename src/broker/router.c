@@ -75,7 +75,7 @@ clear_places(struct nj_router *r, size_t count)
 
 /* The slot of the table in which the target of `who` is, or would be. */
 static uint32_t *
-place_of(struct nj_router *r, const struct nj_route *route, const struct nj_subscriber *who)
+slot_of(struct nj_router *r, const struct nj_route *route, const struct nj_subscriber *who)
 {
     size_t i = (size_t)(((uintptr_t)who >> 4) * 0x9e3779b97f4a7c15u >> 20) & (r->places_size - 1);
 
@@ -194,7 +194,7 @@ flatten(struct nj_router *r, struct nj_str topic, bool allow_duplicates)
         if (allow_duplicates || m->who == NULL) {
             add_target(route, m);
         } else {
-            uint32_t *place = place_of(r, route, m->who);
+            uint32_t *place = slot_of(r, route, m->who);
 
             if (*place == NOBODY) {
                 *place = target;

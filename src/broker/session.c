@@ -74,6 +74,7 @@ nj_session_attach(struct nj_session *s, struct nj_link *link)
     s->link = link;
     s->epoch++;
     s->promised = 0;
+    s->promised_bytes = 0;
     s->unanswered = 0;
     s->allowance = s->home->opts->max_inflight_messages;
     s->carried = s->received.count;
@@ -104,6 +105,7 @@ detach(struct nj_session *s)
     s->is_starved = false;
     s->epoch++; /* what was promised to this connection is void */
     s->promised = 0;
+    s->promised_bytes = 0;
     s->unanswered = 0;
     nj_inflight_restart(&s->inflight);
     nj_list_remove(&s->work);
@@ -213,6 +215,10 @@ nj_session_subscribe(struct nj_session *s, const struct nj_subscription *subscri
 
     if (!nj_filter_parse(subscription->filter, &filter))
         return NJ_REASON_TOPIC_FILTER_INVALID;
+    if (nj_session_is_durable(s) && nj_mem_is_scarce()) {
+        nj_home_dropped(s->home, NJ_CAUSE_OUT_OF_MEMORY, s, subscription->filter);
+        return NJ_REASON_QUOTA_EXCEEDED;
+    }
     is_shared = filter.share.n > 0;
     opts.no_local = opts.no_local || (s->is_bridge && !is_shared);
     switch (nj_index_subscribe(s->home->broker->index, &s->subscriber, &filter, &opts, &existed)) {

@@ -28,6 +28,7 @@ struct nj_session {
     uint32_t epoch;        /* counts connections */
     uint32_t expiry_s;     /* session expiry interval; NJ_SESSION_FOR_EVER */
     uint32_t promised;     /* answers of this connection that wait for the store */
+    size_t promised_bytes; /* what they hold */
     uint32_t shared_count; /* of its subscriptions */
     uint16_t unanswered;   /* QoS 1 messages from the client that wait for their PUBACK */
     uint16_t allowance;    /* receive maximum that this connection was told; 0: none */

@@ -586,6 +586,37 @@ a_bridge_subscribes_with_no_local_and_retain_as_published(void **state)
     assert_true(kit_sees_publish(&bridge, "other", 0, 0)->retain);
 }
 
+/* What stays when its client has gone leaves the last sixteenth of the memory to others. */
+static void
+sessions_that_are_kept_leave_memory_to_who_comes(void **state)
+{
+    struct nj_subscription s = {.filter = NJ_STR("u"), .qos = 1};
+    struct nj_publication pub = kit_publication("t", "x", 1);
+    struct kit_client away, kept, late, here;
+    struct nj_opening opening = kit_opening("late", 100);
+    void *ballast = nj_alloc(8u << 20);
+
+    (void)state;
+    assert_non_null(ballast);
+    kit_connect(&away, 0, "away", 100);
+    kit_subscribe(&away, "t", 1);
+    kit_leave(&away, true);
+    kit_connect(&kept, 0, "kept", 100);
+    nj_mem_limit_set(nj_mem_used() + (256u << 10));
+    kit_connect(&here, 0, "here", 0);
+    kit_subscribe(&here, "u", 1);
+    kit_publish(&here, "u", "x", 1, 1);
+    kit_sees_publish(&here, "x", 1, 1);
+    assert_int_equal(kit_publish_full(&here, pub, 2, NJ_NO_EXPIRY), NJ_CAUSE_OUT_OF_MEMORY);
+    assert_int_equal(kit_subscribe_with(&kept, s, 0), NJ_REASON_QUOTA_EXCEEDED);
+    kit_client(&late);
+    assert_int_equal(kit_try_open(&late, 0, &opening), NJ_CAUSE_OUT_OF_MEMORY);
+    kit_connect(&away, 0, "away", 100); /* what is there may be taken up */
+    nj_free(ballast);
+    assert_int_equal(kit_subscribe_with(&kept, s, 0), 1);
+    assert_int_equal(kit_try_open(&late, 0, &opening), NJ_CAUSE_NONE);
+}
+
 int
 main(void)
 {
@@ -621,6 +652,7 @@ main(void)
         TEST(what_is_unsubscribed_comes_no_more),
         TEST(a_suback_of_a_kept_session_waits_for_the_store),
         TEST(a_bridge_subscribes_with_no_local_and_retain_as_published),
+        TEST(sessions_that_are_kept_leave_memory_to_who_comes),
     };
 
     return cmocka_run_group_tests_name("broker/session", tests, NULL, NULL);

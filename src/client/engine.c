@@ -83,7 +83,7 @@ nj_engine_new(struct nj_engine **out, struct nj_client_opts *opts)
     nj_list_init(&e->sent);
     nj_list_init(&e->released);
     nj_list_init(&e->requests);
-    nj_list_init(&e->refused);
+    nj_list_init(&e->settled);
     expect_everything(e);
     *out = e;
     return NJ_CLIENT_OK;
@@ -429,7 +429,7 @@ nj_engine_may_have_event(const struct nj_engine *e)
         return true;
     case NJ_ENGINE_CONNECTING:
     case NJ_ENGINE_ACTIVE:
-        if (!nj_list_is_empty(&e->refused))
+        if (!nj_list_is_empty(&e->settled))
             return true;
         return !e->has_seen_part && nj_bytes_waiting(&e->in) > e->in_used &&
                !nj_engine_output_is_full(e);
@@ -483,7 +483,7 @@ nj_engine_next(struct nj_engine *e, struct nj_client_event *out)
             go_offline(e);
             return false;
         }
-        if (nj_outgoing_tell_refused(e, out))
+        if (nj_outgoing_tell_settled(e, out))
             return true;
         if (e->state != NJ_ENGINE_LOST && nj_engine_output_is_full(e))
             return false;

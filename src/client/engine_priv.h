@@ -38,7 +38,7 @@ enum nj_outgoing_stage {
     NJ_OUTGOING_QUEUED,   /* not sent on this connection */
     NJ_OUTGOING_SENT,     /* PUBLISH sent; QoS 1 waits for PUBACK, QoS 2 for PUBREC */
     NJ_OUTGOING_RELEASED, /* QoS 2: PUBREL sent (or due), waits for PUBCOMP */
-    NJ_OUTGOING_REFUSED,  /* never sent */
+    NJ_OUTGOING_SETTLED,  /* its end is known without the broker: to be told */
 };
 
 /* One allocation each; counted in `held_bytes`. */
@@ -52,7 +52,7 @@ struct nj_outgoing {
     uint8_t qos;
     bool retain;
     bool was_sent;        /* so the next time it is a duplicate */
-    uint8_t refusal;      /* reason code */
+    uint8_t outcome;      /* settled: reason code */
     bool goes_by_alias;   /* published with an empty topic */
     uint16_t topic_alias; /* asked for; 0: none */
     uint32_t topic_n, properties_n, payload_n;
@@ -94,10 +94,11 @@ struct nj_engine {
     char *client_id; /* as the broker knows us; owned */
     struct nj_ids ids;
     struct nj_list queued, sent, released; /* messages, in the order in which they go */
-    struct nj_list refused;                /* messages that this broker cannot take: to be told */
-    struct nj_list requests;               /* die with the connection */
-    uint32_t inflight;                     /* on `sent` and `released` */
-    size_t unacknowledged;                 /* on all three */
+    struct nj_list settled; /* messages that this broker cannot take, and those that it had received
+                             * when it lost the session: to be told */
+    struct nj_list requests; /* die with the connection */
+    uint32_t inflight;       /* on `sent` and `released` */
+    size_t unacknowledged;   /* on all three */
     size_t held_bytes;
     /* QoS 2 identifiers of the broker's that wait for PUBREL, one bit each, made on demand; and
      * those of them that this connection counts against our receive maximum. */
@@ -137,8 +138,8 @@ void nj_outgoing_pump(struct nj_engine *e);
 void nj_outgoing_resume(struct nj_engine *e, bool session_present);
 bool nj_outgoing_on_ack(struct nj_engine *e, enum nj_packet_type type, const struct nj_ack *ack,
                         struct nj_client_event *out);
-/* One that the broker cannot take; false when there is none. */
-bool nj_outgoing_tell_refused(struct nj_engine *e, struct nj_client_event *out);
+/* One whose end is known without the broker; false when there is none. */
+bool nj_outgoing_tell_settled(struct nj_engine *e, struct nj_client_event *out);
 void nj_outgoing_free_all(struct nj_engine *e);
 
 /* request.c */

@@ -29,8 +29,10 @@ nj_inbox_init(struct nj_inbox *box)
 static void
 drop(struct nj_inbox *box, struct nj_list *list)
 {
-    while (!nj_list_is_empty(list)) {
-        struct kept *k = kept_of(nj_list_pop(list));
+    struct nj_list *first;
+
+    while ((first = nj_list_pop(list)) != NULL) {
+        struct kept *k = kept_of(first);
 
         box->bytes -= k->bytes;
         nj_free(k);

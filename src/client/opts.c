@@ -174,7 +174,7 @@ nj_client_opts_copy(struct nj_client_opts *out, const struct nj_client_opts *in)
 
 /* What is const for its users is ours to free. */
 static void
-drop(const void *p)
+free_const(const void *p)
 {
     union {
         const void *lent;
@@ -187,18 +187,18 @@ drop(const void *p)
 void
 nj_client_opts_rename(struct nj_client_opts *o, const char *id)
 {
-    drop(o->client_id);
+    free_const(o->client_id);
     o->client_id = id;
 }
 
 void
 nj_client_opts_fini(struct nj_client_opts *o)
 {
-    drop(o->host);
-    drop(o->unix_path);
-    drop(o->bind_address);
-    drop(o->client_id);
-    drop(o->user_name);
+    free_const(o->host);
+    free_const(o->unix_path);
+    free_const(o->bind_address);
+    free_const(o->client_id);
+    free_const(o->user_name);
     if (o->password != NULL) {
         union {
             const void *lent;
@@ -206,13 +206,13 @@ nj_client_opts_fini(struct nj_client_opts *o)
         } secret = {.lent = o->password};
         explicit_bzero(secret.owned, o->password_n);
     }
-    drop(o->password);
-    drop(o->properties.p);
+    free_const(o->password);
+    free_const(o->properties.p);
     if (o->will != NULL) {
-        drop(o->will->topic);
-        drop(o->will->payload);
-        drop(o->will->properties.p);
+        free_const(o->will->topic);
+        free_const(o->will->payload);
+        free_const(o->will->properties.p);
     }
-    drop(o->will);
+    free_const(o->will);
     *o = (struct nj_client_opts){0};
 }

@@ -9,7 +9,8 @@
  *
  * The window is what both sides allow: our inflight maximum and the broker's receive maximum. After
  * a reconnect what was sent goes to the front of the queue in its old order, and what was released
- * is released again. [MQTT5-4.4.0-1] [MQTT311-4.4.0-1] [MQTT5-4.6.0-1] [MQTT5-4.9.0-2] */
+ * is released again [MQTT5-4.4.0-1] [MQTT311-4.4.0-1] [MQTT5-4.6.0-1] [MQTT5-4.9.0-2], or, where
+ * the session has gone, is done. */
 #include "client/engine_priv.h"
 
 #include "base/mem.h"
@@ -150,16 +151,23 @@ refusal(const struct nj_engine *e, const struct going *g)
                                          : 0;
 }
 
+/* Its `outcome` is known without the broker; on no list yet. */
+static void
+settle_message(struct nj_engine *e, struct nj_outgoing *m)
+{
+    nj_list_push(&e->settled, &m->link);
+    m->stage = NJ_OUTGOING_SETTLED;
+}
+
 static void
 send_outgoing(struct nj_engine *e, struct nj_outgoing *m)
 {
     struct going g = going_of(m);
 
-    m->refusal = refusal(e, &g);
-    if (m->refusal != 0) {
+    m->outcome = refusal(e, &g);
+    if (m->outcome != 0) {
         nj_list_remove(&m->link);
-        nj_list_push(&e->refused, &m->link);
-        m->stage = NJ_OUTGOING_REFUSED;
+        settle_message(e, m);
         return;
     }
     if (!put_on_wire(e, &g)) {
@@ -210,7 +218,7 @@ done(struct nj_engine *e, struct nj_outgoing *m)
 void
 nj_outgoing_free_all(struct nj_engine *e)
 {
-    struct nj_list *lists[] = {&e->queued, &e->sent, &e->released, &e->refused};
+    struct nj_list *lists[] = {&e->queued, &e->sent, &e->released, &e->settled};
 
     for (size_t i = 0; i < NJ_COUNT_OF(lists); i++) {
         while (!nj_list_is_empty(lists[i]))
@@ -218,10 +226,10 @@ nj_outgoing_free_all(struct nj_engine *e)
     }
 }
 
-/* A new connection. Where the broker has forgotten the session, what it may not have received is
- * published anew: it may then arrive twice; the alternative is that it is lost. What it said to
- * have received (PUBREC) is released in any case, and is done when the broker answers that it knows
- * nothing of it. */
+/* A new connection. Where the broker has forgotten the session, so do we [MQTT5-3.2.2-5]: what it
+ * may not have received is published anew, as a message that it has not seen before; it may then
+ * arrive twice; the alternative is that it is lost. What it said to have received (PUBREC) has
+ * arrived. */
 void
 nj_outgoing_resume(struct nj_engine *e, bool session_present)
 {
@@ -236,8 +244,15 @@ nj_outgoing_resume(struct nj_engine *e, bool session_present)
     }
     nj_list_move_all(&e->sent, &e->queued);
     nj_list_move_all(&e->queued, &e->sent);
-    nj_list_each (node, &e->released)
-        send_pubrel(e, outgoing_of(node)->packet_id, 0); /* [MQTT5-4.3.3-4] [MQTT5-4.4.0-1] */
+    if (session_present) {
+        nj_list_each (node, &e->released)
+            send_pubrel(e, outgoing_of(node)->packet_id, 0); /* [MQTT5-4.3.3-4] [MQTT5-4.4.0-1] */
+    } else {
+        while ((node = nj_list_pop(&e->released)) != NULL) {
+            settle_message(e, outgoing_of(node));
+            e->inflight--;
+        }
+    }
     nj_outgoing_pump(e);
 }
 
@@ -262,15 +277,15 @@ tell(struct nj_engine *e, struct nj_outgoing *m, const struct nj_ack *ack,
 }
 
 bool
-nj_outgoing_tell_refused(struct nj_engine *e, struct nj_client_event *out)
+nj_outgoing_tell_settled(struct nj_engine *e, struct nj_client_event *out)
 {
     struct nj_outgoing *m;
 
-    if (nj_list_is_empty(&e->refused))
+    if (nj_list_is_empty(&e->settled))
         return false;
-    m = outgoing_of(e->refused.next);
+    m = outgoing_of(e->settled.next);
     *out = (struct nj_client_event){
-        .type = NJ_CLIENT_PUBLISHED, .packet_id = m->packet_id, .reason = m->refusal};
+        .type = NJ_CLIENT_PUBLISHED, .packet_id = m->packet_id, .reason = m->outcome};
     done(e, m);
     return true;
 }
@@ -318,7 +333,7 @@ nj_outgoing_on_ack(struct nj_engine *e, enum nj_packet_type type, const struct n
         return false;
     }
     if (m->kind != NJ_OUTGOING_MESSAGE || m->stage == NJ_OUTGOING_QUEUED ||
-        m->stage == NJ_OUTGOING_REFUSED || (m->qos == 1) != (type == NJ_PUBACK))
+        m->stage == NJ_OUTGOING_SETTLED || (m->qos == 1) != (type == NJ_PUBACK))
         return wrong(e, type, ack);
     if (type == NJ_PUBREC)
         return on_pubrec(e, m, ack, out);

@@ -70,39 +70,11 @@ nj_client_property_next(struct nj_client_properties *rest, struct nj_client_prop
 
 /* ---- lists ---- */
 
-enum shape {
-    SHAPE_NONE,
-    SHAPE_NUMBER,
-    SHAPE_BYTES,
-    SHAPE_PAIR,
-};
-
-static enum shape
-shape_of(unsigned id)
+static bool
+has_bytes(unsigned id)
 {
-    static const uint8_t shapes[] = {
-#define U8                                                 SHAPE_NUMBER
-#define BOOL                                               SHAPE_NUMBER
-#define U16                                                SHAPE_NUMBER
-#define U32                                                SHAPE_NUMBER
-#define VARINT                                             SHAPE_NUMBER
-#define STR                                                SHAPE_BYTES
-#define BIN                                                SHAPE_BYTES
-#define PAIR                                               SHAPE_PAIR
-#define NJ_PROPERTY(name, identifier, type, packets, text) [identifier] = (type),
-#include "mqtt/property.def"
-#undef NJ_PROPERTY
-#undef U8
-#undef BOOL
-#undef U16
-#undef U32
-#undef VARINT
-#undef STR
-#undef BIN
-#undef PAIR
-    };
-
-    return id < sizeof(shapes) ? (enum shape)shapes[id] : SHAPE_NONE;
+    return nj_property_name(id) != NULL && nj_property_maximum(id) == 0 &&
+           id != NJ_PROPERTY_USER_PROPERTY;
 }
 
 struct nj_client_property_list *
@@ -151,7 +123,7 @@ extended(struct nj_client_property_list *list, const struct nj_writer *w)
 enum nj_client_err
 nj_client_property_add_number(struct nj_client_property_list *list, unsigned id, uint32_t value)
 {
-    if (shape_of(id) != SHAPE_NUMBER)
+    if (nj_property_maximum(id) == 0)
         return NJ_CLIENT_EINVAL;
     struct nj_writer w = extend(list, 5);
     if (!w.is_full)
@@ -163,7 +135,7 @@ enum nj_client_err
 nj_client_property_add_bytes(struct nj_client_property_list *list, unsigned id, const void *value,
                              size_t value_n)
 {
-    if (shape_of(id) != SHAPE_BYTES || value_n > UINT16_MAX)
+    if (!has_bytes(id) || value_n > UINT16_MAX)
         return NJ_CLIENT_EINVAL;
     struct nj_writer w = extend(list, value_n + 3);
     if (!w.is_full)

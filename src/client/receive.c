@@ -131,7 +131,8 @@ on_connack(struct nj_engine *e, const struct nj_frame *f, struct nj_client_event
     struct nj_connack ack;
     enum nj_cause cause = nj_connack_decode(f, (enum nj_version)e->opts.version, &ack);
 
-    if (cause != NJ_CAUSE_NONE)
+    /* A code of no standard is a refusal, too: the application is told which it was. */
+    if (cause != NJ_CAUSE_NONE && cause != NJ_CAUSE_REASON_CODE_UNKNOWN)
         return refuse(e, cause);
     if (e->has_connack)
         return refuse_with(e, NJ_CAUSE_UNEXPECTED_PACKET, "second CONNACK");
@@ -158,7 +159,8 @@ on_connack(struct nj_engine *e, const struct nj_frame *f, struct nj_client_event
         return refuse_with(e, NJ_CAUSE_AUTH_METHOD, "authentication data not accepted");
     e->is_authenticating = false;
 
-    /* 3.1 has no flag; there a session is kept by both ends or by none. */
+    /* What the broker has forgotten is forgotten here, too [MQTT5-3.2.2-5]. 3.1 has no flag; there
+     * a session is kept by both ends or by none. */
     bool is_kept = e->opts.version == NJ_MQTT_31 ? !e->opts.clean_start : ack.session_present;
     if (!is_kept)
         forget_received(e);

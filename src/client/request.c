@@ -6,16 +6,14 @@
 #include "base/mem.h"
 #include "mqtt/topic.h"
 
-static enum nj_client_err
-check_filter(const char *filter)
+static bool
+filter_is_good(const char *filter)
 {
     struct nj_str text = nj_str_of(filter);
     struct nj_filter parts;
 
     return filter != NULL && text.n > 0 && text.n <= UINT16_MAX && nj_utf8_is_valid(text) &&
-                   nj_filter_parse(text, &parts)
-               ? NJ_CLIENT_OK
-               : NJ_CLIENT_EINVAL;
+           nj_filter_parse(text, &parts);
 }
 
 static bool
@@ -31,35 +29,74 @@ options_are_good(const struct nj_engine *e, const struct nj_client_subscription 
            (!s->no_local && !s->retain_as_published && s->retain_handling == 0);
 }
 
-/* Room for the list of filters, and for each of them as it is traced. */
+/* The topic filters of a request. */
+struct asked {
+    enum nj_packet_type type;
+    const struct nj_client_subscription *subscriptions; /* of SUBSCRIBE */
+    const char *const *filters;                         /* of UNSUBSCRIBE */
+    size_t count;
+};
+
+static struct nj_client_subscription
+asked_at(const struct asked *a, size_t i)
+{
+    return a->type == NJ_SUBSCRIBE ? a->subscriptions[i]
+                                   : (struct nj_client_subscription){.filter = a->filters[i]};
+}
+
+/* Whether they may be asked for, and how much room they take. */
 static enum nj_client_err
-list_bytes(size_t count, const char *(*filter_at)(const void *, size_t), const void *list,
-           size_t *bytes)
+check_asked(const struct nj_engine *e, const struct asked *a, size_t *bytes)
 {
     *bytes = 0;
-    if (count == 0 || count > UINT16_MAX) /* [MQTT5-3.8.3-2] [MQTT5-3.10.3-2] */
+    if (a->count == 0 || a->count > UINT16_MAX) /* [MQTT5-3.8.3-2] [MQTT5-3.10.3-2] */
         return NJ_CLIENT_EINVAL;
-    for (size_t i = 0; i < count; i++) {
-        const char *filter = filter_at(list, i);
-        enum nj_client_err err = check_filter(filter);
+    for (size_t i = 0; i < a->count; i++) {
+        struct nj_client_subscription s = asked_at(a, i);
 
-        if (err != NJ_CLIENT_OK)
-            return err;
-        *bytes += strlen(filter) + 3;
+        if (!filter_is_good(s.filter) || !options_are_good(e, &s))
+            return NJ_CLIENT_EINVAL;
+        *bytes += strlen(s.filter) + 3;
     }
     return NJ_CLIENT_OK;
 }
 
-static const char *
-subscription_at(const void *list, size_t i)
+static struct nj_str
+encode_asked(const struct nj_engine *e, const struct asked *a, uint8_t *p, size_t n)
 {
-    return ((const struct nj_client_subscription *)list)[i].filter;
+    struct nj_writer w = nj_writer_of(p, n);
+
+    for (size_t i = 0; i < a->count; i++) {
+        struct nj_client_subscription asked = asked_at(a, i);
+        struct nj_subscription s = {
+            .filter = nj_str_of(asked.filter),
+            .qos = asked.qos,
+            .no_local = asked.no_local,
+            .retain_as_published = asked.retain_as_published,
+            .retain_handling = asked.retain_handling,
+        };
+
+        nj_subscription_put(&w, (enum nj_version)e->opts.version, a->type == NJ_SUBSCRIBE, &s);
+    }
+    return (struct nj_str){(char *)p, (size_t)(w.p - p)};
 }
 
-static const char *
-filter_at(const void *list, size_t i)
+static void
+trace_asked(struct nj_engine *e, const struct asked *a, uint16_t packet_id)
 {
-    return ((const char *const *)list)[i];
+    for (size_t i = 0; e->opts.log != NULL && i < a->count; i++) {
+        struct nj_client_subscription s = asked_at(a, i);
+
+        if (a->type == NJ_SUBSCRIBE)
+            nj_engine_trace(
+                e, "Client %s sending SUBSCRIBE (Mid: %u, Topic: %s, QoS: %u, Options: 0x%02x)",
+                nj_engine_trace_id(e), packet_id, s.filter, s.qos,
+                (unsigned)s.no_local << 2 | (unsigned)s.retain_as_published << 3 |
+                    (unsigned)s.retain_handling << 4);
+        else
+            nj_engine_trace(e, "Client %s sending UNSUBSCRIBE (Mid: %u, Topic: %s)",
+                            nj_engine_trace_id(e), packet_id, s.filter);
+    }
 }
 
 /* Note the request under a new packet identifier and put it on the wire. */
@@ -111,11 +148,10 @@ check_block(const struct nj_engine *e, struct nj_client_properties properties,
                : NJ_CLIENT_EINVAL;
 }
 
-enum nj_client_err
-nj_engine_subscribe(struct nj_engine *e, const struct nj_client_subscription *list, size_t count,
-                    struct nj_client_properties properties, uint16_t *packet_id)
+static enum nj_client_err
+request(struct nj_engine *e, const struct asked *a, struct nj_client_properties properties,
+        uint16_t *packet_id)
 {
-    enum nj_version version = (enum nj_version)e->opts.version;
     enum nj_client_err err;
     uint16_t id;
     size_t bytes;
@@ -123,81 +159,40 @@ nj_engine_subscribe(struct nj_engine *e, const struct nj_client_subscription *li
 
     if (e->state != NJ_ENGINE_ACTIVE)
         return NJ_CLIENT_ENOTCONN;
-    err = check_block(e, properties, NJ_SUBSCRIBE);
+    err = check_block(e, properties, a->type);
     if (err == NJ_CLIENT_OK)
-        err = list_bytes(count, subscription_at, list, &bytes);
+        err = check_asked(e, a, &bytes);
     if (err != NJ_CLIENT_OK)
         return err;
     encoded = nj_alloc(bytes);
     if (encoded == NULL)
         return NJ_CLIENT_ENOMEM;
-    struct nj_writer w = nj_writer_of(encoded, bytes);
-    for (size_t i = 0; i < count && err == NJ_CLIENT_OK; i++) {
-        struct nj_subscription s = {
-            .filter = nj_str_of(list[i].filter),
-            .qos = list[i].qos,
-            .no_local = list[i].no_local,
-            .retain_as_published = list[i].retain_as_published,
-            .retain_handling = list[i].retain_handling,
-        };
-        if (!options_are_good(e, &list[i]))
-            err = NJ_CLIENT_EINVAL;
-        nj_subscription_put(&w, version, true, &s);
-    }
-    if (err == NJ_CLIENT_OK)
-        err =
-            send_request(e, NJ_SUBSCRIBE, (struct nj_str){(char *)encoded, (size_t)(w.p - encoded)},
-                         count, properties, &id);
+    err = send_request(e, a->type, encode_asked(e, a, encoded, bytes), a->count, properties, &id);
     nj_free(encoded);
     if (err != NJ_CLIENT_OK)
         return err;
-    for (size_t i = 0; e->opts.log != NULL && i < count; i++)
-        nj_engine_trace(
-            e, "Client %s sending SUBSCRIBE (Mid: %u, Topic: %s, QoS: %u, Options: 0x%02x)",
-            nj_engine_trace_id(e), id, list[i].filter, list[i].qos,
-            (unsigned)list[i].no_local << 2 | (unsigned)list[i].retain_as_published << 3 |
-                (unsigned)list[i].retain_handling << 4);
+    trace_asked(e, a, id);
     if (packet_id != NULL)
         *packet_id = id;
     return NJ_CLIENT_OK;
 }
 
 enum nj_client_err
+nj_engine_subscribe(struct nj_engine *e, const struct nj_client_subscription *list, size_t count,
+                    struct nj_client_properties properties, uint16_t *packet_id)
+{
+    const struct asked a = {.type = NJ_SUBSCRIBE, .subscriptions = list, .count = count};
+
+    return request(e, &a, properties, packet_id);
+}
+
+enum nj_client_err
 nj_engine_unsubscribe(struct nj_engine *e, const char *const *filters, size_t count,
                       struct nj_client_properties properties, uint16_t *packet_id)
 {
-    enum nj_client_err err;
-    uint16_t id;
-    size_t bytes;
-    uint8_t *encoded;
+    const struct asked a = {.type = NJ_UNSUBSCRIBE, .filters = filters, .count = count};
 
-    if (e->state != NJ_ENGINE_ACTIVE)
-        return NJ_CLIENT_ENOTCONN;
-    err = check_block(e, properties, NJ_UNSUBSCRIBE);
-    if (err == NJ_CLIENT_OK)
-        err = list_bytes(count, filter_at, filters, &bytes);
-    if (err != NJ_CLIENT_OK)
-        return err;
-    encoded = nj_alloc(bytes);
-    if (encoded == NULL)
-        return NJ_CLIENT_ENOMEM;
-    struct nj_writer w = nj_writer_of(encoded, bytes);
-    for (size_t i = 0; i < count; i++) {
-        struct nj_subscription s = {.filter = nj_str_of(filters[i])};
-
-        nj_subscription_put(&w, (enum nj_version)e->opts.version, false, &s);
-    }
-    err = send_request(e, NJ_UNSUBSCRIBE, (struct nj_str){(char *)encoded, (size_t)(w.p - encoded)},
-                       count, properties, &id);
-    nj_free(encoded);
-    if (err != NJ_CLIENT_OK)
-        return err;
-    for (size_t i = 0; e->opts.log != NULL && i < count; i++)
-        nj_engine_trace(e, "Client %s sending UNSUBSCRIBE (Mid: %u, Topic: %s)",
-                        nj_engine_trace_id(e), id, filters[i]);
-    if (packet_id != NULL)
-        *packet_id = id;
-    return NJ_CLIENT_OK;
+    return request(e, &a, properties, packet_id);
 }
 
 static void
@@ -216,7 +211,8 @@ nj_request_free_all(struct nj_engine *e)
 }
 
 static bool
-wrong(struct nj_engine *e, enum nj_packet_type type, const struct nj_suback *ack, const char *how)
+wrong_suback(struct nj_engine *e, enum nj_packet_type type, const struct nj_suback *ack,
+             const char *how)
 {
     nj_engine_fail(e, NJ_CLIENT_EPROTOCOL, NJ_CAUSE_UNEXPECTED_PACKET);
     nj_engine_detail_set(e, "%s for packet identifier %u %s", nj_packet_name(type), ack->packet_id,
@@ -234,10 +230,10 @@ nj_request_on_suback(struct nj_engine *e, enum nj_packet_type type, const struct
     bool has_codes = type == NJ_SUBACK || nj_engine_is_v5(e);
 
     if (request == NULL || request->kind != kind)
-        return wrong(e, type, ack, "answers no request");
+        return wrong_suback(e, type, ack, "answers no request");
     /* [MQTT5-3.9.3-1] [MQTT5-3.11.3-1] [MQTT311-3.9.3-1] */
     if (has_codes && ack->codes.n != request->count)
-        return wrong(e, type, ack, "has not one code for each topic filter");
+        return wrong_suback(e, type, ack, "has not one code for each topic filter");
     drop_request(e, request);
     *out = (struct nj_client_event){
         .type = type == NJ_SUBACK ? NJ_CLIENT_SUBSCRIBED : NJ_CLIENT_UNSUBSCRIBED,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An engine and a plain broker, over a link that carries a few bytes at a time and breaks at random
- * places. Whatever happens: QoS 2 arrives once, QoS 1 at least once, both in order. */
+ * places. Whatever happens: QoS 2 arrives once, QoS 1 at least once, both in order. And with a
+ * broker that forgets the session now and then: nothing that is published is lost, what was
+ * received is not published again, and nothing of the old session comes up in the new one. */
 #include "client/kit_test.h"
 
 #include "base/mem.h"
@@ -19,6 +21,7 @@ struct broker {
     bool has_session;
 
     bool received[65536]; /* QoS 2 identifiers that wait for PUBREL */
+    bool known[65536];    /* QoS 2 identifiers that were published under in this session */
     int arrived[MESSAGES];
     int last_new[3]; /* per QoS: the number that came last for the first time */
 
@@ -112,7 +115,7 @@ broker_on_publish(struct broker *b, const struct nj_publish *p)
         b->last_new[p->qos] = number;
     }
     if (p->qos == 2)
-        b->received[p->packet_id] = true;
+        b->received[p->packet_id] = b->known[p->packet_id] = true;
     broker_ack(b, p->qos == 2 ? NJ_PUBREC : NJ_PUBACK, p->packet_id);
 }
 
@@ -122,6 +125,7 @@ broker_on_ack(struct broker *b, enum nj_packet_type type, uint16_t id)
     int i = id - 1;
 
     if (type == NJ_PUBREL) {
+        assert_true(b->known[id]); /* [MQTT5-3.2.2-5] */
         b->received[id] = false;
         broker_ack(b, NJ_PUBCOMP, id);
         return;
@@ -133,6 +137,19 @@ broker_on_ack(struct broker *b, enum nj_packet_type type, uint16_t id)
         broker_ack(b, NJ_PUBREL, id);
     } else {
         b->outgoing[i] = DONE;
+    }
+}
+
+/* What it had sent it sends as new messages, under the identifiers of before. */
+static void
+broker_forget(struct broker *b)
+{
+    b->has_session = false;
+    memset(b->received, 0, sizeof(b->received));
+    memset(b->known, 0, sizeof(b->known));
+    for (int i = 0; i < MESSAGES; i++) {
+        if (b->outgoing[i] != DONE)
+            b->outgoing[i] = NOT_SENT;
     }
 }
 
@@ -259,7 +276,7 @@ is_done(const struct application *a, const struct broker *b)
 }
 
 static void
-run_seed(uint64_t seed, uint8_t version)
+run_seed(uint64_t seed, uint8_t version, bool forgets)
 {
     struct broker *b = nj_zalloc(sizeof(*b));
     struct application a = {.last_new = {-1, -1, -1}};
@@ -291,11 +308,16 @@ run_seed(uint64_t seed, uint8_t version)
                 break;
             }
         }
-        if (nj_rand_below(&r, 40) == 0 && step < 20000)
+        /* A CONNACK that does not arrive is no news of a lost session. */
+        if (nj_rand_below(&r, 40) == 0 && step < 20000 &&
+            (!forgets || nj_engine_is_active(a.engine))) {
+            if (forgets && nj_rand_below(&r, 3) == 0)
+                broker_forget(b);
             cut(&a, b);
+        }
     }
     for (int i = 0; i < MESSAGES; i++) {
-        if (qos_of(i) == 2 && (b->arrived[i] != 1 || a.arrived[i] != 1))
+        if (!forgets && qos_of(i) == 2 && (b->arrived[i] != 1 || a.arrived[i] != 1))
             fail_msg("seed %llu: message %d of QoS 2 went %d times up and %d times down",
                      (unsigned long long)seed, i, b->arrived[i], a.arrived[i]);
         assert_true(b->arrived[i] >= 1 && a.arrived[i] >= 1);
@@ -311,7 +333,16 @@ qos_2_arrives_once_however_often_the_link_breaks(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 150; seed++)
-        run_seed(seed, seed % 2 == 0 ? NJ_MQTT_5 : NJ_MQTT_311);
+        run_seed(seed, seed % 2 == 0 ? NJ_MQTT_5 : NJ_MQTT_311, false);
+}
+
+/* [MQTT5-3.2.2-5] */
+static void
+nothing_is_lost_where_the_broker_forgets_the_session(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 150; seed++)
+        run_seed(seed, seed % 2 == 0 ? NJ_MQTT_5 : NJ_MQTT_311, true);
 }
 
 int
@@ -319,6 +350,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(qos_2_arrives_once_however_often_the_link_breaks),
+        cmocka_unit_test(nothing_is_lost_where_the_broker_forgets_the_session),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -677,9 +677,6 @@ load_file(struct nj_client_config *c)
         is_loaded = false;
     } else {
         is_loaded = read_all(c, file);
-        if (is_loaded && c->payload_n == 0)
-            nj_client_say(c, "Error: Unable to determine size of file \"%s\".\n", c->text);
-        is_loaded = is_loaded && c->payload_n > 0;
     }
     (void)fclose(file);
     return is_loaded;

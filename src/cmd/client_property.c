@@ -32,37 +32,6 @@ static const struct {
     {"suback", NJ_PROPERTIES_OF(NJ_SUBACK)}, {"unsuback", NJ_PROPERTIES_OF(NJ_UNSUBACK)},
 };
 
-/* The largest number a property of this kind can have; 0: its value is no number. */
-static uint32_t
-most(unsigned id)
-{
-    static const uint32_t by_id[] = {
-    /* clang-format off */
-#define U8     UINT8_MAX
-#define BOOL   UINT8_MAX
-#define U16    UINT16_MAX
-#define U32    UINT32_MAX
-#define VARINT NJ_VARINT_MAX_VALUE
-#define STR    0
-#define BIN    0
-#define PAIR   0
-#define NJ_PROPERTY(name, identifier, type, packets, text) [identifier] = (type),
-#include "mqtt/property.def"
-#undef NJ_PROPERTY
-#undef U8
-#undef BOOL
-#undef U16
-#undef U32
-#undef VARINT
-#undef STR
-#undef BIN
-#undef PAIR
-        /* clang-format on */
-    };
-
-    return id < NJ_COUNT_OF(by_id) ? by_id[id] : 0;
-}
-
 /* Which of `targets`; -1 and said why where there is none. */
 static int
 find_target(const char *word, unsigned id, const char *name)
@@ -112,7 +81,7 @@ add_number(struct nj_client_property_list *list, unsigned id, const char *name, 
     if (end == value || *end != '\0')
         return nj_client_mistake("Error: Value '%s' of property %s is not a number.\n\n", value,
                                  name);
-    if (errno != 0 || number < 0 || number > (long)most(id))
+    if (errno != 0 || number < 0 || number > (long)nj_property_maximum(id))
         return nj_client_mistake("Error: Property value (%s) out of range for property %s.\n\n",
                                  value, name);
     *err = nj_client_property_add_number(list, id, (uint32_t)number);
@@ -148,7 +117,7 @@ nj_client_config_property(struct nj_client_config *c, const char *target, char *
     if (is_pair)
         err = nj_client_property_add_pair(c->properties[at], values[1], strlen(values[1]),
                                           values[2], strlen(values[2]));
-    else if (most(id) == 0)
+    else if (nj_property_maximum(id) == 0)
         err = nj_client_property_add_bytes(c->properties[at], id, values[1], strlen(values[1]));
     else if (!add_number(c->properties[at], id, name, values[1], &err))
         return false;

@@ -181,7 +181,7 @@ nj_config_args_parse(struct nj_config_args *args, int argc, char *const argv[], 
         }
         if (nj_flags[flag].takes != NULL && i + 1 == argc)
             return refuse_missing(flag);
-        if (!take_flag(args, flag, nj_flags[flag].takes != NULL ? argv[++i] : NULL))
+        if (!take_flag(args, flag, nj_flags[flag].takes != NULL ? argv[++i] : ""))
             return false;
     }
     if (args->is_quiet)

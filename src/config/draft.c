@@ -15,8 +15,8 @@
 #define DEFAULT_MAX_QUEUED_BYTES (64u << 20)
 #define DEFAULT_MAX_OUTPUT_BYTES (16u << 20)
 
-static enum nj_err
-no_memory(struct nj_diag *diag)
+enum nj_err
+nj_draft_no_memory(struct nj_diag *diag)
 {
     return nj_diag_fail(diag, NJ_ENOMEM, "Error: Out of memory.");
 }
@@ -106,7 +106,7 @@ nj_option_store(const struct nj_option *o, void *base, const char *as, struct nj
             return err;
         copy = nj_str_dup(text);
         if (copy == NULL)
-            return no_memory(diag);
+            return nj_draft_no_memory(diag);
         nj_free(*slot);
         *slot = copy;
         return NJ_OK;
@@ -350,7 +350,7 @@ nj_draft_apply(struct nj_draft *d, struct nj_str name, struct nj_str value, stru
     if (o->scope == NJ_SCOPE_DEFAULT_LISTENER && d->current == NJ_NO_LISTENER) {
         err = nj_draft_need_default_listener(d, as);
         if (err != NJ_OK)
-            return no_memory(diag);
+            return nj_draft_no_memory(diag);
         d->current = d->default_listener;
     }
     if (o->status != NJ_STATUS_NOW)
@@ -566,7 +566,7 @@ nj_draft_finish(struct nj_draft *d, const struct nj_config_args *args, struct nj
     enum nj_err err = finish_listeners(d, args);
 
     if (err != NJ_OK)
-        return no_memory(diag);
+        return nj_draft_no_memory(diag);
     finish_ceilings(c);
     finish_log(d, args);
     c->is_daemon = args != NULL && args->is_daemon;

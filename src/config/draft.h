@@ -56,6 +56,9 @@ NJ_NODISCARD enum nj_err nj_draft_apply(struct nj_draft *draft, struct nj_str na
 NJ_NODISCARD enum nj_err nj_draft_finish(struct nj_draft *draft, const struct nj_config_args *args,
                                          struct nj_config **out, struct nj_diag *diag);
 
+/* Say it in diag: NJ_ENOMEM. */
+enum nj_err nj_draft_no_memory(struct nj_diag *diag);
+
 /* Read a file into the draft. A mistake is in diag with file and line, and has been logged. */
 NJ_NODISCARD enum nj_err nj_draft_read(struct nj_draft *draft, const char *path,
                                        struct nj_diag *diag);

@@ -17,12 +17,6 @@
 #define CHUNK_BYTES    (64u << 10)
 #define INCLUDED_MAX   10000u
 
-static enum nj_err
-no_memory(struct nj_diag *diag)
-{
-    return nj_diag_fail(diag, NJ_ENOMEM, "Error: Out of memory.");
-}
-
 /* --- A file --- */
 
 static enum nj_err
@@ -47,7 +41,7 @@ read_all(int fd, const char *path, struct nj_str *out, struct nj_diag *diag)
             if (more == NULL) {
                 nj_free(text);
                 if (n < FILE_BYTES_MAX)
-                    return no_memory(diag);
+                    return nj_draft_no_memory(diag);
                 return nj_diag_fail(diag, NJ_ECONFIG, "Error: Config file '%s' is too large.",
                                     path);
             }
@@ -226,7 +220,7 @@ list_directory(struct names *names, const char *dir, struct nj_diag *diag)
             err =
                 nj_diag_fail(diag, NJ_ECONFIG, "Error: include_dir '%s' has too many files.", dir);
         else if (!add_name(names, dir, entry->d_name))
-            err = no_memory(diag);
+            err = nj_draft_no_memory(diag);
     }
     (void)closedir(d);
     if (names->count > 0)
@@ -253,7 +247,7 @@ nj_set_include_dir(struct nj_draft *d, const struct nj_option *o, const char *as
         return nj_value_empty(as, diag);
     dir = nj_str_dup(text);
     if (dir == NULL)
-        return no_memory(diag);
+        return nj_draft_no_memory(diag);
 
     err = list_directory(&names, dir, diag);
     d->is_included = true;

@@ -183,11 +183,12 @@ struct nj_auth {
 /**
  * Each decoder takes a whole frame of its type. Session state is not looked at: whether the packet
  * may come now, topic alias limits, receive maximum, which client identifiers are accepted and so
- * on are the session's to judge. On a fault `out` is not to be trusted, but for one field:
+ * on are the session's to judge. On a fault `out` is not to be trusted, but for two fields:
  * nj_connect_decode() always writes `version` (3.1.1 where the level is none or could not be read),
- * so that the refusal can be put in the peer's version. `from` matters where the two directions
- * differ (properties, reason codes, subscription identifiers in PUBLISH). nj_auth_decode() accepts
- * the reason codes of both sides.
+ * so that the refusal can be put in the peer's version; nj_connack_decode() writes `code` also
+ * where it is NJ_CAUSE_REASON_CODE_UNKNOWN, with no properties. `from` matters where the two
+ * directions differ (properties, reason codes, subscription identifiers in PUBLISH).
+ * nj_auth_decode() accepts the reason codes of both sides.
  *
  * Every packet
  *   [MQTT5-2.2.1-2] [MQTT5-2.2.1-3] [MQTT5-2.2.1-4] [MQTT311-2.3.1-1]  identifiers are not 0

@@ -272,6 +272,17 @@ nj_property_name(unsigned id)
     return id < NJ_COUNT_OF(table) ? table[id].name : NULL;
 }
 
+uint32_t
+nj_property_maximum(unsigned id)
+{
+    static const uint32_t of_kind[] = {
+        [BOOL] = UINT8_MAX, [U16] = UINT16_MAX, [U32] = UINT32_MAX, [VARINT] = NJ_VARINT_MAX_VALUE,
+        [PAIR] = 0,
+    };
+
+    return of_kind[kind_of(id)];
+}
+
 bool
 nj_property_is_allowed(unsigned id, uint32_t packets)
 {

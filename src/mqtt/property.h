@@ -98,6 +98,9 @@ bool nj_property_next(struct nj_reader *r, struct nj_property_view *out);
 /* Names as on a command line; 0 / NULL when unknown. */
 unsigned nj_property_by_name(struct nj_str name);
 const char *nj_property_name(unsigned id);
+/* The largest number that its value has room for; 0 when that is no number, and for what is no
+ * property. */
+uint32_t nj_property_maximum(unsigned id);
 /* May it stand in a packet (NJ_PROPERTIES_OF…)? */
 bool nj_property_is_allowed(unsigned id, uint32_t packets);
 

@@ -423,6 +423,9 @@ names_are_those_of_the_command_line(void **state)
     }
     assert_int_equal(nj_property_by_name(NJ_STR("topic-alia")), 0);
     assert_int_equal(nj_property_by_name(NJ_STR("")), 0);
+    assert_int_equal(nj_property_maximum(NJ_PROPERTY_TOPIC_ALIAS), UINT16_MAX);
+    assert_int_equal(nj_property_maximum(NJ_PROPERTY_CONTENT_TYPE), 0);
+    assert_int_equal(nj_property_maximum(4711), 0);
     assert_null(nj_property_name(0));
     assert_null(nj_property_name(64));
     assert_false(nj_property_is_allowed(4711, UINT32_MAX));

@@ -14,7 +14,7 @@ const char *
 nj_reason_text(unsigned code)
 {
     return code < NJ_COUNT_OF(reason_words) && reason_words[code] != NULL ? reason_words[code]
-                                                                          : "Unknown";
+                                                                          : "Unknown reason";
 }
 
 /* Packet types by number; the two packets in which the sides differ have one more name for each

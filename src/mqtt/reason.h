@@ -19,7 +19,8 @@ enum nj_cause {
     NJ_CAUSE_COUNT
 };
 
-/* The standard's words for a code ("Not authorized"); "Unknown" for a number that is none. Static.
+/* The standard's words for a code ("Not authorized"); "Unknown reason" for a number that is none.
+ * Static.
  */
 const char *nj_reason_text(unsigned code);
 

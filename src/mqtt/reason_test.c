@@ -11,9 +11,9 @@ codes_have_the_words_of_the_standard(void **state)
     assert_string_equal(nj_reason_text(0x00), "Success");
     assert_string_equal(nj_reason_text(0x87), "Not authorized");
     assert_string_equal(nj_reason_text(0xa2), "Wildcard Subscriptions not supported");
-    assert_string_equal(nj_reason_text(0x03), "Unknown");
-    assert_string_equal(nj_reason_text(0xff), "Unknown");
-    assert_string_equal(nj_reason_text(4711), "Unknown");
+    assert_string_equal(nj_reason_text(0x03), "Unknown reason");
+    assert_string_equal(nj_reason_text(0xff), "Unknown reason");
+    assert_string_equal(nj_reason_text(4711), "Unknown reason");
 }
 
 /* The tables of sections 3.2 to 3.15, counted. */
@@ -49,7 +49,8 @@ every_cause_has_a_code_words_and_a_counter_of_its_own(void **state)
     (void)state;
     for (unsigned i = 0; i < NJ_CAUSE_COUNT; i++) {
         assert_true(strlen(nj_cause_text((enum nj_cause)i)) > 0);
-        assert_string_not_equal(nj_reason_text(nj_cause_reason((enum nj_cause)i)), "Unknown");
+        assert_string_not_equal(nj_reason_text(nj_cause_reason((enum nj_cause)i)),
+                                "Unknown reason");
         for (unsigned k = 0; k < i; k++)
             assert_string_not_equal(nj_cause_counter((enum nj_cause)i),
                                     nj_cause_counter((enum nj_cause)k));

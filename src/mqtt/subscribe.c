@@ -32,6 +32,8 @@ check_filter(struct nj_str text, uint8_t options)
 {
     struct nj_filter parts;
 
+    if (text.n == 0)
+        return NJ_CAUSE_TOPIC_FILTER_EMPTY;
     if (!nj_utf8_is_valid(text))
         return NJ_CAUSE_UTF8;
     if (!nj_filter_parse(text, &parts))

@@ -12,8 +12,10 @@
 #define ACCEPT_BATCH 32
 /* How long a door rests after descriptors ran out. */
 #define ACCEPT_REST_MS 100
-/* Answers that wait for the store, for one connection, before it is not read for a while. */
-#define PROMISED_MAX 4096
+/* Answers that wait for the store, for one connection, and bytes that they hold, before it is not
+ * read for a while. */
+#define PROMISED_MAX       4096
+#define PROMISED_MAX_BYTES (1024u * 1024)
 /* Of a packet that has begun: with fewer, they are moved to the worker's buffer, where many small
  * packets are read at once; from here on, the rest of it is read to where they are. */
 #define LARGE_BYTES (16 * 1024)
@@ -77,6 +79,7 @@ free_conn(struct nj_conn *c)
     nj_aliases_free(c->aliases);
     nj_exchange_free(c->exchange);
     nj_conn_leave_login(c);
+    nj_free(c->asked);
     nj_free(c->client_id);
     nj_free(c->user_name);
     nj_free(c->in);
@@ -112,6 +115,8 @@ watch_for_connect(struct nj_conn *c)
     struct nj_worker *w = c->worker;
 
     nj_list_push(&w->conns, &c->link_all);
+    c->told.packet_bytes = w->opts->max_packet_size;
+    c->told.topic_alias_maximum = nj_conn_listener(c)->max_topic_alias;
     nj_timer_set(w->wheel, &c->timer, nj_time_after_s(w->now, w->opts->connect_timeout_s));
     if (nj_reactor_watch(w->reactor, &c->io, NJ_IO_READ) != NJ_OK)
         nj_conn_end(c, NJ_CAUSE_OUT_OF_MEMORY);
@@ -136,6 +141,7 @@ welcome(struct nj_worker *w, struct nj_doorway *d, int fd, const struct nj_peer 
     c->door = d->door;
     c->peer = *peer;
     c->maximum_packet_size = UINT32_MAX;
+    c->wants_reasons = true; /* a CONNECT that cannot be read has not said otherwise */
     c->last_packet = w->now;
     nj_timer_init(&c->timer, on_time);
     nj_list_init(&c->link_all);
@@ -249,7 +255,9 @@ is_taking(const struct nj_conn *c)
 {
     if (c->state == NJ_CONN_CLOSING || keeps_connect(c) || c->state == NJ_CONN_OPENING)
         return false;
-    return !c->link.is_full && (c->session == NULL || c->session->promised < PROMISED_MAX);
+    return !c->link.is_full &&
+           (c->session == NULL || (c->session->promised < PROMISED_MAX &&
+                                   c->session->promised_bytes < PROMISED_MAX_BYTES));
 }
 
 static enum nj_cause
@@ -286,8 +294,7 @@ take(struct nj_conn *c, struct nj_str bytes)
         struct nj_frame frame;
         enum nj_cause cause = NJ_CAUSE_NONE;
 
-        switch (
-            nj_frame_find(nj_str_from(bytes, taken), c->worker->opts->max_packet_size, &frame)) {
+        switch (nj_frame_find(nj_str_from(bytes, taken), c->told.packet_bytes, &frame)) {
         case NJ_FRAME_PART:
             c->in_needed = frame.bytes > 0 ? frame.bytes : (uint32_t)(bytes.n - taken) + 1;
             return taken;
@@ -297,10 +304,12 @@ take(struct nj_conn *c, struct nj_str bytes)
         case NJ_FRAME_WHOLE:
             c->last_packet = c->worker->now;
             cause = take_packet(c, &frame);
-            if (!keeps_connect(c)) {
-                taken += frame.bytes;
-                nj_metric_add(&c->worker->metrics, NJ_METRIC_PACKETS_RECEIVED, 1);
-            }
+            /* A CONNECT comes again at home or when its password is checked, a long SUBSCRIBE in the
+             * next turn. */
+            if (c->asked != NULL || keeps_connect(c))
+                return taken;
+            taken += frame.bytes;
+            nj_metric_add(&c->worker->metrics, NJ_METRIC_PACKETS_RECEIVED, 1);
             break;
         }
         if (cause != NJ_CAUSE_NONE) {

@@ -35,6 +35,7 @@ enum nj_conn_state {
 };
 
 struct nj_exchange;
+struct nj_asked;
 struct nj_login;
 
 struct nj_conn {
@@ -47,6 +48,7 @@ struct nj_conn {
     struct nj_exchange *exchange; /* of AUTH packets; NULL: none */
     struct nj_login *login;       /* while its password is checked */
     struct nj_aliases *aliases;   /* NULL until one is used */
+    struct nj_asked *asked;       /* a SUBSCRIBE or UNSUBSCRIBE that is not done yet; NULL: none */
     struct nj_out out;
     uint32_t out_packets;     /* since it was empty last */
     uint32_t counted_packets; /* what the gauges know of it */
@@ -62,6 +64,11 @@ struct nj_conn {
     uint32_t in_from, in_n, in_capacity;
     uint32_t in_needed; /* of the packet that has begun; 0: not known */
 
+    /* What it may send, as CONNACK says: a reload is for those that come later. */
+    struct {
+        uint32_t packet_bytes;
+        uint16_t topic_alias_maximum;
+    } told;
     uint32_t maximum_packet_size; /* the client's; UINT32_MAX where it said nothing */
     uint16_t keep_alive_s;        /* as in force; 0: none */
     uint16_t topic_alias_maximum; /* broker to client */
@@ -133,7 +140,8 @@ void nj_exchange_free(struct nj_exchange *e);
 struct nj_str nj_exchange_method(const struct nj_exchange *e);
 struct nj_str nj_exchange_data(const struct nj_exchange *e);
 
-/* packet.c: the packets of an open session */
+/* packet.c: the packets of an open session. When c->asked is set afterwards, the packet is to come
+ * again in a later turn. */
 enum nj_cause nj_conn_on_packet(struct nj_conn *c, const struct nj_frame *frame);
 /* Topics that only the broker publishes to: `$SYS…`, `$share…`, `$CONTROL…`. */
 bool nj_conn_is_reserved(struct nj_str topic);

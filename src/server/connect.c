@@ -60,9 +60,9 @@ check_keep_alive(const struct nj_conn *c, const struct nj_connect *p)
     return NJ_CAUSE_MAX_KEEPALIVE;
 }
 
-/* [MQTT5-3.1.3-8] [MQTT311-3.1.3-8] */
+/* Is there a name to go by, its own or one that we may give? [MQTT5-3.1.3-8] [MQTT311-3.1.3-8] */
 static enum nj_cause
-check_client_id(const struct nj_conn *c, const struct nj_connect *p)
+check_has_name(const struct nj_conn *c, const struct nj_connect *p)
 {
     const struct nj_broker_opts *o = c->worker->home->opts;
 
@@ -71,19 +71,25 @@ check_client_id(const struct nj_conn *c, const struct nj_connect *p)
     if (p->client_id.n == 0 && (!o->allow_zero_length_clientid || p->version == NJ_MQTT_31 ||
                                 (p->version == NJ_MQTT_311 && !p->clean_start)))
         return NJ_CAUSE_CLIENT_ID_INVALID;
-    if (o->clientid_prefixes != NULL &&
-        !nj_str_starts(p->client_id, nj_str_of(o->clientid_prefixes)))
-        return NJ_CAUSE_NOT_AUTHORIZED;
     return NJ_CAUSE_NONE;
+}
+
+static enum nj_cause
+check_prefix(const struct nj_conn *c, const struct nj_connect *p)
+{
+    const char *prefix = c->worker->home->opts->clientid_prefixes;
+
+    return prefix == NULL || nj_conn_listener(c)->use_username_as_clientid ||
+                   nj_str_starts(p->client_id, nj_str_of(prefix))
+               ? NJ_CAUSE_NONE
+               : NJ_CAUSE_NOT_AUTHORIZED;
 }
 
 static enum nj_cause
 check(const struct nj_conn *c, const struct nj_connect *p)
 {
-    enum nj_cause cause = check_version(c, p);
+    enum nj_cause cause = check_prefix(c, p);
 
-    if (cause == NJ_CAUSE_NONE)
-        cause = check_client_id(c, p);
     if (cause == NJ_CAUSE_NONE)
         cause = check_will(c, p);
     if (cause == NJ_CAUSE_NONE)
@@ -150,9 +156,6 @@ note_limits(struct nj_conn *c, const struct nj_connect *p)
     uint16_t limit = c->worker->home->opts->max_keepalive_s;
 
     c->link.receive_maximum = UINT16_MAX;
-    c->maximum_packet_size = UINT32_MAX;
-    c->topic_alias_maximum = 0;
-    c->wants_reasons = true;
     c->keep_alive_s = p->keep_alive_s;
     c->is_our_keep_alive = limit > 0 && (c->keep_alive_s == 0 || c->keep_alive_s > limit);
     if (c->is_our_keep_alive)
@@ -394,6 +397,12 @@ nj_conn_on_connect(struct nj_conn *c, const struct nj_frame *frame)
         return NJ_CAUSE_FIRST_NOT_CONNECT;
     cause = nj_connect_decode(frame, &p);
     c->link.version = p.version;
+    if (cause == NJ_CAUSE_NONE) {
+        note_limits(c, &p); /* a refusal keeps to them, too */
+        cause = check_version(c, &p);
+    }
+    if (cause == NJ_CAUSE_NONE)
+        cause = check_has_name(c, &p);
     if (cause == NJ_CAUSE_NONE)
         cause = name(c, &p);
     if (cause == NJ_CAUSE_NONE)
@@ -408,7 +417,6 @@ nj_conn_on_connect(struct nj_conn *c, const struct nj_frame *frame)
     }
 
     nj_metric_add(&w->metrics, NJ_METRIC_CONNECTS, 1);
-    note_limits(c, &p);
     if (p.version == NJ_MQTT_5 &&
         nj_properties_has(&p.properties, NJ_PROPERTY_AUTHENTICATION_METHOD)) {
         cause = begin_exchange(c, &p, frame);

@@ -276,7 +276,7 @@ link_publish(struct nj_link *link, const struct nj_delivery *d)
 #define BARE_PACKET_BYTES 8
 
 /* The cause in words, for who wants to know and has room for it. [MQTT5-3.1.2-29] [MQTT5-3.2.2-19]
- * [MQTT5-3.14.2-3] */
+ * [MQTT5-3.4.2-2] [MQTT5-3.5.2-2] [MQTT5-3.14.2-3] */
 static void
 put_reason_string(struct nj_writer *w, const struct nj_conn *c, enum nj_cause cause)
 {
@@ -296,8 +296,8 @@ put_capabilities(struct nj_writer *w, const struct nj_conn *c)
 
     if (c->is_our_keep_alive)
         nj_property_put_number(w, NJ_PROPERTY_SERVER_KEEP_ALIVE, c->keep_alive_s);
-    if (l->max_topic_alias > 0)
-        nj_property_put_number(w, NJ_PROPERTY_TOPIC_ALIAS_MAXIMUM, l->max_topic_alias);
+    if (c->told.topic_alias_maximum > 0)
+        nj_property_put_number(w, NJ_PROPERTY_TOPIC_ALIAS_MAXIMUM, c->told.topic_alias_maximum);
     if (c->is_assigned_id)
         nj_property_put_string(w, NJ_PROPERTY_ASSIGNED_CLIENT_IDENTIFIER, nj_conn_name(c));
     if (c->exchange != NULL) {
@@ -310,7 +310,7 @@ put_capabilities(struct nj_writer *w, const struct nj_conn *c)
     }
     if (!o->retain_available)
         nj_property_put_number(w, NJ_PROPERTY_RETAIN_AVAILABLE, 0);
-    nj_property_put_number(w, NJ_PROPERTY_MAXIMUM_PACKET_SIZE, c->worker->opts->max_packet_size);
+    nj_property_put_number(w, NJ_PROPERTY_MAXIMUM_PACKET_SIZE, c->told.packet_bytes);
     if (c->session != NULL && c->session->allowance > 0)
         nj_property_put_number(w, NJ_PROPERTY_RECEIVE_MAXIMUM, c->session->allowance);
     if (l->max_qos < 2)
@@ -436,8 +436,7 @@ nj_conn_send_disconnect(struct nj_conn *c, enum nj_cause cause)
         reason < NJ_REASON_UNSPECIFIED_ERROR)
         return;
     put_reason_string(&p, c, cause);
-    nj_disconnect_encode(&w, c->link.version, (uint8_t)reason,
-                         (struct nj_str){(const char *)properties, (size_t)(p.p - properties)});
+    nj_disconnect_encode(&w, c->link.version, (uint8_t)reason, written(properties, &p));
     nj_say_disconnect_sent(c, reason);
     send_small(c, packet, &w);
 }
@@ -445,10 +444,13 @@ nj_conn_send_disconnect(struct nj_conn *c, enum nj_cause cause)
 static void
 send_ack(struct nj_conn *c, const struct nj_answer *a)
 {
-    uint8_t packet[16];
+    NJ_UNSET uint8_t properties[SMALL_PROPERTIES], packet[SMALL_PROPERTIES + 16];
+    struct nj_writer p = nj_writer_of(properties, sizeof(properties));
     struct nj_writer w = nj_writer_of(packet, sizeof(packet));
 
-    nj_ack_encode(&w, c->link.version, a->type, a->packet_id, a->reason, NJ_STR(""));
+    if (a->cause != NJ_CAUSE_NONE)
+        put_reason_string(&p, c, (enum nj_cause)a->cause);
+    nj_ack_encode(&w, c->link.version, a->type, a->packet_id, a->reason, written(properties, &p));
     nj_say_ack_sent(c, a);
     send_small(c, packet, &w);
 }

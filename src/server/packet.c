@@ -15,17 +15,17 @@
 static enum nj_cause
 resolve_alias(struct nj_conn *c, struct nj_publish *p)
 {
-    uint16_t maximum = nj_conn_listener(c)->max_topic_alias;
     uint16_t alias;
 
     if (!nj_properties_has(&p->properties, NJ_PROPERTY_TOPIC_ALIAS))
         return NJ_CAUSE_NONE;
     alias = p->properties.topic_alias;
-    if (alias == 0 || alias > maximum)
+    if (alias == 0 || alias > c->told.topic_alias_maximum)
         return NJ_CAUSE_TOPIC_ALIAS;
     if (p->topic.n > 0)
-        return nj_aliases_set(&c->aliases, alias, maximum, p->topic) ? NJ_CAUSE_NONE
-                                                                     : NJ_CAUSE_OUT_OF_MEMORY;
+        return nj_aliases_set(&c->aliases, alias, c->told.topic_alias_maximum, p->topic)
+                   ? NJ_CAUSE_NONE
+                   : NJ_CAUSE_OUT_OF_MEMORY;
     p->topic = nj_aliases_get(c->aliases, alias);
     return p->topic.p != NULL ? NJ_CAUSE_NONE : NJ_CAUSE_TOPIC_ALIAS;
 }
@@ -161,6 +161,9 @@ on_ack(struct nj_conn *c, const struct nj_frame *frame)
 
 /* ---- SUBSCRIBE, UNSUBSCRIBE ---- */
 
+/* Topic filters of one packet in one turn: some milliseconds, most of it for the log. */
+#define FILTERS_AT_ONCE 2048u
+
 /* [MQTT5-3.8.4-1] … [MQTT5-3.8.4-7] [MQTT311-3.8.4-1] … [MQTT311-3.8.4-5] */
 static uint8_t
 subscribe(struct nj_conn *c, const struct nj_subscription *s, uint32_t identifier)
@@ -193,42 +196,80 @@ unsubscribe(struct nj_conn *c, struct nj_str filter)
     return code;
 }
 
+/* A SUBSCRIBE or UNSUBSCRIBE as far as it has been done. */
+struct nj_asked {
+    uint32_t identifier; /* of the subscriptions; 0: none */
+    uint16_t packet_id;
+    uint32_t count, done; /* topic filters */
+    size_t at;            /* the next one, from the beginning of the packet's body */
+    char codes[];         /* one for each that is done */
+};
+
 static enum nj_cause
-on_subscribe(struct nj_conn *c, const struct nj_frame *frame)
+begin_asked(struct nj_conn *c, const struct nj_frame *frame)
 {
-    bool is_subscribe = frame->type == NJ_SUBSCRIBE;
     enum nj_version v = c->link.version;
-    struct nj_subscription s;
     struct nj_subscribe p;
-    struct nj_reader r;
-    uint32_t n = 0, identifier = 0;
-    char *codes;
-    enum nj_cause cause =
-        is_subscribe ? nj_subscribe_decode(frame, v, &p) : nj_unsubscribe_decode(frame, v, &p);
+    enum nj_cause cause = frame->type == NJ_SUBSCRIBE ? nj_subscribe_decode(frame, v, &p)
+                                                      : nj_unsubscribe_decode(frame, v, &p);
 
     if (cause != NJ_CAUSE_NONE)
         return cause;
     if (v == NJ_MQTT_5 && p.properties.user_property_count > c->worker->opts->max_user_properties)
         return NJ_CAUSE_USER_PROPERTIES;
-    codes = nj_alloc(p.count);
-    if (codes == NULL)
+    c->asked = nj_alloc(sizeof(*c->asked) + p.count);
+    if (c->asked == NULL)
         return NJ_CAUSE_OUT_OF_MEMORY;
-    nj_say_received(c, (enum nj_packet_type)frame->type);
+    *c->asked = (struct nj_asked){
+        .packet_id = p.packet_id,
+        .count = p.count,
+        .at = (size_t)(p.filters.p - frame->body.p),
+    };
     if (v == NJ_MQTT_5 && p.properties.subscription_identifier_count > 0)
-        identifier = p.properties.subscription_identifier;
-    r = nj_reader_of(p.filters);
-    while (n < p.count && nj_subscription_next(&r, v, is_subscribe, &s)) {
-        uint8_t code = is_subscribe ? subscribe(c, &s, identifier) : unsubscribe(c, s.filter);
+        c->asked->identifier = p.properties.subscription_identifier;
+    nj_say_received(c, (enum nj_packet_type)frame->type);
+    return NJ_CAUSE_NONE;
+}
 
-        codes[n++] = (char)code;
-        if (is_subscribe)
-            nj_say_subscribed(c, &s, code);
-        else
-            nj_say_unsubscribed(c, s.filter);
-    }
-    nj_session_answer_subscribe(c->session, is_subscribe ? NJ_SUBACK : NJ_UNSUBACK, p.packet_id,
-                                (struct nj_str){codes, n});
-    nj_free(codes);
+static void
+do_asked(struct nj_conn *c, bool is_subscribe, const struct nj_subscription *s)
+{
+    struct nj_asked *a = c->asked;
+    uint8_t code = is_subscribe ? subscribe(c, s, a->identifier) : unsubscribe(c, s->filter);
+
+    a->codes[a->done++] = (char)code;
+    if (is_subscribe)
+        nj_say_subscribed(c, s, code);
+    else
+        nj_say_unsubscribed(c, s->filter);
+}
+
+/* Many topic filters are done in several turns, so that others have theirs: c->asked stays, and the
+ * packet comes again. */
+static enum nj_cause
+on_subscribe(struct nj_conn *c, const struct nj_frame *frame)
+{
+    bool is_subscribe = frame->type == NJ_SUBSCRIBE;
+    enum nj_cause cause = c->asked == NULL ? begin_asked(c, frame) : NJ_CAUSE_NONE;
+    struct nj_asked *a = c->asked;
+    struct nj_subscription s;
+    struct nj_reader r;
+    uint32_t end;
+
+    if (cause != NJ_CAUSE_NONE)
+        return cause;
+    r = nj_reader_of(nj_str_from(frame->body, a->at));
+    end = NJ_MIN(a->count, a->done + FILTERS_AT_ONCE);
+    c->worker->home->deliveries += end - a->done;
+    while (a->done < end && nj_subscription_next(&r, c->link.version, is_subscribe, &s))
+        do_asked(c, is_subscribe, &s);
+    a->at = frame->body.n - nj_reader_left(&r);
+    if (a->done < a->count)
+        return NJ_CAUSE_NONE;
+    c->asked = NULL;
+    nj_session_answer_subscribe(c->session, is_subscribe ? NJ_SUBACK : NJ_UNSUBACK, a->packet_id,
+                                (struct nj_str){a->codes, a->done});
+    nj_free(a);
     return NJ_CAUSE_NONE;
 }
 

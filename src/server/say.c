@@ -4,6 +4,7 @@
 #include "server/server_priv.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 
 /* printf("%" WHO) */
@@ -149,24 +150,127 @@ nj_say_refused(const struct nj_conn *c, enum nj_cause cause)
                c->peer.port, words);
 }
 
+/* Faults that Mosquitto has a line of its own for, "…from ID, disconnecting."; NULL: none. */
+static const char *
+own_words(enum nj_cause cause, const struct nj_frame *frame)
+{
+    switch (cause) {
+    case NJ_CAUSE_DUP_AT_QOS_0:
+        return "Invalid PUBLISH (QoS=0 and DUP=1)";
+    case NJ_CAUSE_QOS_3:
+        return frame->type == NJ_PUBLISH ? "Invalid QoS in PUBLISH"
+                                         : "Invalid QoS in subscription command";
+    case NJ_CAUSE_QOS_NOT_SUPPORTED:
+        return frame->type == NJ_PUBLISH ? "Too high QoS in PUBLISH" : NULL;
+    case NJ_CAUSE_TOPIC_FILTER_EMPTY:
+        return frame->type == NJ_SUBSCRIBE ? "Empty subscription string"
+                                           : "Empty unsubscription string";
+    case NJ_CAUSE_TOPIC_FILTER_GRAMMAR:
+        return frame->type == NJ_SUBSCRIBE ? "Invalid subscription string"
+                                           : "Invalid unsubscription string";
+    default:
+        return NULL;
+    }
+}
+
+#define WHAT_MAX 128
+
+/* What stands behind "Protocol error from ID: ". */
+static void
+put_what(char what[WHAT_MAX], const struct nj_conn *c, enum nj_cause cause,
+         const struct nj_frame *frame)
+{
+    const char *packet = nj_packet_name((enum nj_packet_type)frame->type);
+    const char *words = nj_cause_text(cause);
+    struct nj_publish p;
+
+    switch (cause) {
+    case NJ_CAUSE_PACKET_ID_ZERO:
+        (void)snprintf(what, WHAT_MAX, "%s with mid = 0", packet);
+        break;
+    case NJ_CAUSE_PROPERTY_UNKNOWN:
+    case NJ_CAUSE_PROPERTY_NOT_ALLOWED:
+    case NJ_CAUSE_PROPERTY_TWICE:
+    case NJ_CAUSE_PROPERTY_VALUE:
+        (void)snprintf(what, WHAT_MAX, "%s packet with invalid properties (%s)", packet, words);
+        break;
+    case NJ_CAUSE_TOPIC_ALIAS: /* found in a PUBLISH that was decoded without fault */
+        (void)nj_publish_decode(frame, c->link.version, NJ_FROM_CLIENT, &p);
+        (void)snprintf(what, WHAT_MAX, "PUBLISH invalid topic alias (%u)",
+                       p.properties.topic_alias);
+        break;
+    case NJ_CAUSE_CLIENT_ID_INVALID:
+        (void)snprintf(what, WHAT_MAX, "CONNECT with zero length clientid when forbidden");
+        break;
+    case NJ_CAUSE_UNEXPECTED_PACKET:
+        (void)snprintf(what, WHAT_MAX,
+                       c->state == NJ_CONN_AUTH ? "%s before session is active" : "%s: %s", packet,
+                       words);
+        break;
+    default:
+        (void)snprintf(what, WHAT_MAX, "%s", words);
+        break;
+    }
+}
+
+/* Who breaks no rule, but is not let in or kept, is told of in the line about its end. */
+static bool
+is_broken_rule(enum nj_cause cause)
+{
+    switch (nj_cause_reason(cause)) {
+    case NJ_REASON_MALFORMED_PACKET:
+    case NJ_REASON_PROTOCOL_ERROR:
+    case NJ_REASON_UNSUPPORTED_PROTOCOL_VERSION:
+    case NJ_REASON_CLIENT_IDENTIFIER_NOT_VALID:
+    case NJ_REASON_TOPIC_FILTER_INVALID:
+    case NJ_REASON_TOPIC_NAME_INVALID:
+    case NJ_REASON_TOPIC_ALIAS_INVALID:
+    case NJ_REASON_QOS_NOT_SUPPORTED:
+    case NJ_REASON_RETAIN_NOT_SUPPORTED:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void
+say_broken_rule(const struct nj_conn *c, enum nj_cause cause, const struct nj_frame *frame)
+{
+    const char *own = own_words(cause, frame);
+    char what[WHAT_MAX];
+
+    if (own != NULL) {
+        nj_log(NJ_LOG_INFO, "%s from %" WHO ", disconnecting.", own, NAME(c));
+        return;
+    }
+    put_what(what, c, cause, frame);
+    if (nj_conn_is_known(c))
+        nj_log(NJ_LOG_INFO, "Protocol error from %" WHO ": %s.", NAME(c), what);
+    else
+        nj_log(NJ_LOG_INFO, "Protocol error from %s:%u: %s.", c->peer.address, c->peer.port, what);
+}
+
 void
 nj_say_fault(const struct nj_conn *c, enum nj_cause cause, const struct nj_frame *frame)
 {
-    if (cause == NJ_CAUSE_CLIENT_DISCONNECT || cause == NJ_CAUSE_CLIENT_DISCONNECT_WILL)
-        return;
     if (c->state == NJ_CONN_CONNECT && (frame->type != NJ_CONNECT || frame->flags != 0)) {
         say_first_packet(c, frame);
-        return;
-    }
-    if (refusal_of(cause) != NULL)
+    } else if (refusal_of(cause) != NULL) {
         nj_say_refused(c, cause);
-    else if (cause == NJ_CAUSE_PROTOCOL_NAME || cause == NJ_CAUSE_PROTOCOL_VERSION)
+    } else if (cause == NJ_CAUSE_PROTOCOL_NAME || cause == NJ_CAUSE_PROTOCOL_VERSION) {
         say_protocol(c, cause, frame);
-    else if (nj_conn_is_known(c))
-        nj_log(NJ_LOG_INFO, "Protocol error from %" WHO ": %s.", NAME(c), nj_cause_text(cause));
-    else
-        nj_log(NJ_LOG_INFO, "Protocol error from %s:%u: %s.", c->peer.address, c->peer.port,
-               nj_cause_text(cause));
+    } else if (cause == NJ_CAUSE_SECOND_CONNECT) {
+        if (is_about_connections(c))
+            nj_log(NJ_LOG_NOTICE, "Bad client %s:%u sending multiple CONNECT messages.",
+                   c->peer.address, c->peer.port);
+    } else if (cause == NJ_CAUSE_RECEIVE_MAXIMUM) {
+        nj_log(NJ_LOG_WARNING,
+               "Client %" WHO " has exceeded its receive-maximum quota. This behaviour must be "
+               "fixed on the client.",
+               NAME(c));
+    } else if (is_broken_rule(cause)) {
+        say_broken_rule(c, cause, frame);
+    }
 }
 
 /* The end of the line, as operators look for it. */
@@ -182,6 +286,8 @@ ending(const struct nj_conn *c, enum nj_cause cause)
         return "used disallowed feature (QoS too high, retain not supported, or bad AUTH method)";
     case NJ_CAUSE_TOPIC_ALIAS:
         return "topic alias invalid";
+    case NJ_CAUSE_OUT_OF_MEMORY:
+        return "out of memory";
     default:
         break;
     }

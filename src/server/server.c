@@ -177,6 +177,13 @@ nj_server_on_each(struct nj_server *server, void (*fn)(struct nj_worker *w, void
 
 /* ---- stopping ---- */
 
+static void
+stop_accepting(struct nj_worker *w, void *arg)
+{
+    (void)arg;
+    nj_worker_stop_accepting(w);
+}
+
 /* First everybody's will, while all who may want it are still there; then the connections. */
 static void
 publish_wills(struct nj_worker *w, void *arg)
@@ -209,6 +216,7 @@ stop_worker(struct nj_worker *w, void *arg)
 void
 nj_server_stop(struct nj_server *server)
 {
+    nj_server_on_each(server, stop_accepting, NULL);
     nj_server_on_each(server, publish_wills, NULL);
     nj_server_on_each(server, nothing, NULL); /* a turn, in which they reach other workers */
     nj_server_on_each(server, close_conns, NULL);

@@ -475,6 +475,151 @@ a_packet_over_max_packet_size_ends_the_connection(void **state)
     close_client(&c);
 }
 
+/* What it was told in CONNACK holds; who comes later is told something else. [MQTT5-3.2.2-15] */
+static void
+limits_that_sink_are_for_connections_that_come_later(void **state)
+{
+    struct client before, after;
+
+    (void)state;
+    start();
+    greet(&before, BYTES(CONNECT_5("a")));
+    say(&before, BYTES(SUBSCRIBE_5("\x00")));
+    hears(&before, BYTES("\x90\x04\x00\x01\x00\x00"));
+    world.opts.max_packet_size = 20;
+    world.listener.max_topic_alias = 1;
+    greet(&after, BYTES(CONNECT_5("b")));
+    /* 26 bytes, topic alias 10 */
+    say(&before, BYTES("\x30\x18\x00\x01t\x03\x23\x00\x0a"
+                       "12345678901234567"));
+    hears(&before, BYTES("\x30\x15\x00\x01t\x00"
+                         "12345678901234567"));
+    say(&after, BYTES("\x30\x07\x00\x01t\x03\x23\x00\x02"));
+    is_disconnected(&after, 0x94);
+    close_client(&after);
+    greet(&after, BYTES(CONNECT_5("b")));
+    say(&after, BYTES("\x30\x18"));
+    is_disconnected(&after, 0x95);
+    close_client(&after);
+    close_client(&before);
+}
+
+/* ---- what takes long ---- */
+
+/* A SUBSCRIBE of 3.1.1 to "00000", "00001" …; how many bytes. */
+static size_t
+subscribe_to_many(char *packet, unsigned filters)
+{
+    size_t n = 2 + (size_t)filters * 8;
+    char *p = packet;
+
+    *p++ = (char)0x82;
+    *p++ = (char)(0x80 | (n & 0x7f));
+    *p++ = (char)(0x80 | (n >> 7 & 0x7f));
+    *p++ = (char)(n >> 14);
+    *p++ = 0;
+    *p++ = 1;
+    for (unsigned i = 0; i < filters; i++) {
+        (void)snprintf(p, 9, "%c%c%05u", 0, 5, i); /* its end is the QoS */
+        p += 8;
+    }
+    return (size_t)(p - packet);
+}
+
+/* Its topic filters are done in several turns, in which others are served. */
+static void
+many_topic_filters_in_one_packet_leave_turns_to_others(void **state)
+{
+    static char packet[65536];
+    size_t n = subscribe_to_many(packet, 8000);
+    struct client many, other;
+    unsigned turns = 0;
+
+    (void)state;
+    start();
+    greet(&other, BYTES(CONNECT_5("b")));
+    open_client(&many);
+    say(&many, BYTES(CONNECT_311("\x00", "a")));
+    hears(&many, BYTES("\x20\x02\x00\x00"));
+    say(&many, packet, n - 1);
+    assert_int_equal(nj_sim_write(many.fd, packet + n - 1, 1), 1);
+    while (!nj_sim_has_news(many.fd)) {
+        assert_int_equal(nj_sim_write(other.fd, "\xc0\x00", 2), 2);
+        nj_server_turn(world.server, 0, 0);
+        assert_true(++turns < 100);
+    }
+    assert_in_range(turns, 3, 12);
+    settle();
+    for (unsigned i = 0; i < turns; i++)
+        hears(&other, BYTES("\xd0\x00"));
+    hears(&many, BYTES("\x90\xc2\x3e\x00\x01"));
+    assert_int_equal(many.n, 8000);
+    many.n = 0;
+    assert_int_equal(nj_server_metric(world.server, NJ_METRIC_SUBSCRIPTIONS), 8000);
+    assert_int_equal(nj_server_metric(world.server, NJ_METRIC_PACKETS_RECEIVED), 3 + turns);
+    close_client(&many);
+    close_client(&other);
+}
+
+/* The connection breaks, or another takes its session over, before all is done. */
+static void
+a_connection_may_end_among_its_topic_filters(void **state)
+{
+    static char packet[65536];
+    size_t n = subscribe_to_many(packet, 8000);
+    struct client many;
+
+    (void)state;
+    start();
+    open_client(&many);
+    say(&many, BYTES(CONNECT_311("\x00", "a")));
+    say(&many, packet, n - 1);
+    assert_int_equal(nj_sim_write(many.fd, packet + n - 1, 1), 1);
+    while (nj_server_metric(world.server, NJ_METRIC_SUBSCRIPTIONS) == 0)
+        nj_server_turn(world.server, 0, 0);
+    assert_true(nj_server_metric(world.server, NJ_METRIC_SUBSCRIPTIONS) < 8000);
+    close_client(&many);
+    assert_int_equal(nj_server_metric(world.server, NJ_METRIC_SUBSCRIPTIONS), 0);
+}
+
+/* Messages of QoS 2 that wait for the store: the connection is not read beyond a megabyte. */
+static void
+a_slow_store_makes_a_publisher_wait(void **state)
+{
+    static char packet[50000];
+    size_t taken = 0;
+    struct client c;
+
+    (void)state;
+    start();
+    memset(packet, 'x', sizeof(packet));
+    memcpy(packet, "\x34\xcc\x86\x03\x00\x01t\x00\x01", 9); /* 49,996 bytes of body */
+    open_client(&c);
+    say(&c, BYTES(CONNECT_311("\x00", "a")));
+    hears(&c, BYTES("\x20\x02\x00\x00"));
+    nj_store_mem_hold(&world.stores[0], 0);
+    for (unsigned id = 1; id <= 100; id++) {
+        ssize_t n;
+
+        packet[8] = (char)id;
+        for (size_t at = 0; at < sizeof(packet); at += (size_t)n) {
+            n = nj_sim_write(c.fd, packet + at, sizeof(packet) - at);
+            settle();
+            if (n < 0)
+                goto full;
+            taken += (size_t)n;
+        }
+    }
+full:
+    assert_in_range(taken, 1 << 20, (1 << 20) + 2 * sizeof(packet) + (1 << 16));
+    nj_store_mem_hold(&world.stores[0], UINT64_MAX);
+    settle();
+    read_all(&c);
+    assert_int_equal(c.n, taken / sizeof(packet) * 4);
+    c.n = 0;
+    close_client(&c);
+}
+
 /* ---- several workers ---- */
 
 /* Whoever accepts it, a connection comes to the home of its client identifier. */
@@ -733,6 +878,25 @@ a_topic_that_does_not_fit_behind_the_mount_point_is_refused(void **state)
 }
 
 /* ---- the end ---- */
+
+static void
+a_worker_that_ends_accepts_nobody_first(void **state)
+{
+    struct client c, late;
+
+    (void)state;
+    start();
+    greet(&c, BYTES(CONNECT_5("a")));
+    nj_worker_stop_accepting(&world.server->workers[0]);
+    open_client(&late);
+    say(&late, BYTES(CONNECT_5("b")));
+    hears_nothing(&late);
+    say(&c, BYTES("\xc0\x00"));
+    hears(&c, BYTES("\xd0\x00"));
+    assert_int_equal(nj_server_metric(world.server, NJ_METRIC_CONNECTIONS), 1);
+    close_client(&late);
+    close_client(&c);
+}
 
 static void
 a_server_that_ends_closes_all_connections(void **state)
@@ -1023,6 +1187,10 @@ main(void)
         TEST(packets_may_be_cut_anywhere),
         TEST(packets_may_come_byte_by_byte),
         TEST(a_packet_over_max_packet_size_ends_the_connection),
+        TEST(limits_that_sink_are_for_connections_that_come_later),
+        TEST(many_topic_filters_in_one_packet_leave_turns_to_others),
+        TEST(a_connection_may_end_among_its_topic_filters),
+        TEST(a_slow_store_makes_a_publisher_wait),
         TEST(clients_of_all_homes_reach_each_other),
         TEST(a_take_over_tells_the_first_connection),
         TEST(who_does_not_read_loses_qos_0_and_others_do_not_notice),
@@ -1033,6 +1201,7 @@ main(void)
         TEST(auth_without_an_exchange_ends_the_connection),
         TEST(the_will_of_a_connection_that_breaks_while_it_is_written_to_is_not_left_lying),
         TEST(a_topic_that_does_not_fit_behind_the_mount_point_is_refused),
+        TEST(a_worker_that_ends_accepts_nobody_first),
         TEST(a_server_that_ends_closes_all_connections),
         TEST(a_password_that_fits_lets_in_and_is_checked_once),
         TEST(every_refusal_says_the_same_and_is_counted_apart),

@@ -404,10 +404,18 @@ nj_worker_drain(struct nj_worker *w)
 }
 
 void
+nj_worker_stop_accepting(struct nj_worker *w)
+{
+    for (size_t i = 0; w->doorways != NULL && i < w->server->door_count; i++) {
+        nj_reactor_forget(w->reactor, &w->doorways[i].io);
+        nj_timer_cancel(w->wheel, &w->doorways[i].again);
+    }
+}
+
+void
 nj_worker_fini(struct nj_worker *w)
 {
-    for (size_t i = 0; w->doorways != NULL && i < w->server->door_count; i++)
-        nj_reactor_forget(w->reactor, &w->doorways[i].io);
+    nj_worker_stop_accepting(w);
     nj_free(w->doorways);
     nj_home_free(w->home);
     nj_free(w->buffer);

@@ -91,6 +91,8 @@ void nj_worker_fini(struct nj_worker *w);
 void nj_worker_close_conns(struct nj_worker *w, enum nj_cause cause);
 /* After a reload: end those that would not be let in any more. */
 void nj_worker_reconsider_conns(struct nj_worker *w);
+/* Who knocks from here on waits at the socket until that is closed. */
+void nj_worker_stop_accepting(struct nj_worker *w);
 /* The thread's body: turns, until it is told to stop. */
 void nj_worker_run(void *worker);
 

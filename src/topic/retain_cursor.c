@@ -162,7 +162,7 @@ enter(struct nj_retain_cursor *c, struct nj_retain_node *node, uint32_t depth, e
 
 /* Leave the node: to its next sibling, or its parent, which is left next. A root cannot be left. */
 static void
-leave(struct nj_retain_cursor *c)
+leave_node(struct nj_retain_cursor *c)
 {
     struct nj_retain_node *sibling = next_sibling(c);
 
@@ -182,7 +182,7 @@ advance(struct nj_retain_cursor *c)
         if (child != NULL) {
             enter(c, child, c->depth + 1, STAGE_LOOK);
         } else if (c->at->parent != NULL) {
-            leave(c);
+            leave_node(c);
         } else if (c->stripe < c->last_stripe) {
             c->stripe++;
             enter(c, c->shelf->stripe[c->stripe].root, 0, STAGE_LOOK);
@@ -231,7 +231,7 @@ static void
 pin(struct nj_retain_cursor *c, struct nj_retain_stripe *stripe)
 {
     while (c->at->is_gone) {
-        leave(c);
+        leave_node(c);
         NJ_ASSERT_HOT(c->at != NULL); /* a root is never gone */
     }
     c->at->pins++;

@@ -6,13 +6,14 @@ import subprocess
 import pytest
 
 from support.broker import NIGHTJAR
+from support.peer import TIMEOUT
 
 GOOD, COULD_NOT = 0, 2
 
 
 def nightjar(*words, called=NIGHTJAR):
     return subprocess.run([called, *words], capture_output=True, text=True, stdin=subprocess.DEVNULL,
-                          timeout=20, check=False)
+                          timeout=TIMEOUT, check=False)
 
 
 def test_help_lists_what_is_and_names_what_is_not_yet():

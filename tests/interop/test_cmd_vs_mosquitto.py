@@ -12,6 +12,7 @@ import pytest
 
 from support.broker import NIGHTJAR
 from support.mqtt import V311
+from support.peer import TIMEOUT
 from support.tool import NIGHTJAR_TOOLS, Running, environment, run
 
 EXAMPLES = os.path.join(os.path.dirname(os.path.realpath(NIGHTJAR)), "..", "..", "examples")
@@ -23,7 +24,7 @@ def at(broker):
 
 def subscribed(broker, options, program="sub"):
     """A running sub whose subscription the broker has answered."""
-    mark = broker.log.mark
+    mark = broker.mark()
     child = Running(NIGHTJAR_TOOLS.command(program) + at(broker) + options)
     broker.log.wait("Sending SUBACK", mark)
     return child
@@ -61,7 +62,7 @@ def test_latency_is_printed_before_the_answer(broker, client, uid):
     responder = client(V311)
     responder.subscribe(uid + "/ask")
     child = Running(NIGHTJAR_TOOLS.command("rr") + at(broker) +
-                    ["-t", uid + "/ask", "-e", uid + "/answer", "-m", "?", "--latency", "-V", "311", "-W", "20"])
+                    ["-t", uid + "/ask", "-e", uid + "/answer", "-m", "?", "--latency", "-V", "311", "-W", "60"])
     with child:
         responder.receive(uid + "/ask", "?")
         responder.publish(uid + "/answer", "!")
@@ -96,7 +97,7 @@ def test_lines_outlive_the_broker(start, uid):
     broker.wait_listening()
     watch((100, 200))
     child.stdin.close()
-    assert child.wait(30) == 0 and seen == set(range(200))
+    assert child.wait(TIMEOUT) == 0 and seen == set(range(200))
 
 
 NONSENSE = [b"\x90\x02\x00\x01", b"\x20\x02\x00\x00\x90\x02\x00\x01", b"\x20\x02\x00\x00\xff\xff\xff\xff\xff",
@@ -119,7 +120,7 @@ def test_broker_that_talks_nonsense_ends_a_client_with_words(answer, words):
         thread.start()
         port = str(server.getsockname()[1])
         code, out, err = run(NIGHTJAR_TOOLS.command(words[0]) + ["-h", "127.0.0.1", "-p", port] + words[1:])
-        thread.join(10)
+        thread.join(TIMEOUT)
     assert code in (2, 21) and out == b"" and err.startswith(b"Error: "), (code, out, err)
 
 

@@ -10,6 +10,7 @@ import pytest
 from support.tool import environment
 
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "mqttjs")
+UNREACHABLE = "ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT", "CERT_IN_CHAIN"
 
 
 @pytest.fixture(scope="module")
@@ -21,10 +22,10 @@ def installed(tmp_path_factory):
     for name in ("package.json", "package-lock.json", "talk.mjs"):
         shutil.copy(os.path.join(HERE, name), place)
     done = subprocess.run(["npm", "ci", "--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=place,
-                          capture_output=True, text=True, timeout=120, check=False)
+                          capture_output=True, text=True, timeout=240, check=False)
     if done.returncode != 0:
         reason = done.stderr.strip().splitlines()
-        assert any(w in done.stderr for w in ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT")), done.stderr
+        assert any(w in done.stderr for w in UNREACHABLE), done.stderr
         pytest.skip(f"npm cannot reach its registry: {reason[0] if reason else ''}")
     return place
 
@@ -32,7 +33,7 @@ def installed(tmp_path_factory):
 @pytest.fixture(scope="module")
 def results(installed, module_broker):
     done = subprocess.run(["node", "talk.mjs", str(module_broker.port), "mqttjs"], cwd=installed, capture_output=True,
-                          text=True, timeout=240, check=False, env=environment())
+                          text=True, timeout=480, check=False, env=environment())
     assert done.returncode == 0, done.stderr
     return {line["check"]: line for line in map(json.loads, done.stdout.splitlines())}
 

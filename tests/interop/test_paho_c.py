@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from support.peer import TIMEOUT
 from support.tool import environment
 
 VERSIONS = pytest.mark.parametrize("version", (3, 4, 5), ids=lambda v: f"v{v}")
@@ -39,7 +40,7 @@ class Talk:
 
     def end(self):
         self.process.stdin.close()
-        self.process.wait(10)
+        self.process.wait(TIMEOUT)
         self.process.stdout.close()
 
 

@@ -6,10 +6,12 @@ as a control, against Debian's mosquitto. Outputs are compared byte for byte.
 """
 import re
 import shutil
+import time
 
 import pytest
 
 from support.broker import Broker, MOSQUITTO
+from support.peer import TIMEOUT
 from support.tool import MOSQUITTO_TOOLS, NIGHTJAR_TOOLS, Running, linked_tools, run
 
 CONFIG = "listener {port} 127.0.0.1\nallow_anonymous true\n"
@@ -62,10 +64,21 @@ def at(broker):
 
 def subscriber(broker, tools, *options):
     """sub, known to be subscribed: the broker's log says so."""
-    mark = broker.log.mark
+    mark = broker.mark()
     child = Running(tools.command("sub") + at(broker) + list(options))
     broker.log.wait(r"Sending SUBACK to ", mark)
+    child.mark = mark
     return child
+
+
+def alone(broker):
+    """A mark behind which no client of an earlier test says anything."""
+    broker.mark()
+    for line in broker.log.since():
+        found = re.search(r"^New client connected from \S+ as (\S+) \(p", line)
+        if found:
+            broker.disconnected(found[1])
+    return broker.log.mark
 
 
 def test_subscriber_prints_topic_and_payload(lab):
@@ -104,7 +117,7 @@ def level(broker):
 def test_publisher_leaves_the_labs_lines_in_the_log(lab):
     """Seven lines per mosquitto_pub, word for word (p4 and the address at the end are 2.1's form)."""
     broker, tools = lab
-    mark = broker.log.mark
+    mark = alone(broker)
     run(tools.command("pub") + at(broker) + ["-m", "hello", "-t", "world"])
     broker.log.wait(r"disconnected\.$", mark)
     assert normal(broker.log.since(mark), broker) == [
@@ -121,12 +134,9 @@ def test_publisher_leaves_the_labs_lines_in_the_log(lab):
 def test_subscriber_leaves_the_labs_lines_in_the_log(lab):
     """The lines of mosquitto_sub -t '#' -v; tab before the filter as Mosquitto writes it."""
     broker, tools = lab
-    mark = broker.log.mark
+    alone(broker)
     with subscriber(broker, tools, "-t", "#", "-v", "-C", "1") as sub:
-        shown = normal(broker.log.since(mark), broker)
-        # The client of the test before may leave late.
-        begin = shown.index("New connection from ADDRESS:PORT on port 1883.")
-        assert shown[begin:begin + 8] == [
+        assert normal(broker.log.since(sub.mark), broker)[:8] == [
             "New connection from ADDRESS:PORT on port 1883.",
             f"New client connected from ADDRESS:PORT as ID (p{level(broker)}, c1, k60).",
             "No will message specified.",
@@ -139,12 +149,11 @@ def test_subscriber_leaves_the_labs_lines_in_the_log(lab):
         # It ends by itself: a signal that meets mosquitto_sub 2.0 at work may stop it for ever.
         run(tools.command("pub") + at(broker) + ["-m", "hello", "-t", "world"])
         sub.wait()
-    broker.log.wait(r"disconnected\.$", mark)
 
 
 def test_lines_carry_the_time_in_seconds(lab):
     broker, tools = lab
-    mark = broker.log.mark
+    mark = broker.mark()
     run(tools.command("pub") + at(broker) + ["-m", "hello", "-t", "world"])
     broker.log.wait(r"disconnected\.$", mark)
     assert all(re.match(r"\d{10}: ", line) for line in broker.log.lines[mark:])
@@ -153,7 +162,7 @@ def test_lines_carry_the_time_in_seconds(lab):
 def test_generated_client_identifier_has_the_known_form(lab):
     """mosquitto_pub sends an empty identifier; the broker makes auto- and a UUID of it."""
     broker, tools = lab
-    mark = broker.log.mark
+    mark = broker.mark()
     run(tools.command("pub") + at(broker) + ["-m", "hello", "-t", "world"])
     broker.log.wait(r" as auto-[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12} \(p", mark)
 
@@ -162,7 +171,7 @@ def can_capture():
     """tshark on the loopback: None, or why not."""
     if not shutil.which("tshark"):
         return "tshark is not installed"
-    code, _, err = run(["tshark", "-i", "lo", "-c", "1", "-a", "duration:0"], timeout=30)
+    code, _, err = run(["tshark", "-i", "lo", "-c", "1", "-a", "duration:0"])
     return None if code == 0 else f"capturing on lo is not permitted: {err.decode(errors='replace')[:200]}"
 
 
@@ -179,13 +188,14 @@ def test_tshark_shows_the_topic(lab, capture_refused):
     with Running(["tshark", "-n", "-l", "-i", "lo", "-f", f"tcp port {broker.port}", "-d",
                   f"tcp.port=={broker.port},mqtt", "-Y", "mqtt", "-T", "fields",
                   "-e", "mqtt.topic"]) as tshark:
-        tshark.err.wait("Capturing on", timeout=30)
-        for _ in range(40):
+        tshark.err.wait("Capturing on")
+        deadline = time.monotonic() + TIMEOUT
+        while time.monotonic() < deadline:
             # dumpcap opens the interface some time after it has announced it: publish until seen.
             run(tools.command("pub") + at(broker) + ["-m", "hello", "-t", "cheese/strudel"])
             try:
                 tshark.out.wait("^cheese/strudel$", timeout=0.5)
-                break
+                return
             except AssertionError:
                 continue
-        tshark.out.wait("^cheese/strudel$", timeout=1)
+        pytest.fail("nothing was seen")

@@ -3,8 +3,11 @@
 
 The child gets a configuration of its own and a free port, is known to listen before start() returns
 (its port is polled, no time is guessed), and is ended by its pid. What it writes is read by a
-thread, so that a test can wait for a line instead of sleeping.
+thread, so that a test can wait for a line instead of sleeping. That thread may be behind: who looks at
+the log must first have waited for the last line that counts, or have asked for a mark().
 """
+import collections
+import itertools
 import os
 import random
 import re
@@ -17,13 +20,13 @@ import tempfile
 import threading
 import time
 
-from . import peer
+from . import mqtt, peer
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SHARED = os.path.join(os.path.dirname(ROOT), "shared")
 NIGHTJAR = os.path.abspath(os.environ.get("NIGHTJAR", os.path.join(ROOT, "nightjar")))
 MOSQUITTO = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
-START_TIMEOUT = 30
+START_TIMEOUT = 3 * peer.TIMEOUT
 
 
 class NotStarted(Exception):
@@ -34,11 +37,18 @@ class NotStarted(Exception):
         self.code, self.log = code, log
 
 
+taken = collections.deque(maxlen=100)  # until a broker has had time to listen
+
+
 def free_port():
-    """A port nobody listens on now, outside the range that outgoing connections use."""
+    """A port nobody listens on now, outside the range that outgoing connections use; no other test that
+    runs beside this one is given it."""
     while True:
         port = random.randrange(10240, 32000)
         try:
+            ours = socket.socket(socket.AF_UNIX)
+            ours.bind(f"\0nj-test-port-{port}")
+            taken.append(ours)
             for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
                 with socket.socket(family, socket.SOCK_STREAM) as s:
                     s.bind((host, port))
@@ -71,6 +81,11 @@ class Log:
     def mark(self):
         with self.news:
             return len(self.lines)
+
+    def to_the_end(self):
+        """Wait until the stream has ended and all of it is here."""
+        self.thread.join(peer.TIMEOUT)
+        assert self.ended, "the stream goes on"
 
     def since(self, mark=0):
         """Lines after `mark`, without their time stamps."""
@@ -113,6 +128,7 @@ class Broker:
         self.process = None
         self.log = None
         self.exit_code = None
+        self.marks = itertools.count(1)
 
     # ------------------------------------------------------------------------- life
 
@@ -192,7 +208,7 @@ class Broker:
         except subprocess.TimeoutExpired:
             self.kill()
             raise AssertionError(f"did not end in {timeout} s:\n{self.log.text[-4000:]}") from None
-        self.log.thread.join(5)
+        self.log.to_the_end()
         return self.exit_code
 
     def stop(self):
@@ -221,6 +237,20 @@ class Broker:
 
     def peer(self, version=4, host="127.0.0.1", port=None, **kw):
         return peer.Peer((host, port or self.port), version, explained=self.kind == "nightjar", **kw)
+
+    def mark(self):
+        """Where the log stands once it holds all that was done so far: it keeps the order of what caused what,
+        so the lines of a client that comes now are behind. (Needs connection_messages.)"""
+        before = self.log.mark
+        with self.peer() as last:
+            last.client_id = f"mark-{next(self.marks)}"
+            last.send(mqtt.connect(last.client_id)).next()
+            try:
+                last.disconnect()
+            except ConnectionError:
+                pass  # it was refused
+        self.disconnected(last.client_id, before)
+        return self.log.mark
 
     def disconnected(self, client_id, mark=0):
         """Wait until the log says that this client is gone; the line is returned."""

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 
 from .broker import NIGHTJAR, Log
 from .peer import TIMEOUT
@@ -54,6 +55,26 @@ def run(command, stdin=None, timeout=TIMEOUT * 3, env=None):
     return done.returncode, done.stdout, done.stderr
 
 
+WAITS = {"7", "23", "232", "270", "271", "281"}  # poll, select, epoll_wait, pselect6, ppoll, epoll_pwait
+
+
+def terminate(process):
+    """SIGTERM, once the program waits for news: mosquitto_sub 2.0 takes locks in its signal handler, and where
+    it was at work it may wait there for ever."""
+    deadline = time.monotonic() + TIMEOUT
+    while process.poll() is None and not is_waiting(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.001)  # there is no event to wait for
+    process.terminate()
+
+
+def is_waiting(pid):
+    try:
+        with open(f"/proc/{pid}/syscall", encoding="ascii") as f:
+            return f.read().split()[0] in WAITS
+    except OSError:
+        return True  # it has ended, or we may not know
+
+
 class Running:
     """A program that goes on by itself: its output is read as it comes, it is ended by its pid."""
 
@@ -71,16 +92,13 @@ class Running:
 
     def wait(self, timeout=TIMEOUT * 3):
         code = self.process.wait(timeout)
-        self.out.thread.join(5)
-        self.err.thread.join(5)
+        self.out.to_the_end()
+        self.err.to_the_end()
         return code
 
     def end(self):
-        # mosquitto_sub 2.0 takes locks in its signal handler and may wait there for ever.
-        if self.process.poll() is None:
-            self.process.terminate()
+        terminate(self.process)
         try:
-            return self.wait(TIMEOUT / 2)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
             return self.wait()
+        finally:
+            self.process.kill()

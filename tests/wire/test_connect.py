@@ -426,6 +426,12 @@ def test_bad_will_properties_are_refused(client, properties):
     refused(peer, 0x81, 0x82, 0x99, 0x90)
 
 
+def test_refused_connect_is_told_why_in_words(client):
+    """Also where the properties that might say otherwise could not be read."""
+    peer = client.raw(V5).send(mqtt.connect("x", V5, properties=mqtt.prop("receive_maximum", 5) * 2))
+    assert peer.expect(mqtt.CONNACK, code=0x82).props == [("reason_string", "property given twice")]
+
+
 @pytest.mark.parametrize("topic", ("a/#", "+/b"))
 def test_wildcard_in_response_topic_of_a_will_is_refused(client, topic):
     """[MQTT5-3.3.2-14]"""

@@ -376,6 +376,27 @@ def test_request_problem_information_0_keeps_acks_bare(client, uid):
     assert peer.unsubscribe(uid, "other").props == []
 
 
+def refused_publish(peer, qos):
+    """To a topic that is the broker's own."""
+    return peer.publish("$SYS/broker/mine", "x", qos=qos)
+
+
+@pytest.mark.parametrize("qos", (1, 2))
+def test_refused_publish_is_told_why_in_words(client, qos):
+    p = refused_publish(client(V5), qos)
+    assert p.code == 0x87 and [n for n, _ in p.props] == ["reason_string"]
+    assert p.props[0][1] == "not authorised"
+
+
+@pytest.mark.parametrize("asked", ({"request_problem_information": 0}, {"maximum_packet_size": 20}))
+def test_refused_publish_without_words(client, asked):
+    """Nobody asked for them, or they do not fit. [MQTT5-3.1.2-29] [MQTT5-3.4.2-2] [MQTT5-3.5.2-2]"""
+    peer = client(V5, properties=asked)
+    for qos in (1, 2):
+        p = refused_publish(peer, qos)
+        assert p.code == 0x87 and p.props == []
+
+
 def test_acks_fit_a_tiny_maximum_packet_size(client, uid):
     """[MQTT5-3.4.2-2] [MQTT5-3.4.2-3] [MQTT5-3.5.2-2] [MQTT5-3.5.2-3] [MQTT5-3.6.2-2] [MQTT5-3.6.2-3]
     [MQTT5-3.7.2-2] [MQTT5-3.7.2-3] [MQTT5-3.9.2-1] [MQTT5-3.9.2-2] [MQTT5-3.11.2-1]

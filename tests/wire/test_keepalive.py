@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keep alive: one and a half times the interval, for every packet, for 0 never. Time is the subject here."""
+"""Keep alive: one and a half times the interval, for every packet, for 0 never. Time is the subject here, but
+only the broker's is judged: what a busy machine does to ours shows nothing."""
 import time
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from conftest import each_version
 from support import mqtt
 from support.mqtt import DISCONNECT, V5, V31, V311
-from support.peer import Closed
+from support.peer import TIMEOUT, Closed
 
 CONFIG = "listener {port} 127.0.0.1\nallow_anonymous true\nmax_keepalive 50\n"
 
@@ -24,51 +25,80 @@ def end_of(peer, since):
 
 
 def test_silence_of_one_and_a_half_intervals_ends_the_connection(quick):
-    """Keep alive 1 s: closed after 1.5 s, not before; v5 hears 0x8D; 0 is never closed.
+    """Keep alive 1 s: closed, not before 1.5 s; v5 hears 0x8D; 0 is never closed.
 
     [MQTT311-3.1.2-24] [MQTT5-3.1.2-22] [MQTT5-3.2.2-22]"""
     since = time.monotonic()
     peers = [quick.peer(v) for v in mqtt.VERSIONS]
-    forever, busy = quick.peer(V311), quick.peer(V5)
+    forever = quick.peer(V311)
     forever.connect("forever", keepalive=0)
-    busy.connect("busy", keepalive=1)
     for n, peer in enumerate(peers):
         peer.connect(f"k{n}", keepalive=1)
     # A client that sends anything at all stays: here a PUBLISH, there a PINGREQ.
-    for n in range(8):
-        time.sleep(0.5)
-        busy.publish("x", "y") if n % 2 else busy.fence()
+    busy = stays(quick, lambda peer, n: peer.publish("x", "y", qos=1) if n % 2 else peer.fence())
     for n, peer in enumerate(peers):
         took, said = end_of(peer, since)
-        assert 1.4 <= took <= 8
+        assert took >= 1.4
         assert [p.code for p in said if p.kind == DISCONNECT] == ([0x8D] if peer.version == V5 else [])
         assert "timeout" in quick.log.wait(f"Client k{n} .*timeout").string
     forever.fence()
-    busy.fence()
     for peer in peers + [forever, busy]:
         peer.close()
 
 
-def test_closing_comes_soon_after_the_time(quick):
-    """Between 1.5 and 3.5 seconds for a keep alive of 1 s."""
-    with quick.peer(V311) as peer:
-        since = time.monotonic()
-        peer.connect("k", keepalive=1)
-        took, _ = end_of(peer, since)
-        assert 1.4 <= took <= 3.5
+def stays(broker, sign, **kw):
+    """A client of keep alive 1 s whose signs of life come in time is not closed within four seconds. sign(peer, n)
+    returns when the broker has seen it; where we were too late with one, another client tries."""
+    for attempt in range(30):
+        peer = broker.peer(V5)
+        last = time.monotonic()
+        peer.connect(f"busy{attempt}", keepalive=1, **kw)
+        try:
+            for n in range(8):
+                time.sleep(0.5)
+                before = time.monotonic()
+                sign(peer, n)
+                if time.monotonic() - last > 1.4:
+                    break
+                last = before
+            else:
+                return peer
+        except (AssertionError, ConnectionError):
+            if time.monotonic() - last <= 1.4:
+                raise
+        peer.close()
+    pytest.fail("this machine is too busy for a keep alive of one second")
+
+
+def test_closing_comes_soon_after_the_time(start):
+    """A keep alive of 1 s ends its client before one of 2 s that began later, which is after 3 s."""
+    broker = start("listener {port} 127.0.0.1\nallow_anonymous true\nworkers 1\n")
+    with broker.peer(V311) as brief, broker.peer(V311) as longer:
+        brief.connect("brief", keepalive=1)
+        longer.connect("longer", keepalive=2)
+        for peer in (brief, longer):
+            peer.drain()
+        broker.disconnected("brief")
+        broker.disconnected("longer")
+    ends = [line for line in broker.log.since() if "exceeded timeout" in line]
+    assert "brief" in ends[0] and "longer" in ends[1]
 
 
 def test_acknowledgements_are_signs_of_life(quick):
     """PUBACKs count like any packet. [MQTT311-3.1.2-24] [MQTT5-3.1.2-22]"""
-    with quick.peer(V5) as subscriber, quick.peer(V5) as publisher:
-        subscriber.connect("s", keepalive=1)
-        subscriber.subscribe("t", qos=1)
+    with quick.peer(V5) as publisher:
         publisher.connect("p", keepalive=0)
-        for n in range(6):
-            publisher.publish("t", str(n), qos=1)
-            subscriber.receive("t", str(n))
-            time.sleep(0.5)
-        subscriber.fence()
+
+        def acknowledge(subscriber, n):
+            """The second message comes when the broker has seen the PUBACK of the first."""
+            if n == 0:
+                subscriber.subscribe("t", qos=1)
+            for payload in (f"{n}a", f"{n}b"):
+                publisher.publish("t", payload, qos=1)
+            for payload in (f"{n}a", f"{n}b"):
+                subscriber.receive("t", payload)
+
+        stays(quick, acknowledge, properties={"receive_maximum": 1}).close()
 
 
 def test_what_the_broker_sends_is_no_sign_of_life(quick):
@@ -77,30 +107,25 @@ def test_what_the_broker_sends_is_no_sign_of_life(quick):
         subscriber.connect("s", keepalive=1)
         subscriber.subscribe("t")
         publisher.connect("p", keepalive=0)
-        before = time.monotonic()
-        try:
-            while time.monotonic() - before < 8:
+        deadline = time.monotonic() + TIMEOUT
+        with pytest.raises(Closed):
+            while time.monotonic() < deadline:
                 publisher.publish("t", "x")
                 time.sleep(0.2)
-                subscriber.next(timeout=1)
-        except Closed:
-            pass
-        assert time.monotonic() - before < 8
+                subscriber.next()
 
 
 def test_half_a_packet_is_no_sign_of_life(quick):
     """Dribbling bytes of a packet that never ends does not hold a place (SlowITe)."""
     with quick.peer(V311) as peer:
         peer.connect("s", keepalive=1)
-        before = time.monotonic()
+        deadline = time.monotonic() + TIMEOUT
         peer.send(b"\x30\x7f")
-        try:
-            while time.monotonic() - before < 8:
+        with pytest.raises(ConnectionError):
+            for _ in range(120):  # less than the packet has
+                assert time.monotonic() < deadline
                 peer.send(b"\x00")
                 time.sleep(0.2)
-        except (BrokenPipeError, ConnectionResetError):
-            pass
-        assert time.monotonic() - before < 8
 
 
 @pytest.mark.parametrize("asked", (0, 51, 65535))
@@ -131,7 +156,7 @@ def test_server_keep_alive_is_enforced(start):
         since = time.monotonic()
         assert peer.connect("k", keepalive=0).props.get("server_keep_alive") == 1
         took, said = end_of(peer, since)
-        assert 1.4 <= took <= 5 and [p.code for p in said] == [0x8D]
+        assert took >= 1.4 and [p.code for p in said] == [0x8D]
 
 
 @each_version

@@ -243,7 +243,7 @@ def test_a_hundred_broken_clients_do_not_disturb_one(client, uid):
 
 def test_tls_on_a_plain_port_is_named(client, broker):
     """A ClientHello is not MQTT; the log says what it seems to be."""
-    mark = broker.log.mark
+    mark = broker.mark()
     hello = bytes.fromhex("16030100f8010000f40303") + bytes(240)
     client.raw(V311).send(hello).expect_closed()
     broker.log.wait("appears to be using TLS", mark)

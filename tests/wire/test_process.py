@@ -4,13 +4,14 @@ import os
 import signal
 import socket
 import stat
+import time
 
 import pytest
 
 from support import mqtt
 from support.broker import MOSQUITTO, NIGHTJAR, NotStarted, free_port
 from support.mqtt import V5, V311
-from support.peer import Peer
+from support.peer import TIMEOUT, Peer
 from support.tool import run
 
 OPEN = "listener {port} 127.0.0.1\nallow_anonymous true\n"
@@ -137,6 +138,7 @@ def test_include_dir_reads_conf_files_in_order(start, tmp_path):
     broker = start(OPEN + f"include_dir {folder}\n")
     with broker.peer(V5) as peer:
         assert peer.connect("a").props.get("receive_maximum") == 4
+    broker.log.wait("version .* running")
     order = [line for line in broker.log.since() if line.startswith("Loading config file")]
     assert [os.path.basename(line.rstrip("'")) for line in order] == ["A.conf", "b.conf", "c.conf"]
 
@@ -312,8 +314,13 @@ def connack_code(broker):
 
 
 def eventually(condition):
-    """A reload reaches each worker by itself: look until it has."""
-    return any(condition() for _ in range(200))
+    """No event tells of it (a reload reaches each worker by itself): look until it is so."""
+    deadline = time.monotonic() + TIMEOUT
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.01)
+    return False
 
 
 @pytest.mark.parametrize("text", ["allow_anonymous maybe\n", "nonsense 1\n", "certfile /x\n",
@@ -359,10 +366,7 @@ def test_log_settings_follow_a_reload(start):
     broker.signal(signal.SIGHUP)
     with broker.peer(V311) as peer:
         peer.connect("x")
-        while True:
-            peer.publish("t", "y", qos=1)
-            if any("Received PUBLISH" in line for line in broker.log.since()):
-                break
+        assert eventually(lambda: peer.publish("t", "y", qos=1) and "Received PUBLISH" in broker.log.text)
 
 
 def test_usr1_and_usr2_are_harmless(start):
@@ -412,9 +416,9 @@ def test_daemon_goes_to_the_background(config, tmp_path, broker_program):
     code, _, _ = broker_program("-c", path, "-d")
     assert code == 0
     pid_path = tmp_path / "pid"
-    assert eventually_with_pause(lambda: pid_path.exists() and pid_path.read_text() and can_connect(port))
+    assert eventually(lambda: pid_path.exists() and pid_path.read_text() and can_connect(port))
     os.kill(int(pid_path.read_text()), signal.SIGTERM)
-    assert eventually_with_pause(lambda: not pid_path.exists() and not can_connect(port))
+    assert eventually(lambda: not pid_path.exists() and not can_connect(port))
 
 
 def can_connect(port):
@@ -423,15 +427,6 @@ def can_connect(port):
         return True
     except OSError:
         return False
-
-
-def eventually_with_pause(condition):
-    import time
-    for _ in range(1000):
-        if condition():
-            return True
-        time.sleep(0.01)
-    return False
 
 
 def test_start_failure_is_reported_by_the_harness(start):

@@ -4,7 +4,8 @@ import pytest
 
 from conftest import each_version
 from support import mqtt
-from support.mqtt import PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBREL, V5, V31, V311
+from support.mqtt import (PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBREL, SUBACK, UNSUBACK, V5, V31,
+                          V311)
 
 EVERY_QOS = pytest.mark.parametrize("qos", (0, 1, 2))
 PERSISTENT = {V31: {"clean": False}, V311: {"clean": False},
@@ -102,6 +103,21 @@ def test_identifier_0_is_refused(client, version, qos):
     """[MQTT311-2.3.1-1] [MQTT5-2.2.1-3]"""
     peer = client(version).send(mqtt.publish("a", "x", qos, 0, version=version))
     peer.expect_disconnect(0x81, 0x82)
+
+
+@BOTH
+def test_identifier_of_a_message_not_released_serves_other_packets(client, version, uid):
+    """A fault of the client's; nothing is mixed up by it, the message still arrives once. [MQTT5-2.2.1-3]"""
+    subscriber, peer = client(version), client(version)
+    subscriber.subscribe(uid, qos=0)
+    peer.send(mqtt.publish(uid, "2", 2, 9, version=version)).expect(PUBREC, mid=9)
+    peer.send(mqtt.subscribe(9, [(uid + "/own", 0)], version)).expect(SUBACK, mid=9)
+    peer.send(mqtt.publish(uid, "1", 1, 9, version=version)).expect(PUBACK, mid=9)
+    peer.send(mqtt.unsubscribe(9, [uid + "/own"], version)).expect(UNSUBACK, mid=9)
+    peer.send(mqtt.publish(uid, "2", 2, 9, dup=True, version=version)).expect(PUBREC, mid=9)
+    peer.send(mqtt.ack(PUBREL, 9)).expect(PUBCOMP, mid=9)
+    assert [subscriber.receive(uid).payload for _ in range(2)] == [b"2", b"1"]
+    subscriber.fence()
 
 
 @BOTH

@@ -239,7 +239,7 @@ def test_retained_set_can_change_while_it_is_being_sent(start):
         publisher.connect("p")
         fill(publisher, "r", 20000)
         subscriber.connect("s")
-        subscriber.send(mqtt.subscribe(1, [("r/+/+", 0)]))
+        subscriber.send(mqtt.subscribe(1, [("r/+/+", 0)])).pick(SUBACK)
         publisher.send(*(mqtt.publish(f"r/{n % 100}/{n}", "", retain=True) for n in range(0, 20000, 10)))
         publisher.publish("r/end/end", "end", qos=1)
         seen = set()

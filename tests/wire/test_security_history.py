@@ -13,7 +13,7 @@ from conftest import each_version
 from support import mqtt
 from support.broker import Broker
 from support.mqtt import PUBREC, V5, V311
-from support.peer import Closed
+from support.peer import Closed, once_left_alone
 
 MB = 1 << 20
 
@@ -51,15 +51,13 @@ def test_puback_before_connect_is_closed(client):
     client.raw(V311).send(mqtt.ack(mqtt.PUBACK, 1)).expect_closed()
 
 
-def test_rejected_connect_closes_the_socket(start):
-    """tinyMQTT 2025-56352: within moments, without waiting for the client. [MQTT311-3.2.2-5]"""
-    broker = start("listener {port} 127.0.0.1\n")
+def test_rejected_connect_closes_the_socket(start, broker_kind):
+    """tinyMQTT 2025-56352: without waiting for the client or for any time to pass. [MQTT311-3.2.2-5]"""
+    broker = start("listener {port} 127.0.0.1\n" + ("connect_timeout 65535\n" if broker_kind == "nightjar" else ""))
     for version in mqtt.VERSIONS:
         with broker.peer(version) as peer:
-            before = time.monotonic()
-            peer.connect("a", code=0x87 if version == V5 else 5)
+            peer.connect("a", keepalive=0, code=0x87 if version == V5 else 5)
             peer.expect_closed()
-            assert time.monotonic() - before < 3
 
 
 def test_failed_connects_leave_nothing_behind(client, broker):
@@ -97,7 +95,6 @@ def test_connections_that_say_nothing_are_cut_off(start):
     except (ConnectionError, Closed):
         pass
     silent.expect_closed()
-    assert time.monotonic() - before < 6
     assert broker.log.wait("connect_timeout")
 
 
@@ -200,7 +197,7 @@ def test_many_user_properties_take_linear_time(client, broker):
 def test_user_properties_have_a_ceiling(client, broker):
     """EMQX #17569: more than max_user_properties ends the connection, and the log names the option."""
     pair = mqtt.prop("user_property", ("k", "v"))
-    mark = broker.log.mark
+    mark = broker.mark()
     client(V5).send(mqtt.publish("t", "x", version=V5, properties=pair * 1000)).fence()
     client(V5).send(mqtt.publish("t", "x", version=V5, properties=pair * 1001)).expect_disconnect(0x97)
     broker.log.wait("max_user_properties", mark)
@@ -339,17 +336,14 @@ def test_reconnect_and_take_over_jitter(client, uid):
                   mqtt.subscribe(1, [(uid, 1)], peer.version))
         if dice.random() < 0.5:
             peer.reset()
-    for _ in range(200):  # what was sent above may be read only now, and take over once more
+
+    def lives():
         last = client(V5, uid)
-        try:
-            last.subscribe(uid, qos=1)
-            last.publish(uid, "alive", qos=1)
-            last.receive(uid, "alive")
-            return
-        except AssertionError as e:
-            if "closed" not in str(e):
-                raise
-    pytest.fail("taken over more often than there were clients")
+        last.subscribe(uid, qos=1)
+        last.publish(uid, "alive", qos=1)
+        last.receive(uid, "alive")
+
+    once_left_alone(lives, 200)
 
 
 @pytest.mark.parametrize("length", (b"\xff\xff\xff\xff\xff", b"\x80\x80\x80\x80\x00", b"\xff\xff\xff\xff\x7f"),
@@ -420,7 +414,8 @@ def test_refused_secrets_do_not_reach_the_log(start):
         peer.connect("a", code=0x87, username="user", password="hunter2-secret",
                      will={"topic": "w", "payload": "will-secret"})
         peer.expect_closed()
-    assert "secret" not in broker.log.text
+    broker.stop()
+    assert "not authorised" in broker.log.text and "secret" not in broker.log.text
 
 
 def test_payloads_do_not_reach_the_log(client, broker, uid):
@@ -429,19 +424,19 @@ def test_payloads_do_not_reach_the_log(client, broker, uid):
     peer.publish(uid, "payload-secret", qos=1)
     peer.receive(uid)
     peer.drop()
-    client(V311).fence()
+    broker.mark()
     assert "-secret" not in broker.log.text
 
 
 @pytest.mark.parametrize("name", ["a\nb", "a\x1b[31m", "é\u202e", "%s%n", "a\tb"])
 def test_names_cannot_forge_log_lines(client, broker, name, uid):
     """HiveMQ 2020-13821 in the log: control characters of a client id or topic do not start a new line."""
-    mark = broker.log.mark
+    mark = broker.mark()
     peer = client.raw(V311).send(mqtt.connect(uid + name), mqtt.publish("t/" + name, "x"), mqtt.PINGREQ_BYTES)
     taken(peer)
     peer.close()
-    client(V311).fence()
     broker.log.wait(uid, mark)
+    broker.mark()
     assert not any(line.startswith(("b as", "b (", "b'", "b.")) for line in broker.log.since(mark))
     assert "\x1b[31m" not in "\n".join(broker.log.lines[mark:])
 

@@ -51,20 +51,25 @@ def test_session_without_expiry_ends_with_its_connection(client, uid):
         client(V5, uid, clean=True).disconnect()
 
 
-def test_session_is_discarded_when_its_interval_has_passed(client, uid):
+def test_session_is_discarded_when_its_interval_has_passed(client, broker, uid):
     """[MQTT5-4.1.0-2]"""
     client(V5, uid, **keep(1)).disconnect()
-    time.sleep(2.2)
+    broker.log.wait(f"Expiring client {uid} due to timeout")
     assert not present(client, uid)
 
 
 def test_session_stays_as_long_as_its_connection(client, uid):
     """The interval counts from the end of the connection. [MQTT5-4.1.0-1] [MQTT311-4.1.0-2]"""
-    first = client(V5, uid, **keep(1))
-    first.subscribe(uid, qos=1)
-    time.sleep(2.2)
-    first.drop()
-    assert present(client, uid)
+    for interval in (1, 2, 4, 8, 16):  # the first that we come back within
+        first = client(V5, uid, **keep(interval))
+        first.subscribe(uid, qos=1)
+        time.sleep(interval + 1.2)
+        end = time.monotonic()
+        first.drop()
+        if present(client, uid):
+            return
+        assert time.monotonic() - end > interval
+    pytest.fail("this machine is too busy to come back within 16 s")
 
 
 def test_session_forever(client, uid):
@@ -202,7 +207,7 @@ def test_persistent_client_expiration_ends_old_sessions(start):
     with broker.peer(V311) as first, broker.peer(V311) as second:
         first.connect("s", clean=False)
         first.disconnect()
-        broker.log.wait("Expiring client s due to timeout", timeout=30)
+        broker.log.wait("Expiring client s due to timeout")
         second.connect("s", clean=False, present=False)
 
 

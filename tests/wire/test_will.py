@@ -164,17 +164,22 @@ def test_delayed_will_waits_its_time(client, uid):
     before = time.monotonic()
     peer.drop()
     watcher.receive(uid, "gone")
-    assert 0.8 <= time.monotonic() - before <= 5
+    assert time.monotonic() - before >= 0.8
 
 
 def test_delayed_will_is_not_sent_to_one_who_comes_back(client, uid):
     """The session resumed within the delay. [MQTT5-3.1.3-9] [MQTT5-3.1.2-8]"""
-    watcher = watch(client, uid)
-    client(V5, uid, clean=False, properties=KEEP, will=delayed(uid, 1)).drop()
-    back = client(V5, uid, clean=False, properties=KEEP)
-    assert back.connack.session_present
-    time.sleep(2.2)
-    silent(client, watcher, uid)
+    for delay in (1, 2, 4, 8, 16):  # the first that we come back within
+        name = f"{uid}-back-{delay}"
+        watcher = watch(client, name)
+        peer = client(V5, name, clean=False, properties=KEEP, will=delayed(name, delay))
+        end = time.monotonic()
+        peer.drop()
+        assert client(V5, name, clean=False, properties=KEEP).connack.session_present
+        if time.monotonic() - end < delay:
+            break
+    time.sleep(delay + 1.2)
+    silent(client, watcher, name)
 
 
 def test_delayed_will_goes_out_when_the_session_ends_first(client, uid):
@@ -187,10 +192,8 @@ def test_delayed_will_goes_out_when_the_session_ends_first(client, uid):
 def test_delayed_will_of_a_session_that_ends_at_once_is_not_delayed(client, uid):
     """Session expiry 0. [MQTT5-3.1.2-8]"""
     watcher = watch(client, uid)
-    before = time.monotonic()
     client(V5, uid, will=delayed(uid, 3600)).drop()
     watcher.receive(uid, "gone")
-    assert time.monotonic() - before < 3
 
 
 def test_delayed_will_goes_out_when_a_clean_start_ends_the_session(client, uid):
@@ -229,10 +232,14 @@ def test_new_will_replaces_the_old_one(client, uid):
 def test_will_expiry_counts_from_publication(client, uid):
     """Its message expiry begins when the will is sent, not at CONNECT. [MQTT5-3.3.2-6]"""
     watcher = watch(client, uid)
-    will = delayed(uid, 1)
+    will = delayed(uid, 2)
     will["properties"]["message_expiry_interval"] = 30
-    client(V5, uid, properties=KEEP, will=will).drop()
-    assert watcher.receive(uid, "gone").props.get("message_expiry_interval") in (29, 30)
+    peer = client(V5, uid, properties=KEEP, will=will)
+    end = time.monotonic()
+    peer.drop()
+    left = watcher.receive(uid, "gone").props.get("message_expiry_interval")
+    since = time.monotonic() - end - 2
+    assert 30 - 1 - since <= left <= 30
 
 
 def test_take_over_sends_the_will_only_where_the_session_ends(client, uid):

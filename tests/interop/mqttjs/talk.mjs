@@ -5,7 +5,7 @@ import mqtt from 'mqtt'
 
 const url = `mqtt://127.0.0.1:${process.argv[2]}`
 const base = process.argv[3]
-const WAIT_MS = 10000
+const WAIT_MS = 60000
 
 function limited(promise, what) {
   let timer

@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WAIT_MS 10000L
+#define WAIT_MS 60000L
 
 static MQTTClient client;
 static int version;
