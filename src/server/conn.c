@@ -304,8 +304,8 @@ take(struct nj_conn *c, struct nj_str bytes)
         case NJ_FRAME_WHOLE:
             c->last_packet = c->worker->now;
             cause = take_packet(c, &frame);
-            /* A CONNECT comes again at home or when its password is checked, a long SUBSCRIBE in the
-             * next turn. */
+            /* A CONNECT comes again at home or when its password is checked, a long SUBSCRIBE in
+             * the next turn. */
             if (c->asked != NULL || keeps_connect(c))
                 return taken;
             taken += frame.bytes;
