@@ -182,8 +182,6 @@ examine(const struct nj_doctor *d)
         has_run = nj_doctor_examine_broker(&report, d);
     if (!(d->config != NULL && d->is_offline))
         examine_client(&report, d);
-    if (has_run && !d->is_offline && (d->host != NULL || d->config == NULL))
-        nj_doctor_connect(&report, d);
     if (has_run && d->is_json)
         has_run = nj_report_print_json(&report, stdout);
     else if (has_run)
@@ -208,5 +206,7 @@ nj_cmd_doctor(int argc, char **argv)
     }
     if (!read_line(&d, argc, argv))
         return NJ_EXIT_COULD_NOT;
+    if (!d.is_offline)
+        return complain("connecting is not available yet; for the files alone: ", "--files");
     return examine(&d);
 }

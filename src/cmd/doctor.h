@@ -29,7 +29,5 @@ struct nj_judge_end nj_doctor_client(const struct nj_doctor *d);
 /* doctor_broker.c: a configuration file, listener by listener. Offline, the client's files meet
  * each listener's. False: it cannot be read, which is said on stderr. */
 bool nj_doctor_examine_broker(struct nj_report *report, const struct nj_doctor *d);
-/* doctor_live.c: connect as a client would. */
-void nj_doctor_connect(struct nj_report *report, const struct nj_doctor *d);
 
 #endif

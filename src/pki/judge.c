@@ -17,7 +17,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 /* Errors of one verification. Beyond that they only repeat themselves. */
 #define ERRORS_MAX 24
@@ -133,76 +132,30 @@ whose(const struct nj_judge_chain *c, int depth)
 
 /* ---- commands that mend ---- */
 
-/* The folder that holds `path`. */
-static void
-folder_of(const char *path, char *out, size_t room)
-{
-    const char *slash = strrchr(path, '/');
-
-    if (slash == NULL)
-        (void)snprintf(out, room, ".");
-    else
-        (void)snprintf(out, room, "%.*s", slash == path ? 1 : (int)(slash - path), path);
-}
-
-/* " --dir FOLDER" where the CA's key lies beside its certificate; else nothing: the command's own
- * default, or the place where the key is kept. */
-static const char *
-authority_option(const char *ca_file, char *out, size_t room)
-{
-    char folder[512];
-    char key[600];
-    char word[300];
-
-    out[0] = '\0';
-    if (ca_file == NULL)
-        return out;
-    folder_of(ca_file, folder, sizeof(folder));
-    (void)snprintf(key, sizeof(key), "%s/ca.key", folder);
-    if (access(key, F_OK) == 0)
-        (void)snprintf(out, room, " --dir %s",
-                       nj_shell_word(word, sizeof(word), nj_str_of(folder)));
-    return out;
-}
-
-/* `nightjar pki server NAME …` or `client ID`: a new certificate from the authority. */
+/* `nightjar pki server NAME …` or `client ID`: a new certificate from our own authority. */
 void
 nj_judge_mend_reissue(struct nj_finding *f, enum nj_end end, const struct nj_cert_facts *facts,
-                      const char *host, const char *ca_file)
+                      const char *host)
 {
-    bool is_client = end == NJ_END_CLIENT;
-    const char *cn = strstr(facts->subject, "CN=");
     char name[256];
     char word[300];
-    char dir[320];
+    const char *cn = strstr(facts->subject, "CN=");
 
     (void)snprintf(name, sizeof(name), "%s", cn != NULL ? cn + 3 : "");
-    name[strcspn(name, ",+ \\\"")] = '\0';
-    if (!is_client && host != NULL)
+    name[strcspn(name, ",+")] = '\0';
+    if (end == NJ_END_CLIENT) {
+        if (name[0] == '\0')
+            (void)snprintf(name, sizeof(name), "client");
+        nj_finding_mend(f, "nightjar pki client %s",
+                        nj_shell_word(word, sizeof(word), nj_str_of(name)));
+        return;
+    }
+    if (host != NULL)
         (void)snprintf(name, sizeof(name), "%s", host);
     if (name[0] == '\0')
-        (void)snprintf(name, sizeof(name), "%s", is_client ? "client" : "broker");
-    nj_finding_mend(f, "nightjar pki %s %s --force%s", is_client ? "client" : "server",
-                    nj_shell_word(word, sizeof(word), nj_str_of(name)),
-                    authority_option(ca_file, dir, sizeof(dir)));
-}
-
-static void
-reissue(struct nj_finding *f, const struct nj_judge_chain *c, const char *host)
-{
-    nj_judge_mend_reissue(f, c->end, &f->cert, host, c->trusted_file);
-}
-
-/* Where a path stands as an option. */
-static void
-mend_by_cafile(struct nj_finding *f, const struct nj_judge_chain *c, const char *path)
-{
-    char word[300];
-
-    nj_finding_mend(f,
-                    c->end == NJ_END_BROKER ? "give the client: --cafile %s"
-                                            : "in the broker's configuration: cafile %s",
-                    nj_shell_word(word, sizeof(word), nj_str_of(path)));
+        (void)snprintf(name, sizeof(name), "broker");
+    nj_finding_mend(f, "nightjar pki server %s",
+                    nj_shell_word(word, sizeof(word), nj_str_of(name)));
 }
 
 /* ---- what an error means ---- */
@@ -214,7 +167,7 @@ say_same_name(struct nj_finding *f, const struct nj_judge_chain *c)
                      "%s has the same subject as the CA that signed it (%s), so it passes for a "
                      "self-signed certificate that nobody trusts",
                      whose(c, 0), f->cert.subject);
-    reissue(f, c, c->host);
+    nj_judge_mend_reissue(f, c->end, &f->cert, c->host);
 }
 
 static void
@@ -233,8 +186,20 @@ say_other_generation(struct nj_finding *f, const struct nj_judge_chain *c, const
         nj_finding_mend(f, "copy the CA certificate that is in use now from the broker's machine, "
                            "over the client's");
     } else {
-        reissue(f, c, NULL);
+        nj_judge_mend_reissue(f, c->end, &f->cert, NULL);
     }
+}
+
+/* The folder that holds `path`. */
+static void
+folder_of(const char *path, char *out, size_t room)
+{
+    const char *slash = strrchr(path, '/');
+
+    if (slash == NULL)
+        (void)snprintf(out, room, ".");
+    else
+        (void)snprintf(out, room, "%.*s", slash == path ? 1 : (int)(slash - path), path);
 }
 
 /* Where the CA that signed `x` lies, if it lies beside the files that are in use. */
@@ -276,6 +241,7 @@ static void
 say_unknown_issuer(struct nj_finding *f, const struct nj_judge_chain *c, const char *lies_in)
 {
     char ca[300];
+    char word[300];
     struct nj_cert_facts facts = {0};
 
     if (c->trusted_count > 0)
@@ -286,12 +252,13 @@ say_unknown_issuer(struct nj_finding *f, const struct nj_judge_chain *c, const c
                      ca[0] != '\0' ? ")" : "");
     f->end = judge_of(c);
     if (lies_in != NULL)
-        mend_by_cafile(f, c, lies_in);
+        nj_finding_mend(f, "%s %s", c->end == NJ_END_BROKER ? "--cafile" : "cafile",
+                        nj_shell_word(word, sizeof(word), nj_str_of(lies_in)));
     else if (c->end == NJ_END_BROKER)
         nj_finding_mend(f, "give the client the CA that signed the broker's certificate; it is the "
                            "broker's ca.crt");
     else
-        reissue(f, c, NULL);
+        nj_judge_mend_reissue(f, c->end, &f->cert, NULL);
 }
 
 static void
@@ -401,7 +368,7 @@ judge_no_issuer(struct nj_finding *f, const struct nj_judge_chain *c, X509 *x)
                              "the client was given no CA of its own, and the CA of the broker's "
                              "certificate (%s) is none of the system's",
                              f->cert.issuer);
-        mend_by_cafile(f, c, "ca.crt");
+        nj_finding_mend(f, c->end == NJ_END_BROKER ? "--cafile ca.crt" : "cafile ca.crt");
         return;
     }
     bool is_beside = x != NULL && find_issuer_file(c, x, &beside);
@@ -426,7 +393,7 @@ judge_apparent_root(struct nj_finding *f, const struct nj_judge_chain *c, X509 *
     change(f, NJ_FINDING_SELF_SIGNED);
     nj_finding_cause(f, "%s is signed by itself, not by a CA, and is not in %s", whose(c, 0),
                      trusted_name(c));
-    reissue(f, c, c->host);
+    nj_judge_mend_reissue(f, c->end, &f->cert, c->host);
 }
 
 /* Error 19: the chain is whole, and its root is a stranger. */
@@ -520,7 +487,7 @@ judge_not_yet(struct nj_finding *f, const struct nj_judge_chain *c)
                      "%s is valid from %s on, and it is %s: the clock was ahead where it was made",
                      whose(c, f->depth), from, now);
     if (f->depth == 0)
-        reissue(f, c, c->host);
+        nj_judge_mend_reissue(f, c->end, &f->cert, c->host);
 }
 
 static void
@@ -534,7 +501,7 @@ judge_expired(struct nj_finding *f, const struct nj_judge_chain *c)
                      nj_judge_day(f->cert.not_after_s, to),
                      nj_judge_day(nj_judge_now(c->now_s), now));
     if (f->depth == 0)
-        reissue(f, c, c->host);
+        nj_judge_mend_reissue(f, c->end, &f->cert, c->host);
     else
         nj_finding_mend(f, "nightjar pki renew --ca");
 }
@@ -617,7 +584,7 @@ judge_host(struct nj_finding *f, const struct nj_judge_chain *c, X509 *x)
                              "is not %s, by which the client reaches it",
                              f->cert.subject, host);
     }
-    reissue(f, c, c->host);
+    nj_judge_mend_reissue(f, NJ_END_BROKER, &f->cert, c->host);
 }
 
 static void
@@ -644,7 +611,7 @@ judge_crl(struct nj_finding *f, const struct nj_judge_chain *c, int error)
     }
     nj_finding_mend(f, "nightjar pki crl");
     if (c->crl_file != NULL)
-        nj_finding_mend_more(f, "cp pki/crl.pem %s",
+        nj_finding_mend_more(f, "cp crl.pem %s",
                              nj_shell_word(word, sizeof(word), nj_str_of(c->crl_file)));
 }
 
@@ -663,7 +630,7 @@ judge_weak(struct nj_finding *f, const struct nj_judge_chain *c, enum nj_finding
             f, "the key in %s (%s) has %d bits; OpenSSL refuses it at security level 2",
             whose(c, f->depth), f->cert.subject, key != NULL ? EVP_PKEY_get_bits(key) : 0);
     if (f->depth == 0)
-        reissue(f, c, c->host);
+        nj_judge_mend_reissue(f, c->end, &f->cert, c->host);
     else
         nj_finding_mend(f, "nightjar pki init");
 }
@@ -674,7 +641,7 @@ judge_revoked(struct nj_finding *f, const struct nj_judge_chain *c)
     change(f, NJ_FINDING_REVOKED);
     nj_finding_cause(f, "%s (%s, serial %s) is revoked by %s", whose(c, f->depth), f->cert.subject,
                      f->cert.serial, c->crl_file != NULL ? c->crl_file : "its CA");
-    reissue(f, c, c->host);
+    nj_judge_mend_reissue(f, c->end, &f->cert, c->host);
 }
 
 static void
@@ -690,20 +657,22 @@ judge_purpose(struct nj_finding *f, const struct nj_judge_chain *c, X509 *x)
     nj_finding_cause(f, "%s (%s) is not for %s: its extendedKeyUsage lacks %s", whose(c, f->depth),
                      f->cert.subject, is_broker ? "servers" : "clients",
                      is_broker ? "serverAuth" : "clientAuth");
-    reissue(f, c, c->host);
+    nj_judge_mend_reissue(f, c->end, &f->cert, c->host);
 }
 
 static void
 judge_no_root(struct nj_finding *f, const struct nj_judge_chain *c, X509 *x)
 {
     struct nj_judge_beside beside;
+    char word[300];
 
     change(f, NJ_FINDING_NO_ROOT);
     nj_finding_cause(f, "%s holds the intermediate %s only; the root %s above it is missing",
                      trusted_name(c), f->cert.subject, f->cert.issuer);
     f->end = judge_of(c);
     if (x != NULL && find_issuer_file(c, x, &beside))
-        mend_by_cafile(f, c, beside.path);
+        nj_finding_mend(f, "%s %s", c->end == NJ_END_BROKER ? "--cafile" : "cafile",
+                        nj_shell_word(word, sizeof(word), nj_str_of(beside.path)));
 }
 
 static void

@@ -395,6 +395,8 @@ nj_conn_on_connect(struct nj_conn *c, const struct nj_frame *frame)
     cause = nj_connect_decode(frame, &p);
     c->link.version = p.version;
     if (cause == NJ_CAUSE_NONE)
+        cause = nj_conn_take_identity(c, &p);
+    if (cause == NJ_CAUSE_NONE)
         cause = name(c, &p);
     if (cause == NJ_CAUSE_NONE)
         cause = check(c, &p);
