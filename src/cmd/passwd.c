@@ -6,7 +6,9 @@
  * leaves alone what is hashed already, where Mosquitto hashes the hash and nobody can log in any
  * more. */
 #include "auth/password.h"
-#include "base/secret.h"
+#include "base/assert.h"
+#include "base/save.h"
+#include "base/writer.h"
 #include "cmd/cmd.h"
 
 #include <errno.h>
@@ -340,15 +342,19 @@ get_password(struct job *job)
 /* ---- lines ---- */
 
 static int
-write_user(const struct job *job, FILE *out, struct nj_str user, struct nj_str plain)
+write_user(const struct job *job, struct nj_writer *out, struct nj_str user, struct nj_str plain)
 {
     struct nj_password password;
     char text[NJ_PASSWORD_TEXT_MAX];
+    size_t n;
 
     if (nj_password_make(&password, job->kind, job->iterations, plain) != NJ_OK)
         return fail(FAILED, "Out of memory.");
-    (void)nj_password_write(&password, text);
-    fprintf(out, "%" NJ_STR_FMT ":%s\n", NJ_STR_ARG(user), text);
+    n = nj_password_write(&password, text);
+    nj_write_bytes(out, user);
+    nj_write_u8(out, ':');
+    nj_write_bytes(out, (struct nj_str){text, n});
+    nj_write_u8(out, '\n');
     return GOOD;
 }
 
@@ -375,7 +381,7 @@ is_hashed(struct nj_str value)
 
 /* One line of the old file as it shall stand in the new one. */
 static int
-copy_line(const struct job *job, FILE *out, struct nj_str line, bool *is_found)
+copy_line(const struct job *job, struct nj_writer *out, struct nj_str line, bool *is_found)
 {
     struct nj_str value = line, user;
     bool is_ours = false;
@@ -390,7 +396,8 @@ copy_line(const struct job *job, FILE *out, struct nj_str line, bool *is_found)
         is_ours = job->user != NULL && nj_str_eq(user, nj_str_of(job->user));
     }
     if (!is_ours) {
-        fprintf(out, "%" NJ_STR_FMT "\n", NJ_STR_ARG(line));
+        nj_write_bytes(out, line);
+        nj_write_u8(out, '\n');
         return GOOD;
     }
     *is_found = true;
@@ -398,25 +405,53 @@ copy_line(const struct job *job, FILE *out, struct nj_str line, bool *is_found)
 }
 
 static int
-copy_lines(const struct job *job, FILE *out, struct nj_str old)
+copy_lines(const struct job *job, struct nj_writer *out, struct nj_str old, bool *is_found)
 {
-    bool is_found = false;
     int code = GOOD;
 
     while (old.n > 0 && code == GOOD)
-        code = copy_line(job, out, cut(&old, '\n'), &is_found);
+        code = copy_line(job, out, cut(&old, '\n'), is_found);
     if (code != GOOD)
         return code;
-    if (job->action == DELETE && !is_found) {
+    if (job->action == DELETE && !*is_found) {
         fprintf(stderr, "Warning: User %s not found in password file.\n", job->user);
         return FAILED;
     }
-    if (job->action != SET)
+    if (job->action != SET || *is_found)
         return GOOD;
-    if (!is_found)
-        code = write_user(job, out, nj_str_of(job->user), nj_secret_lend(&job->password));
-    if (code == GOOD && out != stdout)
+    return write_user(job, out, nj_str_of(job->user), nj_secret_lend(&job->password));
+}
+
+static void
+say_done(const struct job *job, bool is_found)
+{
+    if (job->action == SET && strcmp(job->file, "-") != 0)
         printf("%s password for user %s\n", is_found ? "Updating" : "Adding", job->user);
+}
+
+/* What the new text can need at most: each line, and one more, may get a hash and its end. */
+static size_t
+room_for(const struct job *job, struct nj_str old)
+{
+    size_t lines = 1, bytes = old.n + (job->user != NULL ? strlen(job->user) : 0);
+
+    for (struct nj_str rest = old; rest.n > 0; lines++)
+        (void)cut(&rest, '\n');
+    return bytes + lines * (NJ_PASSWORD_TEXT_MAX + 2);
+}
+
+static int
+rewrite(const struct job *job, struct nj_str old, struct nj_secret *new, bool *is_found)
+{
+    struct nj_writer out;
+    int code;
+
+    if (!nj_secret_init(new, room_for(job, old)))
+        return fail(FAILED, "Out of memory.");
+    out = nj_writer_of(new->p, new->n);
+    code = copy_lines(job, &out, old, is_found);
+    NJ_ASSERT(!out.is_full);
+    new->n = (size_t)((char *)out.p - new->p);
     return code;
 }
 
@@ -449,79 +484,69 @@ read_old(const struct job *job, struct nj_secret *text, struct stat *st)
     return GOOD;
 }
 
-/* Whole on the disk, or an error. */
-static bool
-finish(FILE *out)
-{
-    bool is_written = fflush(out) == 0 && ferror(out) == 0 && fsync(fileno(out)) == 0;
-
-    return fclose(out) == 0 && is_written;
-}
-
-/* With the old one's owner, as far as we may give it away, and its rights. */
 static int
-replace(const struct job *job, struct nj_str old, const struct stat *st)
+fail_to_save(const struct nj_diag *diag)
 {
-    char path[4096];
-    FILE *out;
-    int fd, code;
-
-    if (snprintf(path, sizeof(path), "%s.XXXXXX", job->file) >= (int)sizeof(path))
-        return fail(FAILED, "The name of the password file is too long.");
-    fd = mkstemp(path);
-    if (fd < 0)
-        return fail_about("write beside password file", job->file);
-    (void)!fchown(fd, st->st_uid, st->st_gid);
-    (void)fchmod(fd, st->st_mode & 07777u);
-    out = fdopen(fd, "w");
-    if (out == NULL) {
-        (void)close(fd);
-        (void)unlink(path);
-        return fail(FAILED, "Out of memory.");
-    }
-    code = copy_lines(job, out, old);
-    if (!finish(out) && code == GOOD)
-        code = fail_about("write password file", path);
-    if (code == GOOD && rename(path, job->file) != 0)
-        code = fail_about("replace password file", job->file);
-    if (code != GOOD)
-        (void)unlink(path);
-    return code;
+    fprintf(stderr, "Error: %s.\n", diag->text);
+    return FAILED;
 }
 
+/* With the old one's rights, and its owner as far as we may give it away: root edits what the
+ * broker shall read. */
 static int
 change(const struct job *job)
 {
-    struct nj_secret old = {0};
+    struct nj_secret old = {0}, new = {0};
+    struct nj_diag diag = {0};
     struct stat st;
+    bool is_found = false;
     int code = read_old(job, &old, &st);
 
     if (code == GOOD)
-        code = replace(job, nj_secret_lend(&old), &st);
+        code = rewrite(job, nj_secret_lend(&old), &new, &is_found);
+    if (code == GOOD &&
+        nj_save(job->file, nj_secret_lend(&new), st.st_mode & 07777u, true, &diag) != NJ_OK)
+        code = fail_to_save(&diag);
+    if (code == GOOD) {
+        (void)!chown(job->file, st.st_uid, st.st_gid);
+        say_done(job, is_found);
+    }
     nj_secret_fini(&old);
+    nj_secret_fini(&new);
     return code;
+}
+
+static int
+save_new(const struct job *job, struct nj_str text)
+{
+    struct nj_diag diag = {0};
+
+    if (strcmp(job->file, "-") == 0)
+        return fwrite(text.p, 1, text.n, stdout) == text.n && fflush(stdout) == 0 ? GOOD : FAILED;
+    switch (nj_save(job->file, text, NJ_SAVE_SECRET, false, &diag)) {
+    case NJ_OK:
+        return GOOD;
+    case NJ_EEXIST:
+        fprintf(stderr, "Error: Unable to open file %s for writing. %s.\n", job->file,
+                strerror(EEXIST));
+        return FAILED;
+    default:
+        return fail_to_save(&diag);
+    }
 }
 
 static int
 make(const struct job *job)
 {
-    int fd, code;
-    FILE *out;
+    struct nj_secret new = {0};
+    bool is_found = false;
+    int code = rewrite(job, NJ_STR(""), &new, &is_found);
 
-    if (strcmp(job->file, "-") == 0)
-        return copy_lines(job, stdout, NJ_STR(""));
-    fd = open(job->file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    out = fd >= 0 ? fdopen(fd, "w") : NULL;
-    if (out == NULL) {
-        fprintf(stderr, "Error: Unable to open file %s for writing. %s.\n", job->file,
-                strerror(errno));
-        return FAILED;
-    }
-    code = copy_lines(job, out, NJ_STR(""));
-    if (!finish(out) && code == GOOD)
-        code = fail_about("write password file", job->file);
-    if (code != GOOD)
-        (void)unlink(job->file);
+    if (code == GOOD)
+        code = save_new(job, nj_secret_lend(&new));
+    if (code == GOOD)
+        say_done(job, is_found);
+    nj_secret_fini(&new);
     return code;
 }
 

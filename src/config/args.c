@@ -36,7 +36,8 @@ const struct nj_flag nj_flags[] = {
     [FLAG_TEST] = {NULL, "--test-config", NULL,
         "Check the configuration file, and end."},
     [FLAG_TLS_KEYLOG] = {NULL, "--tls-keylog", "FILE",
-        "Log TLS session keys for debugging. Not supported yet."},
+        "Append the keys of all TLS connections to this file, from which Wireshark reads what was said: "
+        "for debugging only."},
     [FLAG_VERSION] = {NULL, "--version", NULL,
         "Print the version."},
 };
@@ -151,8 +152,8 @@ take_flag(struct nj_config_args *args, int flag, const char *value)
         args->is_test = true;
         return true;
     case FLAG_TLS_KEYLOG:
-        nj_log(NJ_LOG_ERROR, "Error: The '--tls-keylog' option is not supported yet.");
-        return false;
+        args->tls_keylog = value;
+        return true;
     default:
         return true;
     }

@@ -107,7 +107,6 @@ mistakes_end_with_3(void **state)
          "Error: Only 10 ports can be specified on the command line.\n"},
         {"-c a -c b", "Error: Only one config file can be specified.\n"},
         {"--tls-keylog", "Error: --tls-keylog argument given, but no file specified.\n"},
-        {"--tls-keylog f", "Error: The '--tls-keylog' option is not supported yet.\n"},
         {"file", "Error: Unknown option 'file'.\n"},
     };
 

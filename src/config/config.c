@@ -26,10 +26,13 @@ nj_config_load(struct nj_config **out, const char *path, const struct nj_config_
     }
     if (err == NJ_OK)
         err = nj_draft_finish(&draft, args, &config, diag);
-    /* What happens outside of a file is always the same. */
+    /* What is wrong with the whole, and not with a line of it. */
     if (err != NJ_OK && !draft.has_said_why) {
-        (void)nj_diag_fail(diag, err, "Error: Out of memory.");
+        if (diag->text[0] == '\0')
+            (void)nj_diag_fail(diag, err, "Error: Out of memory.");
         nj_log(NJ_LOG_ERROR, "%s", diag->text);
+        if (diag->hint[0] != '\0')
+            nj_log(NJ_LOG_ERROR, "%s", diag->hint);
     }
     nj_draft_free(&draft);
     if (err == NJ_OK)

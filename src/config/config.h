@@ -35,10 +35,11 @@ struct nj_config_args {
     const char *file;                    /* -c; NULL: none */
     uint16_t ports[NJ_CONFIG_PORTS_MAX]; /* -p, for listeners on the loopback */
     unsigned port_count;
-    bool is_daemon;  /* -d */
-    bool is_quiet;   /* -q: no log, whatever the file and -v say */
-    bool is_verbose; /* -v: every log type, whatever the file says */
-    bool is_test;    /* --test-config */
+    const char *tls_keylog; /* --tls-keylog; NULL: none */
+    bool is_daemon;         /* -d */
+    bool is_quiet;          /* -q: no log, whatever the file and -v say */
+    bool is_verbose;        /* -v: every log type, whatever the file says */
+    bool is_test;           /* --test-config */
 };
 
 struct nj_config {

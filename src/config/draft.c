@@ -171,6 +171,7 @@ free_listener(struct nj_listener_opts *l)
     nj_free(l->mount_point);
     nj_free(l->auto_id_prefix);
     nj_free(l->password_file);
+    nj_listener_tls_free(&l->files);
 }
 
 enum nj_err
@@ -384,6 +385,7 @@ nj_draft_free(struct nj_draft *d)
     nj_free(d->listeners);
     nj_free(d->listener_drafts);
     nj_free(d->password_file);
+    nj_free(d->psk_file);
     nj_free(d->auto_id_prefix);
     nj_config_free(d->config);
     *d = (struct nj_draft){0};
@@ -488,6 +490,8 @@ finish_listeners(struct nj_draft *d, const struct nj_config_args *args)
         struct nj_listener_opts *l = &d->listeners[i];
 
         l->allow_anonymous = may_be_anonymous(d, i);
+        if (l->files.psk_file == NULL && !copy_text(&l->files.psk_file, d->psk_file))
+            err = NJ_ENOMEM;
         if (l->password_file == NULL && !copy_text(&l->password_file, d->password_file))
             err = NJ_ENOMEM;
         if (l->auto_id_prefix == NULL &&
@@ -558,15 +562,34 @@ finish_log(struct nj_draft *d, const struct nj_config_args *args)
     c->log.timestamp_format = c->log_timestamp_format;
 }
 
+/* Those of the default listener would be lost where nobody asked for a listener. */
+static enum nj_err
+check_tls(const struct nj_draft *d, struct nj_diag *diag)
+{
+    if (d->is_listening || d->default_listener == NJ_NO_LISTENER ||
+        !nj_listener_tls_is_on(&d->listeners[d->default_listener].files))
+        return NJ_OK;
+    nj_diag_hint(diag, "Add the line: listener 8883, before the options for TLS.");
+    return nj_diag_fail(diag, NJ_ECONFIG,
+                        "Error: The 'certfile' option requires a listener to be defined first.");
+}
+
 enum nj_err
 nj_draft_finish(struct nj_draft *d, const struct nj_config_args *args, struct nj_config **out,
                 struct nj_diag *diag)
 {
     struct nj_config *c = d->config;
-    enum nj_err err = finish_listeners(d, args);
+    enum nj_err err = check_tls(d, diag);
 
     if (err != NJ_OK)
+        return err;
+    err = finish_listeners(d, args);
+    if (err != NJ_OK)
         return nj_draft_no_memory(diag);
+    for (size_t i = 0; i < d->listener_count && err == NJ_OK; i++)
+        err = nj_listener_tls_check(&d->listeners[i].files, diag);
+    if (err != NJ_OK)
+        return err;
     finish_ceilings(c);
     finish_log(d, args);
     c->is_daemon = args != NULL && args->is_daemon;

@@ -38,6 +38,7 @@ struct nj_draft {
     bool is_per_listener; /* per_listener_settings */
     int allow_anonymous;  /* -1: not said */
     char *password_file;
+    char *psk_file;
     char *auto_id_prefix;
     bool is_listening; /* there was a listener, port or bind_address: not only the loopback */
     uint32_t log_types;
@@ -80,12 +81,20 @@ NJ_NODISCARD enum nj_err nj_draft_add_listener(struct nj_draft *draft, size_t *o
 /* The listener that is made because `as` asks for one. */
 NJ_NODISCARD enum nj_err nj_draft_need_default_listener(struct nj_draft *draft, const char *as);
 
+/* listener_tls.c: what a listener is told about TLS, as a whole. */
+NJ_NODISCARD enum nj_err nj_listener_tls_check(const struct nj_listener_tls *tls,
+                                               struct nj_diag *diag);
+bool nj_listener_tls_is_on(const struct nj_listener_tls *tls);
+void nj_listener_tls_free(struct nj_listener_tls *tls);
+
 /* The setters that options.def names: each knows the meaning of one option. */
 nj_option_set nj_set_accept_protocol_versions;
 nj_option_set nj_set_allow_anonymous;
 nj_option_set nj_set_auto_id_prefix;
 nj_option_set nj_set_bind_address;
+nj_option_set nj_set_certfile;
 nj_option_set nj_set_include_dir;
+nj_option_set nj_set_keyfile;
 nj_option_set nj_set_listener;
 nj_option_set nj_set_listener_allow_anonymous;
 nj_option_set nj_set_log_dest;
@@ -96,7 +105,9 @@ nj_option_set nj_set_per_listener_settings;
 nj_option_set nj_set_persistent_client_expiration;
 nj_option_set nj_set_port;
 nj_option_set nj_set_protocol;
+nj_option_set nj_set_psk_file;
 nj_option_set nj_set_retain_expiry_interval;
 nj_option_set nj_set_socket_domain;
+nj_option_set nj_set_tls_version;
 
 #endif

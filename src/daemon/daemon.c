@@ -10,8 +10,11 @@
 #include "broker/home.h"
 #include "config/config.h"
 #include "daemon/priv.h"
+#include "daemon/secure.h"
 #include "daemon/tree.h"
 #include "net/listener.h"
+#include "net/tls.h"
+#include "server/refusals.h"
 #include "server/server.h"
 #include "store/store_mem.h"
 
@@ -37,6 +40,8 @@ struct daemon {
     struct nj_server *server;
     _Atomic(struct nj_server *) log_server; /* for the log's thread, while the server runs */
     struct nj_sys sys;
+    struct nj_secure_watch watch;
+    struct nj_secure_expiry expiry;
     uint64_t descriptors;
 };
 
@@ -242,25 +247,38 @@ who_may_connect(const struct nj_listener_opts *o)
                               : "user name and password asked";
 }
 
+static const char *
+how_it_is_sent(const struct nj_listener_opts *o)
+{
+    if (o->tls == NULL)
+        return "not encrypted";
+    if (o->files.psk_hint != NULL)
+        return "TLS with pre-shared keys";
+    return o->files.require_certificate ? "TLS with client certificates" : "TLS";
+}
+
 /* What it listens on, and how secure that is, in the terms of the course. */
 static void
 say_security(const struct daemon *d, const struct nj_listening *l, const struct nj_door *door)
 {
     const struct nj_listener_opts *o = &d->config->server.listeners[door->listener];
     const char *who = who_may_connect(o);
+    const char *how = how_it_is_sent(o);
 
     if (l->family == AF_UNIX)
-        nj_log(NJ_LOG_INFO, "Listening on %s: not encrypted, %s, only for this machine.",
-               l->address, who);
+        nj_log(NJ_LOG_INFO, "Listening on %s: %s, %s, only for this machine.", l->address, how,
+               who);
     else if (is_loopback(l))
-        nj_log(NJ_LOG_INFO, "Listening on %s port %u: not encrypted, %s, only for this machine.",
-               l->address, l->port, who);
+        nj_log(NJ_LOG_INFO, "Listening on %s port %u: %s, %s, only for this machine.", l->address,
+               l->port, how, who);
+    else if (o->tls != NULL)
+        nj_log(NJ_LOG_INFO, "Listening on %s port %u: %s, %s.", l->address, l->port, how, who);
     else
         nj_log(
             NJ_LOG_WARNING,
-            "Listening on %s port %u: not encrypted, %s, for everybody who can reach it. What is "
-            "sent can be read and changed on the way.",
-            l->address, l->port, who);
+            "Listening on %s port %u: %s, %s, for everybody who can reach it. What is sent can be "
+            "read and changed on the way.",
+            l->address, l->port, how, who);
 }
 
 static void
@@ -290,8 +308,8 @@ say_start(const struct daemon *d)
         nj_log(NJ_LOG_INFO, "Using default config.");
     nj_log(NJ_LOG_INFO, "Bridge support NOT available.");
     nj_log(NJ_LOG_INFO, "Persistence support NOT available.");
-    nj_log(NJ_LOG_INFO, "TLS support NOT available.");
-    nj_log(NJ_LOG_INFO, "TLS-PSK support NOT available.");
+    nj_log(NJ_LOG_INFO, "TLS support available.");
+    nj_log(NJ_LOG_INFO, "TLS-PSK support available.");
     nj_log(NJ_LOG_INFO, "Websockets support NOT available.");
     if (d->config->is_local_only) {
         nj_log(NJ_LOG_WARNING,
@@ -388,6 +406,7 @@ static void
 free_config(struct nj_config *config)
 {
     forget_users(config);
+    nj_secure_forget(config);
     nj_config_free(config);
 }
 
@@ -408,6 +427,8 @@ prepare_reload(struct daemon *d, struct nj_config **out)
         return err;
     }
     err = load_users(new, &diag);
+    if (err == NJ_OK)
+        err = nj_secure_load(new, d->config, d->args.tls_keylog, &diag);
     if (err == NJ_OK) {
         opts = log_opts(d, new);
         err = nj_log_reopen(&opts, &diag);
@@ -436,6 +457,7 @@ reload(struct daemon *d)
     nj_server_reload(d->server, &new->server, &new->broker);
     nj_sys_set_interval(&d->sys, new->broker.sys_interval_s);
     d->config = new;
+    nj_secure_watch_begin(&d->watch, new);
     free_config(old);
 }
 
@@ -449,17 +471,120 @@ reopen_log(struct daemon *d)
         say_failure(&diag);
 }
 
+/* ---- TLS while it runs ---- */
+
+static bool
+has_tls(const struct daemon *d)
+{
+    for (size_t i = 0; i < d->config->server.listener_count; i++)
+        if (d->config->server.listeners[i].tls != NULL)
+            return true;
+    return false;
+}
+
+/* Certificates that have changed on the disk, under the configuration in force. */
+static void
+renew_tls(struct daemon *d)
+{
+    struct nj_server_opts *o = &d->config->server;
+    struct nj_config new = *d->config;
+    struct nj_listener_opts *old = o->listeners;
+    struct nj_diag diag = {0};
+
+    nj_log(NJ_LOG_INFO, "Files of TLS have changed: loading them.");
+    new.server.listeners = nj_alloc_array(o->listener_count, sizeof(*old));
+    if (new.server.listeners == NULL)
+        return;
+    memcpy(new.server.listeners, old, o->listener_count * sizeof(*old));
+    for (size_t i = 0; i < o->listener_count; i++)
+        new.server.listeners[i].tls = NULL;
+    if (nj_secure_load(&new, d->config, d->args.tls_keylog, &diag) != NJ_OK) {
+        say_failure(&diag);
+        nj_log(NJ_LOG_ERROR, "The certificates in force stay as they were.");
+        nj_free(new.server.listeners);
+        return;
+    }
+    /* The workers look at a copy while the original changes. */
+    nj_server_reload(d->server, &new.server, &d->config->broker);
+    o->listeners = new.server.listeners;
+    nj_server_reload(d->server, o, &d->config->broker);
+    for (size_t i = 0; i < o->listener_count; i++)
+        nj_tls_context_unref(old[i].tls);
+    nj_free(old);
+}
+
+static void
+publish_number(const struct daemon *d, const char *topic, int64_t n)
+{
+    char text[24];
+
+    (void)snprintf(text, sizeof(text), "%lld", (long long)n);
+    (void)nj_server_publish(d->server, nj_str_of(topic), nj_str_of(text), 2, true, NJ_NO_EXPIRY);
+}
+
+/* At start, and whenever it says something new. */
+static void
+look_at_dates(struct daemon *d, bool is_new)
+{
+    int64_t now_s = nj_clock_wall_ms() / 1000, before_s = d->expiry.soonest_s;
+    uint64_t warnings = d->expiry.warnings;
+
+    nj_secure_expiry_look(&d->expiry, d->config, now_s);
+    if (d->expiry.soonest_s == INT64_MAX || d->config->broker.sys_interval_s == 0)
+        return;
+    if (is_new || before_s != d->expiry.soonest_s || warnings != d->expiry.warnings ||
+        now_s % 3600 == 0) {
+        publish_number(d, "$SYS/broker/certificates/days left",
+                       (d->expiry.soonest_s - now_s) / 86400);
+        publish_number(d, "$SYS/broker/certificates/warnings", (int64_t)d->expiry.warnings);
+    }
+}
+
+static void
+look_after_tls(struct daemon *d)
+{
+    if (!has_tls(d))
+        return;
+    if (nj_secure_watch_look(&d->watch, d->config))
+        renew_tls(d);
+    look_at_dates(d, false);
+}
+
+/* ---- what an operator asks for ---- */
+
+static void
+print_refusal(void *ctx, nj_time at, const char *why)
+{
+    const nj_time *now = ctx;
+
+    nj_log(NJ_LOG_INFO, "%lld s ago: %s", (long long)(*now - at) / 1000, why);
+}
+
+static void
+print_state(struct daemon *d)
+{
+    nj_time now = nj_clock_monotonic_ms();
+
+    nj_tree_print(nj_server_broker(d->server)->index);
+    nj_log(NJ_LOG_INFO, "Refusals, the oldest first:");
+    nj_refusals_each(nj_server_refusals(d->server), print_refusal, &now);
+}
+
 /* Until a signal says stop. Between signals, $SYS. */
 static void
 serve(struct daemon *d)
 {
     sigset_t set;
+    int signal;
 
     fill_signals(&set);
     for (;;) {
         struct timespec wait = nj_sys_tick(&d->sys, nj_clock_wall_ms());
-        int signal = sigtimedwait(&set, NULL, &wait);
 
+        look_after_tls(d);
+        if (has_tls(d) && wait.tv_sec >= 1)
+            wait = (struct timespec){.tv_sec = 1};
+        signal = sigtimedwait(&set, NULL, &wait);
         if (signal == SIGINT || signal == SIGTERM)
             return;
         if (signal == SIGHUP)
@@ -467,7 +592,7 @@ serve(struct daemon *d)
         else if (signal == SIGUSR1)
             nj_log(NJ_LOG_INFO, "SIGUSR1: there is no persistent state to save yet.");
         else if (signal == SIGUSR2)
-            nj_tree_print(nj_server_broker(d->server)->index);
+            print_state(d);
         else if (signal == SIGRTMIN)
             reopen_log(d);
     }
@@ -514,6 +639,8 @@ run(struct daemon *d)
     nj_sys_init(&d->sys, &sys_ports, "nightjar version " NJ_VERSION,
                 d->config->broker.sys_interval_s, nj_clock_wall_ms() / 1000);
     say_running(d);
+    if (has_tls(d))
+        look_at_dates(d, true);
     serve(d);
     nj_log(NJ_LOG_INFO, "nightjar version " NJ_VERSION " terminating");
     nj_server_stop(d->server);
@@ -546,6 +673,11 @@ prepare(struct daemon *d)
     nj_mem_limit_set(d->config->memory_limit);
     d->descriptors = nj_descriptor_limit_raise();
     say_start(d);
+    if (nj_secure_load(d->config, NULL, d->args.tls_keylog, &diag) != NJ_OK) {
+        say_failure(&diag);
+        return NJ_CONFIG_EXIT_STARTUP;
+    }
+    nj_secure_watch_begin(&d->watch, d->config);
     switch (load_users(d->config, &diag)) {
     case NJ_OK:
         break;

@@ -244,12 +244,12 @@ drop_first(struct nj_out_pool *pool, struct nj_out *out)
     return out->first;
 }
 
-/* The first `n` bytes are written; blocks without any go, too. */
-static void
-consume(struct nj_out_pool *pool, struct nj_out *out, size_t n)
+void
+nj_out_drop(struct nj_out_pool *pool, struct nj_out *out, size_t n)
 {
     struct nj_out_block *b = out->first;
 
+    NJ_ASSERT_HOT(n <= out->bytes);
     out->bytes -= n;
     while (b != NULL && n >= (size_t)(b->end - b->from)) {
         n -= (size_t)(b->end - b->from);
@@ -292,13 +292,32 @@ nj_out_write(struct nj_out_pool *pool, struct nj_out *out, struct nj_io *io)
 
         if (n < 0)
             return total > 0 ? total : n;
-        consume(pool, out, (size_t)n);
+        nj_out_drop(pool, out, (size_t)n);
         total += n;
         if ((size_t)n < asked) /* it is full: asking once more would cost a call to learn that */
             return total;
     }
     nj_out_clear(pool, out);
     return total;
+}
+
+struct nj_str
+nj_out_front(const struct nj_out *out, uint8_t *room, size_t n)
+{
+    const struct nj_out_block *b = out->first;
+    size_t want = NJ_MIN(n, out->bytes), got = 0;
+
+    while (b != NULL && b->from == b->end)
+        b = b->next;
+    if (b == NULL || (size_t)(b->end - b->from) >= want)
+        return (struct nj_str){b != NULL ? (const char *)b->from : NULL, want};
+    for (; got < want; b = b->next) {
+        size_t some = NJ_MIN((size_t)(b->end - b->from), want - got);
+
+        memcpy(room + got, b->from, some);
+        got += some;
+    }
+    return (struct nj_str){(const char *)room, got};
 }
 
 void

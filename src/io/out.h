@@ -43,6 +43,11 @@ bool nj_out_refer(struct nj_out_pool *pool, struct nj_out *out, struct nj_str by
 /* Write as much as the socket takes (in as few calls as possible). Bytes written, or an NJ_IO_…
  * below zero when nothing could be. */
 ssize_t nj_out_write(struct nj_out_pool *pool, struct nj_out *out, struct nj_io *io);
+/* The first bytes, up to `n`, in one piece: where they lie, or gathered in `room` (of `n` bytes)
+ * where they lie scattered. Valid until the out changes. */
+struct nj_str nj_out_front(const struct nj_out *out, uint8_t *room, size_t n);
+/* The first `n` bytes are done with. */
+void nj_out_drop(struct nj_out_pool *pool, struct nj_out *out, size_t n);
 /* Drop all, release what is referred to. */
 void nj_out_clear(struct nj_out_pool *pool, struct nj_out *out);
 

@@ -152,6 +152,12 @@ nj_tls_free(struct nj_tls *t)
     nj_free(t);
 }
 
+const struct nj_tls_context *
+nj_tls_context_of(const struct nj_tls *t)
+{
+    return t->context;
+}
+
 /* ---- bytes ---- */
 
 /* Before OpenSSL is asked for anything: what its queue holds afterwards is about that. */
@@ -190,13 +196,14 @@ nj_tls_handshake(struct nj_tls *t, struct nj_tls_io *io)
         return NJ_TLS_FAILED;
     begin(t, io);
     done = SSL_do_handshake(t->ssl);
+    t->is_open = t->is_open || done == 1;
     return done == 1 ? NJ_TLS_DONE : judge(t, done);
 }
 
 bool
 nj_tls_is_open(const struct nj_tls *t)
 {
-    return SSL_is_init_finished(t->ssl) == 1;
+    return t->is_open;
 }
 
 enum nj_tls_result

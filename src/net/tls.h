@@ -91,6 +91,8 @@ struct nj_tls_context *nj_tls_context_ref(struct nj_tls_context *x);
 /* NULL is accepted. */
 void nj_tls_context_unref(struct nj_tls_context *x);
 
+/* When the nth pair expires, or a certificate behind it in its file: seconds since 1970. */
+int64_t nj_tls_context_expires_s(const struct nj_tls_context *x, size_t n);
 /* Server: what is wrong, or soon will be, with files that can be used all the same. As long as `x`.
  */
 const struct nj_findings *nj_tls_context_findings(const struct nj_tls_context *x);
@@ -106,6 +108,7 @@ const struct nj_findings *nj_tls_context_findings(const struct nj_tls_context *x
 struct nj_tls *nj_tls_new(struct nj_tls_context *x, const char *host);
 /* NULL is accepted. */
 void nj_tls_free(struct nj_tls *t);
+const struct nj_tls_context *nj_tls_context_of(const struct nj_tls *t);
 
 /* What one call may take and give. */
 struct nj_tls_io {
@@ -145,7 +148,8 @@ enum nj_tls_result nj_tls_read(struct nj_tls *t, struct nj_tls_io *io, void *buf
  * taken   how many bytes of `bytes` are encrypted in `out`; one not taken whole is offered again,
  *         perhaps from another address. With room for NJ_TLS_RECORD_BYTES for each begun
  *         NJ_TLS_RECORD_PLAIN all are taken.
- * Returns DONE, FULL or FAILED.
+ * Returns DONE, FULL or FAILED; HUNGRY where the peer has begun to say something about keys, which
+ * honest peers say in one piece.
  */
 enum nj_tls_result nj_tls_write(struct nj_tls *t, struct nj_tls_io *io, struct nj_str bytes,
                                 size_t *taken);

@@ -282,6 +282,7 @@ judge_own(struct nj_tls_context *x, const struct nj_tls_opts *o)
 {
     const struct nj_judge_end end = {
         .certfile = o->pair_count > 0 ? o->pairs[0].certfile : NULL,
+        .keyfile = o->pair_count > 0 && !o->key_in_engine ? o->pairs[0].keyfile : NULL,
         .cafile = o->cafile,
         .crlfile = o->crlfile,
         .require_certificate = o->require_certificate,
@@ -289,6 +290,12 @@ judge_own(struct nj_tls_context *x, const struct nj_tls_opts *o)
 
     if (o->role == NJ_TLS_SERVER)
         nj_judge_files(&x->own, &end, NULL, NULL);
+}
+
+int64_t
+nj_tls_context_expires_s(const struct nj_tls_context *x, size_t n)
+{
+    return n < x->pair_count ? x->expires_s[n] : INT64_MAX;
 }
 
 const struct nj_findings *
@@ -343,6 +350,7 @@ nj_tls_context_unref(struct nj_tls_context *x)
     nj_free(x->shown);
     nj_tls_psk_free(x->psk);
     nj_free(x->ocsp);
+    nj_free(x->expires_s);
     nj_free(x->cafile);
     nj_free(x->crlfile);
     nj_findings_fini(&x->own);

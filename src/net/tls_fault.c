@@ -288,13 +288,13 @@ end_of(enum nj_tls_role role)
     return role == NJ_TLS_SERVER ? NJ_END_BROKER : NJ_END_CLIENT;
 }
 
-static bool
-holds(const struct nj_findings *list, enum nj_finding_id id)
+static const struct nj_finding *
+find_fault(const struct nj_findings *list, enum nj_finding_id id)
 {
     for (size_t i = 0; list != NULL && i < list->count; i++)
         if (list->at[i].id == id && list->at[i].severity == NJ_SEVERITY_FAULT)
-            return true;
-    return false;
+            return &list->at[i];
+    return NULL;
 }
 
 void
@@ -311,25 +311,28 @@ nj_tls_fault_guess(const struct nj_tls_fault *f, const struct nj_findings *own,
         .heard_nothing = f->first_n == 0,
     };
     struct nj_findings guesses = {0};
+    bool is_known = false;
 
     nj_judge_alert(&guesses, &seen);
-    for (int certain = 1; certain >= 0; certain--) {
-        for (size_t i = 0; i < guesses.count; i++) {
-            struct nj_finding *copy;
+    for (size_t i = 0; i < guesses.count; i++)
+        is_known = is_known || find_fault(own, guesses.at[i].id) != NULL;
+    for (size_t i = 0; i < guesses.count; i++) {
+        const struct nj_finding *certain = find_fault(own, guesses.at[i].id);
+        struct nj_finding *copy;
 
-            if (holds(own, guesses.at[i].id) != (certain == 1))
-                continue;
-            copy = nj_findings_add(out, guesses.at[i].id, guesses.at[i].end);
-            if (copy != NULL) {
-                *copy = guesses.at[i];
-                copy->is_guess = certain == 0;
-            }
-        }
+        if (is_known != (certain != NULL))
+            continue;
+        copy = nj_findings_add(out, guesses.at[i].id, guesses.at[i].end);
+        if (copy != NULL)
+            *copy = certain != NULL ? *certain : guesses.at[i];
     }
     nj_findings_fini(&guesses);
 }
 
 /* ---- the line ---- */
+
+/* As many as a line of the log has room for. */
+#define GUESSES_SAID 4
 
 struct line {
     char *p;
@@ -363,17 +366,18 @@ add_guesses(struct line *l, const struct nj_tls_fault *f, const struct nj_findin
     struct nj_findings list = {0};
 
     nj_tls_fault_guess(f, own, &list);
-    for (size_t i = 0; i < list.count; i++) {
-        const struct nj_finding *g = &list.at[i];
-
-        add(l, "%s%s%s",
-            i > 0            ? "; "
+    if (list.count > 0 && !list.at[0].is_guess) {
+        add(l, ", and our own files show why: ");
+        add_finding(l, &list.at[0]);
+    }
+    for (size_t i = 0; i < list.count && i < GUESSES_SAID && list.at[0].is_guess; i++)
+        add(l, "%s%s",
+            i > 0            ? "; or "
             : list.count > 1 ? ". Possible causes, most likely first: "
                              : ". Probably ",
-            g->cause, g->is_guess ? "" : " (which our own files show)");
-    }
-    if (list.count > 0 && list.at[0].mend[0] != '\0')
-        add(l, ". To mend it: %s", list.at[0].mend);
+            list.at[i].cause);
+    if (list.count > 0 && list.at[0].is_guess && list.at[0].mend[0] != '\0')
+        add(l, ". To mend the first: %s", list.at[0].mend);
     nj_findings_fini(&list);
 }
 

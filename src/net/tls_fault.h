@@ -3,7 +3,7 @@
  *
  * Who refuses knows why: the check that failed, and on which certificate. Who is refused gets an
  * alert, a number behind which several mistakes hide, or sees the connection end: then the possible
- * mistakes are listed, most likely first, those before the others that are in our own files.
+ * mistakes are listed, most likely first, unless our own files show which it is.
  * What each mistake is called and how it is mended stands in pki/finding.def. */
 #ifndef NJ_NET_TLS_FAULT_H
 #define NJ_NET_TLS_FAULT_H
@@ -34,8 +34,8 @@ struct nj_tls_fault {
 };
 
 /* What may have happened where only the peer knows, most likely first. `own` is what is wrong with
- * our own files, NULL where that is not known: of these, those that explain it come first, as
- * certain. For nj_findings_fini(). */
+ * our own files, NULL where that is not known: where one of these explains it, there is nothing to
+ * guess (is_guess is not set). For nj_findings_fini(). */
 void nj_tls_fault_guess(const struct nj_tls_fault *f, const struct nj_findings *own,
                         struct nj_findings *out);
 

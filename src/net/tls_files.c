@@ -312,6 +312,20 @@ shelf_for(struct nj_tls_context *x, size_t *used, X509 *cert)
     return x->shown[(*used)++];
 }
 
+static int64_t
+first_to_expire(const struct nj_pki_file *file)
+{
+    int64_t soonest = INT64_MAX;
+
+    for (size_t i = 0; i < file->certificate_count; i++) {
+        struct nj_cert_facts facts;
+
+        nj_cert_facts_read(&facts, file->certificates[i]);
+        soonest = NJ_MIN(soonest, facts.not_after_s);
+    }
+    return soonest;
+}
+
 static enum nj_err
 load_pair(struct nj_tls_context *x, size_t *used, const struct nj_tls_opts *o,
           const struct nj_tls_pair *pair, struct nj_diag *diag)
@@ -329,6 +343,8 @@ load_pair(struct nj_tls_context *x, size_t *used, const struct nj_tls_opts *o,
         err = say_no_fit(o, pair, &file, key, diag);
     if (err == NJ_OK)
         err = use_pair(shelf_for(x, used, file.certificates[0]), o, pair, &file, key, diag);
+    if (err == NJ_OK)
+        x->expires_s[x->pair_count++] = first_to_expire(&file);
     EVP_PKEY_free(key);
     nj_pki_file_fini(&file);
     return err;
@@ -375,6 +391,9 @@ nj_tls_load(struct nj_tls_context *x, const struct nj_tls_opts *o, struct nj_dia
     size_t used = 0;
     enum nj_err err = NJ_OK;
 
+    x->expires_s = nj_alloc_array(NJ_MAX(o->pair_count, 1), sizeof(*x->expires_s));
+    if (x->expires_s == NULL)
+        return no_memory(diag);
     for (size_t i = 0; i < o->pair_count && err == NJ_OK; i++)
         err = load_pair(x, &used, o, &o->pairs[i], diag);
     if (err != NJ_OK)

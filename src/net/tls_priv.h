@@ -22,6 +22,8 @@ struct nj_tls_context {
      * Certificates for the same names with keys of two kinds share one. */
     SSL_CTX **shown;
     size_t shown_count;
+    int64_t *expires_s; /* of each pair, in the order of the options */
+    size_t pair_count;
     struct nj_tls_psk *psk; /* NULL: none */
     uint8_t *ocsp;          /* NULL: none */
     size_t ocsp_n;
@@ -38,6 +40,7 @@ struct nj_tls {
     char *psk_identity; /* server: as the client showed it */
     uint8_t first[8];   /* bytes that came: what they speak where it is not TLS */
     uint8_t first_n;
+    bool is_open;   /* the handshake is over; what the peer says of new keys does not change it */
     bool is_broken; /* nothing more is to be done with it */
 };
 

@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "server/say.h"
+#include "server/secure.h"
 #include "server/server_priv.h"
 
 #include <errno.h>
@@ -109,6 +110,15 @@ limit_reached(const struct nj_worker *w, const struct nj_doorway *d)
     return NJ_CAUSE_NONE;
 }
 
+/* What lies between socket and bytes at this door, if anything. */
+static bool
+dress(struct nj_conn *c)
+{
+    struct nj_tls_context *tls = nj_conn_listener(c)->tls;
+
+    return tls == NULL || nj_secure_begin(c, tls);
+}
+
 static void
 watch_for_connect(struct nj_conn *c)
 {
@@ -150,6 +160,11 @@ welcome(struct nj_worker *w, struct nj_doorway *d, int fd, const struct nj_peer 
     count(w, d->door, 1);
     nj_say_new_connection(c);
     watch_for_connect(c);
+    if (c->state != NJ_CONN_CLOSING && !dress(c)) {
+        nj_secure_free(c);
+        c->is_mute = true;
+        nj_conn_end(c, NJ_CAUSE_OUT_OF_MEMORY);
+    }
 }
 
 void
@@ -184,13 +199,15 @@ nj_conn_arrive(struct nj_conn *c, struct nj_worker *w)
     nj_metric_add(&w->metrics, NJ_METRIC_CONNECTIONS, 1);
     nj_conn_enter(c, NJ_CONN_CONNECT);
     watch_for_connect(c);
+    if (c->secure != NULL && nj_secure_has_output(c))
+        nj_conn_dirty(c);
     nj_conn_continue(c);
 }
 
 /* ---- reading ---- */
 
-static void
-set_reading(struct nj_conn *c, bool is_on)
+void
+nj_conn_set_reading(struct nj_conn *c, bool is_on)
 {
     unsigned interest = is_on ? c->io.interest | NJ_IO_READ : c->io.interest & ~NJ_IO_READ;
 
@@ -224,7 +241,7 @@ is_to_pause(const struct nj_conn *c)
 static void
 pause_reading(struct nj_conn *c)
 {
-    set_reading(c, false);
+    nj_conn_set_reading(c, false);
     wait_in(c, &c->worker->paused);
 }
 
@@ -358,14 +375,15 @@ settle(struct nj_conn *c)
     if (c->state == NJ_CONN_CLOSING || c->state == NJ_CONN_MOVING)
         return;
     if (!is_taking(c)) {
-        set_reading(c, false); /* the answer that it waits for, or the peer's reading, goes on */
+        nj_conn_set_reading(
+            c, false); /* the answer that it waits for, or the peer's reading, goes on */
     } else if (is_to_pause(c)) {
         pause_reading(c);
     } else if (c->in_n > 0 && c->in_needed == 0) {
-        set_reading(c, false);
+        nj_conn_set_reading(c, false);
         make_ready(c);
     } else {
-        set_reading(c, true);
+        nj_conn_set_reading(c, true);
     }
 }
 
@@ -427,6 +445,15 @@ is_read(struct nj_conn *c, ssize_t n)
 {
     if (n == NJ_IO_AGAIN)
         return false;
+    if (n == NJ_SECURE_FAILED) {
+        nj_secure_refuse(c);
+        return false;
+    }
+    if (n < 0 && c->secure != NULL && !nj_secure_is_open(c)) {
+        nj_secure_cut(c);
+        nj_conn_end(c, NJ_CAUSE_TLS_CUT);
+        return false;
+    }
     if (n < 0) {
         c->is_mute = true;
         nj_say_socket(c, n == NJ_IO_ERROR ? errno : 0);
@@ -435,6 +462,12 @@ is_read(struct nj_conn *c, ssize_t n)
     }
     nj_metric_add(&c->worker->metrics, NJ_METRIC_BYTES_RECEIVED, n);
     return true;
+}
+
+static ssize_t
+read_bytes(struct nj_conn *c, void *buffer, size_t room)
+{
+    return c->secure == NULL ? nj_io_read(&c->io, buffer, room) : nj_secure_read(c, buffer, room);
 }
 
 /* A large packet gathers in a buffer of the connection's own, which grows as its bytes come: for a
@@ -446,11 +479,13 @@ read_large(struct nj_conn *c)
     ssize_t n;
 
     want = NJ_MIN(want, NJ_MAX(c->in_n, LARGE_BYTES));
+    if (c->secure != NULL)
+        want += NJ_SECURE_SLACK;
     if (!make_room(c, want)) {
         nj_conn_end(c, NJ_CAUSE_OUT_OF_MEMORY);
         return;
     }
-    n = nj_io_read(&c->io, c->in + c->in_n, want);
+    n = read_bytes(c, c->in + c->in_n, want);
     if (!is_read(c, n))
         return;
     c->in_n += (uint32_t)n;
@@ -471,9 +506,22 @@ read_some(struct nj_conn *c)
     }
     if (before > 0)
         memcpy(w->buffer, c->in + c->in_from, before);
-    n = nj_io_read(&c->io, w->buffer + before, NJ_WORKER_READ_BYTES - before);
+    n = read_bytes(c, w->buffer + before, NJ_WORKER_READ_BYTES - before);
     if (is_read(c, n))
         take_from_worker(c, before + (size_t)n);
+}
+
+void
+nj_conn_have_read(struct nj_conn *c, ssize_t n)
+{
+    if (is_read(c, n))
+        take_from_worker(c, (size_t)n);
+}
+
+static bool
+has_output(const struct nj_conn *c)
+{
+    return c->out.bytes > 0 || (c->secure != NULL && nj_secure_has_output(c));
 }
 
 static void
@@ -484,15 +532,17 @@ on_ready(struct nj_io *io, unsigned events)
     if (c->state == NJ_CONN_CLOSING)
         return;
     nj_worker_look_at_clock(c->worker);
-    if ((events & NJ_IO_WRITE) != 0 && c->out.bytes > 0)
+    if ((events & NJ_IO_WRITE) != 0 && has_output(c))
         nj_conn_dirty(c);
     if ((events & NJ_IO_READ) == 0)
         return;
     if ((c->io.interest & NJ_IO_READ) == 0)
-        /* An error, told again and again until it is read: set_reading() watches anew. */
+        /* An error, told again and again until it is read: nj_conn_set_reading() watches anew. */
         nj_reactor_forget(c->worker->reactor, &c->io);
     else if (is_to_pause(c))
         pause_reading(c);
+    else if (c->secure != NULL && !nj_secure_is_open(c))
+        nj_secure_wait(c);
     else
         read_some(c);
 }
@@ -515,6 +565,12 @@ count_waiting(struct nj_conn *c)
     c->counted_packets = c->out_packets;
 }
 
+static ssize_t
+write_bytes(struct nj_conn *c)
+{
+    return c->secure == NULL ? nj_out_write(c->worker->pool, &c->out, &c->io) : nj_secure_write(c);
+}
+
 void
 nj_conn_flush(struct nj_conn *c)
 {
@@ -526,7 +582,7 @@ nj_conn_flush(struct nj_conn *c)
         nj_conn_end(c, (enum nj_cause)c->mute_cause);
         return;
     }
-    n = nj_out_write(c->worker->pool, &c->out, &c->io);
+    n = write_bytes(c);
     count_waiting(c);
     if (n > 0)
         nj_metric_add(&c->worker->metrics, NJ_METRIC_BYTES_SENT, n);
@@ -544,7 +600,7 @@ nj_conn_flush(struct nj_conn *c)
     }
     if (c->state == NJ_CONN_CLOSING)
         return;
-    if ((c->out.bytes > 0) != ((c->io.interest & NJ_IO_WRITE) != 0) &&
+    if (has_output(c) != ((c->io.interest & NJ_IO_WRITE) != 0) &&
         nj_reactor_watch(c->worker->reactor, &c->io, c->io.interest ^ NJ_IO_WRITE) != NJ_OK)
         nj_conn_end(c, NJ_CAUSE_OUT_OF_MEMORY);
 }
@@ -572,6 +628,8 @@ on_time(struct nj_timer *t, nj_time now)
 
     if (!nj_list_is_empty(&c->link_in))
         c->last_packet = now; /* it waits for us, not we for it */
+    if (c->session == NULL && c->secure != NULL && !nj_secure_is_open(c))
+        nj_secure_cut(c);
     if (c->session == NULL)
         nj_conn_end(c, NJ_CAUSE_CONNECT_TIMEOUT);
     else if (c->keep_alive_s > 0 && keep_alive_ends(c) <= now)
@@ -591,6 +649,8 @@ end(struct nj_conn *c, enum nj_cause cause)
 
     if (c->state == NJ_CONN_CLOSING)
         return NULL;
+    if (c->secure != NULL && !nj_secure_is_open(c))
+        c->is_mute = true; /* nothing can be said yet */
     if (!c->is_mute && was_refused)
         nj_conn_send_connack(c, false, cause);
     else if (!c->is_mute)
@@ -631,10 +691,13 @@ nj_conn_close(struct nj_conn *c)
 
     /* One attempt: what the peer does not take now, it does not get. */
     if (!c->is_mute && c->out.bytes > 0) {
-        n = nj_out_write(c->worker->pool, &c->out, &c->io);
+        n = write_bytes(c);
         if (n > 0)
             nj_metric_add(&c->worker->metrics, NJ_METRIC_BYTES_SENT, n);
     }
+    if (c->secure != NULL)
+        nj_secure_close(c);
+    nj_secure_free(c);
     nj_out_clear(c->worker->pool, &c->out);
     count_waiting(c);
     /* Counted first: who sees it closed and comes again finds the place free. */

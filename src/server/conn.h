@@ -37,6 +37,7 @@ enum nj_conn_state {
 struct nj_exchange;
 struct nj_asked;
 struct nj_login;
+struct nj_secure;
 
 struct nj_conn {
     struct nj_io io;
@@ -48,6 +49,7 @@ struct nj_conn {
     struct nj_exchange *exchange; /* of AUTH packets; NULL: none */
     struct nj_login *login;       /* while its password is checked */
     struct nj_aliases *aliases;   /* NULL until one is used */
+    struct nj_secure *secure;     /* TLS; NULL: plain */
     struct nj_asked *asked;       /* a SUBSCRIBE or UNSUBSCRIBE that is not done yet; NULL: none */
     struct nj_out out;
     uint32_t out_packets;     /* since it was empty last */
@@ -119,8 +121,13 @@ void nj_conn_start_keep_alive(struct nj_conn *c);
 /* How it is called in log lines: client identifier, or address before one is known. */
 struct nj_str nj_conn_name(const struct nj_conn *c);
 bool nj_conn_is_known(const struct nj_conn *c);
+void nj_conn_set_reading(struct nj_conn *c, bool is_on);
+/* `n` bytes are in the worker's buffer, or an NJ_IO_… (secure.h: NJ_SECURE_FAILED) below zero. */
+void nj_conn_have_read(struct nj_conn *c, ssize_t n);
 
 /* credentials.c */
+/* Where the listener takes users from certificates or PSK identities: that is the user name. */
+enum nj_cause nj_conn_take_identity(const struct nj_conn *c, struct nj_connect *p);
 /* NJ_CAUSE_NONE: it may go on, or is CHECKING now; otherwise why it must end. */
 enum nj_cause nj_conn_identify(struct nj_conn *c, const struct nj_connect *p);
 /* Its password has been checked; and when nobody asks any more. */

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/secret.h"
 #include "server/say.h"
+#include "server/secure.h"
 #include "server/server_priv.h"
 
 /* A password that is being checked. */
@@ -76,6 +77,27 @@ begin_login(struct nj_conn *c, struct nj_user user, struct nj_str password)
     return NJ_CAUSE_NONE;
 }
 
+/* Its user is known by what TLS has proved, and no password is asked for. */
+static bool
+is_proved(const struct nj_conn *c)
+{
+    const struct nj_listener_opts *l = nj_conn_listener(c);
+
+    return c->secure != NULL && (l->use_identity_as_username || l->use_subject_as_username);
+}
+
+enum nj_cause
+nj_conn_take_identity(const struct nj_conn *c, struct nj_connect *p)
+{
+    if (!is_proved(c))
+        return NJ_CAUSE_NONE;
+    if (c->secure->user == NULL)
+        return NJ_CAUSE_NO_IDENTITY;
+    p->has_user_name = true;
+    p->user_name = nj_str_of(c->secure->user);
+    return NJ_CAUSE_NONE;
+}
+
 /* Who gives a user name where nobody is known is as anonymous as who gives none, as in Mosquitto.
  * A user name without password costs no hash, whoever it is. */
 static enum nj_cause
@@ -84,6 +106,8 @@ ask(struct nj_conn *c, const struct nj_connect *p)
     const struct nj_listener_opts *l = nj_conn_listener(c);
     struct nj_user user;
 
+    if (is_proved(c))
+        return NJ_CAUSE_NONE;
     if (l->users == NULL || !p->has_user_name) {
         if (l->allow_anonymous)
             return NJ_CAUSE_NONE;
@@ -177,7 +201,9 @@ nj_conn_reconsider(struct nj_conn *c)
 
     if (c->state != NJ_CONN_AUTH && c->state != NJ_CONN_OPENING && c->state != NJ_CONN_ACTIVE)
         return;
-    if (l->users != NULL && c->user_name != NULL)
+    if (is_proved(c))
+        is_welcome = true;
+    else if (l->users != NULL && c->user_name != NULL)
         is_welcome = c->user_stamp != 0 &&
                      l->users->ops->find(l->users, nj_str_of(c->user_name)).stamp == c->user_stamp;
     if (!is_welcome)

@@ -8,7 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct nj_users; /* broker/ports.h */
+struct nj_users;       /* broker/ports.h */
+struct nj_tls_context; /* net/tls.h */
 
 enum nj_socket_domain {
     NJ_SOCKET_ANY,
@@ -24,6 +25,22 @@ enum nj_accept_version {
 };
 #define NJ_ACCEPT_ALL 0x07u
 
+#define NJ_LISTENER_CERTS_MAX 8
+
+/* As configured; paths are NULL where nothing was said. */
+struct nj_listener_tls {
+    char *certfiles[NJ_LISTENER_CERTS_MAX]; /* the nth with the nth key */
+    char *keyfiles[NJ_LISTENER_CERTS_MAX];
+    unsigned cert_count, key_count;
+    char *cafile, *capath, *crlfile, *ocspfile;
+    char *ciphers, *ciphersuites;
+    char *engine, *engine_kpass_sha1, *keyform;
+    char *psk_hint, *psk_file;
+    bool require_certificate;
+    bool only_1_3;     /* TLS 1.2 is not spoken */
+    bool ignore_dates; /* of clients' certificates */
+};
+
 struct nj_listener_opts {
     uint16_t port;        /* 0: a Unix socket */
     char *address;        /* name or number; NULL: any address */
@@ -38,6 +55,12 @@ struct nj_listener_opts {
     uint8_t accepted_versions;       /* bits of enum nj_accept_version */
     uint16_t max_topic_alias;        /* client to broker */
     uint16_t max_topic_alias_broker; /* broker to client */
+
+    struct nj_listener_tls files;  /* what TLS is made of */
+    struct nj_tls_context *tls;    /* made of them by the user of these options; NULL: plain. That
+                                      there is one, or none, does not change on a reload */
+    bool use_identity_as_username; /* of the certificate (CN), or the PSK identity */
+    bool use_subject_as_username;  /* the whole subject */
 
     char *mount_point; /* put before each topic of this listener's clients; NULL: none */
     bool allow_anonymous;

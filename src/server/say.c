@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/say.h"
 
+#include "net/tls_fault.h"
+#include "server/refusals.h"
+#include "server/secure.h"
 #include "server/server_priv.h"
 
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -61,6 +65,9 @@ nj_say_connected(const struct nj_conn *c, const struct nj_connect *p)
 {
     const char *kind = p->is_bridge ? "bridge" : "client";
 
+    if (c->secure != NULL)
+        nj_log(NJ_LOG_NOTICE, "Client %s negotiated %s cipher %s", c->client_id,
+               nj_tls_version(c->secure->tls), nj_tls_cipher(c->secure->tls));
     if (is_about_connections(c) && p->has_user_name)
         nj_log(NJ_LOG_NOTICE,
                "New %s connected from %s:%u as %s (p%d, c%d, k%u, u'%" NJ_STR_FMT "').", kind,
@@ -128,6 +135,8 @@ refusal_of(enum nj_cause cause)
         return "unknown user";
     case NJ_CAUSE_WRONG_PASSWORD:
         return "wrong password";
+    case NJ_CAUSE_NO_IDENTITY:
+        return "no user name in the client certificate (use_identity_as_username)";
     case NJ_CAUSE_PASSWORD_QUEUE:
         return "too many passwords wait to be checked";
     default:
@@ -135,19 +144,50 @@ refusal_of(enum nj_cause cause)
     }
 }
 
+/* To the log, and to the list of the last ones. */
+static void NJ_PRINTF(3, 4)
+    keep_refusal(const struct nj_conn *c, enum nj_log_type type, const char *fmt, ...)
+{
+    char line[1000];
+    va_list args;
+    int n;
+
+    va_start(args, fmt);
+    n = vsnprintf(line, sizeof(line), fmt, args);
+    va_end(args);
+    if (n < 0)
+        return;
+    nj_refusals_add(c->worker->server->refusals, c->worker->now, nj_str_of(line));
+    if (is_about_connections(c))
+        nj_log(type, "%s", line);
+}
+
 void
 nj_say_refused(const struct nj_conn *c, enum nj_cause cause)
 {
     const char *words = refusal_of(cause);
 
-    if (words == NULL || !is_about_connections(c))
+    if (words == NULL)
         return;
     if (c->user_name != NULL)
-        nj_log(NJ_LOG_INFO, "Client %" WHO " [%s:%u] refused: %s (u'%s').", NAME(c),
-               c->peer.address, c->peer.port, words, c->user_name);
+        keep_refusal(c, NJ_LOG_INFO, "Client %" WHO " [%s:%u] refused: %s (u'%s').", NAME(c),
+                     c->peer.address, c->peer.port, words, c->user_name);
     else
-        nj_log(NJ_LOG_INFO, "Client %" WHO " [%s:%u] refused: %s.", NAME(c), c->peer.address,
-               c->peer.port, words);
+        keep_refusal(c, NJ_LOG_INFO, "Client %" WHO " [%s:%u] refused: %s.", NAME(c),
+                     c->peer.address, c->peer.port, words);
+}
+
+void
+nj_say_tls_fault(const struct nj_conn *c, const struct nj_tls_fault *f)
+{
+    char line[860] = "there was no memory for it";
+
+    if (f != NULL)
+        nj_tls_fault_line(f, nj_tls_context_findings(nj_tls_context_of(c->secure->tls)), line,
+                          sizeof(line));
+    keep_refusal(c, NJ_LOG_NOTICE, "TLS %s %s:%u on port %u failed: %s.",
+                 f != NULL && f->was_open ? "with" : "handshake with", c->peer.address,
+                 c->peer.port, c->door->port, line);
 }
 
 /* Faults that Mosquitto has a line of its own for, "…from ID, disconnecting."; NULL: none. */

@@ -7,6 +7,8 @@
 #include "base/log.h"
 #include "server/conn.h"
 
+struct nj_tls_fault;
+
 /* ---- connections ---- */
 void nj_say_new_connection(const struct nj_conn *c);
 void nj_say_denied(struct nj_worker *w, const struct nj_peer *peer, enum nj_cause cause);
@@ -17,6 +19,8 @@ void nj_say_socket(struct nj_conn *c, int error);
 /* Which credentials were wrong: for the operator, who is told more than the client. Nothing for
  * other causes. */
 void nj_say_refused(const struct nj_conn *c, enum nj_cause cause);
+/* Why TLS has failed: one line, with what to do. NULL: for want of memory. */
+void nj_say_tls_fault(const struct nj_conn *c, const struct nj_tls_fault *f);
 /* What was wrong with a packet. */
 void nj_say_fault(const struct nj_conn *c, enum nj_cause cause, const struct nj_frame *frame);
 void nj_say_disconnected(const struct nj_conn *c, enum nj_cause cause);

@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "base/rcu.h"
+#include "server/refusals.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -57,7 +58,8 @@ nj_server_new(struct nj_server **out, const struct nj_server_deps *deps, struct 
     err = NJ_ENOMEM;
     server->calls = nj_zalloc(workers * sizeof(*server->calls));
     server->workers = nj_zalloc_aligned(64, workers * sizeof(*server->workers));
-    if (server->calls == NULL || server->workers == NULL)
+    server->refusals = nj_refusals_new();
+    if (server->calls == NULL || server->workers == NULL || server->refusals == NULL)
         goto fail;
     for (unsigned i = 0; i < workers; i++) {
         server->worker_count = i + 1;
@@ -85,6 +87,7 @@ nj_server_free(struct nj_server *server)
     for (unsigned i = 0; i < server->worker_count; i++)
         nj_worker_fini(&server->workers[i]);
     nj_pool_free(server->pool);
+    nj_refusals_free(server->refusals);
     nj_rcu_quiescent();
     nj_rcu_unregister();
     nj_rcu_barrier();
@@ -252,6 +255,12 @@ nj_server_reload(struct nj_server *server, const struct nj_server_opts *opts,
 
     nj_server_on_each(server, take_options, &new);
     nj_retain_limits(server->broker->retained, &retain);
+}
+
+struct nj_refusals *
+nj_server_refusals(struct nj_server *server)
+{
+    return server->refusals;
 }
 
 bool

@@ -17,6 +17,7 @@
 
 struct nj_server;
 struct nj_worker;
+struct nj_refusals;
 
 /* A listening socket, open. */
 struct nj_door {
@@ -88,6 +89,8 @@ bool nj_server_publish(struct nj_server *server, struct nj_str topic, struct nj_
 uint64_t nj_server_metric(const struct nj_server *server, enum nj_metric which);
 uint64_t nj_server_cause(const struct nj_server *server, enum nj_cause cause);
 struct nj_broker *nj_server_broker(struct nj_server *server);
+/* Who was not let in, of late (refusals.h). */
+struct nj_refusals *nj_server_refusals(struct nj_server *server);
 unsigned nj_server_workers(const struct nj_server *server);
 
 #endif

@@ -7,6 +7,8 @@
 #include "server/server.h"
 #include "server/worker.h"
 
+struct nj_refusals;
+
 struct nj_count {
     _Atomic uint32_t n;
 };
@@ -33,6 +35,7 @@ struct nj_own_message {
 struct nj_server {
     struct nj_call *calls; /* one for each worker, set aside: stopping works without memory, too */
     struct nj_broker *broker;
+    struct nj_refusals *refusals;
     struct nj_pool *pool; /* where passwords are checked */
     struct nj_worker *workers;
     unsigned worker_count;

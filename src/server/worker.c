@@ -6,6 +6,7 @@
 #include "base/rcu.h"
 #include "server/conn.h"
 #include "server/say.h"
+#include "server/secure.h"
 #include "server/server_priv.h"
 
 #include <string.h>
@@ -44,6 +45,7 @@ nj_worker_send_home(struct nj_conn *c)
     nj_timer_cancel(w->wheel, &c->timer);
     nj_list_remove(&c->link_all);
     nj_list_remove(&c->link_in);
+    nj_list_remove(&c->link_out);
     nj_metric_add(&w->metrics, NJ_METRIC_CONNECTIONS, -1);
     c->letter.kind = NJ_LETTER_CONN;
     c->letter.weight = 0;
@@ -180,8 +182,8 @@ nj_worker_timeout(const struct nj_worker *w)
     nj_time next = NJ_MIN(nj_wheel_next(w->wheel), nj_home_next(w->home));
     nj_time now = nj_reactor_now(w->reactor);
 
-    if (!nj_list_is_empty(&w->ready) || nj_home_has_work(w->home) ||
-        !nj_mailbox_is_empty(&w->mailbox) || is_unfinished(w))
+    if (!nj_list_is_empty(&w->ready) || !nj_list_is_empty(&w->shaking) ||
+        nj_home_has_work(w->home) || !nj_mailbox_is_empty(&w->mailbox) || is_unfinished(w))
         return 0;
     if (w->is_stalled)
         return STALL_MS;
@@ -255,6 +257,7 @@ nj_worker_turn(struct nj_worker *w, int timeout_ms)
     if (w->is_stalled)
         end_stall(w);
     take_ready(w);
+    nj_secure_work(w);
     nj_home_work(w->home, RETAINED_BUDGET);
     commit(w);
     nj_home_post(w->home);
@@ -299,6 +302,15 @@ on_sweep(struct nj_timer *t, nj_time now)
     nj_timer_set(w->wheel, t, every_s > 0 ? nj_time_after_s(now, every_s) : NJ_NEVER);
 }
 
+static bool
+needs_secure(const struct nj_server_opts *o)
+{
+    for (size_t i = 0; i < o->listener_count; i++)
+        if (o->listeners[i].tls != NULL)
+            return true;
+    return false;
+}
+
 static enum nj_err
 open_doorways(struct nj_worker *w, const struct nj_server_deps *deps)
 {
@@ -337,6 +349,7 @@ nj_worker_init(struct nj_worker *w, struct nj_server *server, uint16_t id,
     nj_list_init(&w->ready);
     nj_list_init(&w->dirty);
     nj_list_init(&w->closing);
+    nj_list_init(&w->shaking);
     nj_list_init(&w->paused);
     nj_mailbox_init(&w->mailbox);
     w->store = deps->stores[id];
@@ -348,6 +361,11 @@ nj_worker_init(struct nj_worker *w, struct nj_server *server, uint16_t id,
     w->wheel = nj_wheel_new(w->now);
     w->pool = nj_out_pool_new(POOL_BLOCKS);
     w->buffer = nj_alloc(NJ_WORKER_READ_BYTES);
+    if (needs_secure(deps->opts)) {
+        w->secure = nj_alloc(sizeof(*w->secure));
+        if (w->secure == NULL)
+            return nj_diag_fail(diag, NJ_ENOMEM, "Error: Out of memory.");
+    }
     if (w->wheel == NULL || w->pool == NULL || w->buffer == NULL ||
         nj_home_new(&w->home, id, &home) != NJ_OK || open_doorways(w, deps) != NJ_OK)
         return nj_diag_fail(diag, NJ_ENOMEM, "Error: Out of memory.");
@@ -419,6 +437,7 @@ nj_worker_fini(struct nj_worker *w)
     nj_free(w->doorways);
     nj_home_free(w->home);
     nj_free(w->buffer);
+    nj_free(w->secure);
     nj_out_pool_free(w->pool);
     nj_wheel_free(w->wheel);
     nj_reactor_free(w->reactor);

@@ -62,6 +62,7 @@ struct nj_worker {
     struct nj_list ready;   /* with bytes read but not yet looked at */
     struct nj_list dirty;   /* with output */
     struct nj_list closing; /* to be closed at the end of the turn */
+    struct nj_list shaking; /* with bytes for a TLS handshake that is not over */
     struct nj_list paused;  /* not read because another worker's mailbox is full */
     bool is_stalled;        /* another worker's mailbox is full */
     bool is_stopping;
@@ -70,7 +71,8 @@ struct nj_worker {
     nj_time now;
     struct nj_encoding encoding;
     struct nj_thread thread;
-    uint8_t *buffer; /* NJ_WORKER_READ_BYTES */
+    uint8_t *buffer;                  /* NJ_WORKER_READ_BYTES */
+    struct nj_secure_buffers *secure; /* NULL: no listener has TLS */
     _Alignas(64) struct nj_mailbox mailbox;
     _Alignas(64) struct nj_metrics metrics;
 };

@@ -105,7 +105,7 @@ def test_new_file_is_for_its_owner_and_is_never_written_over(tmp_path):
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     before = path.read_bytes()
     done = run(OURS, "-c", "-b", str(path), "u", "q")
-    assert done.returncode == 1
+    assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"Error: Unable to open file {path} for writing. File exists.\n"
     assert path.read_bytes() == before
 

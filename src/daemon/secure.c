@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/secure.h"
+
+#include "base/hash.h"
+#include "net/tls.h"
+#include "pki/finding.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+/* ---- loading ---- */
+
+static struct nj_tls_opts
+opts_of(const struct nj_listener_tls *t, const char *keylog,
+        struct nj_tls_pair pairs[NJ_LISTENER_CERTS_MAX])
+{
+    struct nj_tls_opts o = {
+        .role = NJ_TLS_SERVER,
+        .oldest = t->only_1_3 ? NJ_TLS_1_3 : NJ_TLS_1_2,
+        .pairs = pairs,
+        .pair_count = t->cert_count,
+        .cafile = t->cafile,
+        .capath = t->capath,
+        .crlfile = t->crlfile,
+        .ocspfile = t->ocspfile,
+        .require_certificate = t->require_certificate,
+        .ignore_dates = t->ignore_dates,
+        .ciphers = t->ciphers,
+        .ciphersuites = t->ciphersuites,
+        .engine = t->engine,
+        .engine_kpass_sha1 = t->engine_kpass_sha1,
+        .key_in_engine = t->keyform != NULL && strcmp(t->keyform, "engine") == 0,
+        .psk_hint = t->psk_hint,
+        .psk_file = t->psk_file,
+        .keylog = keylog,
+    };
+
+    for (unsigned i = 0; i < t->cert_count; i++)
+        pairs[i] = (struct nj_tls_pair){t->certfiles[i], t->keyfiles[i]};
+    return o;
+}
+
+/* Said elsewhere (dates), or not to be known here: an encrypted key has been opened, and is read a
+ * second time without its passphrase; one in an engine is not seen at all. */
+static bool
+is_to_be_said(const struct nj_finding *f)
+{
+    switch (f->id) {
+    case NJ_FINDING_EXPIRES_SOON:
+    case NJ_FINDING_EXPIRED:
+    case NJ_FINDING_KEY_ENCRYPTED:
+    case NJ_FINDING_HALF_A_PAIR:
+        return false;
+    default:
+        return f->severity != NJ_SEVERITY_NOTE;
+    }
+}
+
+/* What can be used, and will still be a surprise. */
+static void
+say_findings(const struct nj_tls_context *tls)
+{
+    const struct nj_findings *list = nj_tls_context_findings(tls);
+
+    for (size_t i = 0; i < list->count; i++) {
+        char line[800];
+
+        if (is_to_be_said(&list->at[i]))
+            nj_log(NJ_LOG_WARNING, "Warning: %s.",
+                   nj_finding_line(&list->at[i], line, sizeof(line)));
+    }
+}
+
+static enum nj_err
+load_one(struct nj_listener_opts *l, const struct nj_listener_opts *old, const char *keylog,
+         struct nj_diag *diag)
+{
+    struct nj_tls_pair pairs[NJ_LISTENER_CERTS_MAX];
+    struct nj_tls_opts o = opts_of(&l->files, keylog, pairs);
+    bool is_on = o.pair_count > 0 || o.psk_hint != NULL;
+    enum nj_err err;
+
+    if (old != NULL && is_on != (old->tls != NULL))
+        return nj_diag_fail(diag, NJ_ECONFIG,
+                            "Error: The listener on port %u cannot change between plain and TLS "
+                            "without a restart.",
+                            l->port);
+    if (!is_on)
+        return NJ_OK;
+    err = nj_tls_context_new(&l->tls, &o, diag);
+    if (err == NJ_OK)
+        say_findings(l->tls);
+    return err;
+}
+
+enum nj_err
+nj_secure_load(struct nj_config *config, const struct nj_config *old, const char *keylog,
+               struct nj_diag *diag)
+{
+    for (size_t i = 0; i < config->server.listener_count; i++) {
+        enum nj_err err = load_one(&config->server.listeners[i],
+                                   old != NULL ? &old->server.listeners[i] : NULL, keylog, diag);
+
+        if (err != NJ_OK) {
+            nj_secure_forget(config);
+            return err;
+        }
+    }
+    return NJ_OK;
+}
+
+void
+nj_secure_forget(struct nj_config *config)
+{
+    for (size_t i = 0; i < config->server.listener_count; i++) {
+        nj_tls_context_unref(config->server.listeners[i].tls);
+        config->server.listeners[i].tls = NULL;
+    }
+}
+
+/* ---- files that change ---- */
+
+static uint64_t
+mix_file(uint64_t hash, const char *path)
+{
+    struct stat st;
+    struct {
+        uint64_t inode, size, seconds, nanoseconds;
+    } facts = {0};
+
+    if (path == NULL)
+        return hash;
+    if (stat(path, &st) == 0) {
+        facts.inode = st.st_ino;
+        facts.size = (uint64_t)st.st_size;
+        facts.seconds = (uint64_t)st.st_mtim.tv_sec;
+        facts.nanoseconds = (uint64_t)st.st_mtim.tv_nsec;
+    }
+    return hash * 31 + nj_hash((struct nj_str){(const char *)&facts, sizeof(facts)});
+}
+
+static uint64_t
+look_at_files(const struct nj_config *config)
+{
+    uint64_t hash = 0;
+
+    for (size_t i = 0; i < config->server.listener_count; i++) {
+        const struct nj_listener_tls *t = &config->server.listeners[i].files;
+
+        if (config->server.listeners[i].tls == NULL)
+            continue;
+        for (unsigned k = 0; k < t->cert_count; k++)
+            hash = mix_file(mix_file(hash, t->certfiles[k]), t->keyfiles[k]);
+        hash = mix_file(mix_file(hash, t->cafile), t->capath);
+        hash = mix_file(mix_file(mix_file(hash, t->crlfile), t->ocspfile), t->psk_file);
+    }
+    return hash;
+}
+
+void
+nj_secure_watch_begin(struct nj_secure_watch *w, const struct nj_config *config)
+{
+    w->seen = w->latest = look_at_files(config);
+}
+
+bool
+nj_secure_watch_look(struct nj_secure_watch *w, const struct nj_config *config)
+{
+    uint64_t now = look_at_files(config);
+    bool is_still = now == w->latest;
+
+    w->latest = now;
+    if (now == w->seen || !is_still)
+        return false;
+    w->seen = now;
+    return true;
+}
+
+/* ---- dates ---- */
+
+static const unsigned limits_days[] = {0, 1, 7, 30};
+
+static void
+warn(struct nj_secure_expiry *e, const struct nj_listener_opts *l, const char *certfile,
+     int64_t in_s, unsigned *said)
+{
+    unsigned limit = UINT32_MAX;
+
+    for (size_t i = NJ_COUNT_OF(limits_days); i-- > 0;)
+        if (in_s <= (int64_t)limits_days[i] * 86400)
+            limit = limits_days[i] + 1; /* 0 says that nothing was said */
+    if (limit == UINT32_MAX) {
+        *said = 0;
+        return;
+    }
+    if (*said != 0 && *said <= limit)
+        return;
+    *said = limit;
+    e->warnings++;
+    if (in_s <= 0)
+        nj_log(NJ_LOG_ERROR,
+               "Error: The certificate \"%s\" of port %u has expired: clients refuse it. Renew it.",
+               certfile, l->port);
+    else
+        nj_log(NJ_LOG_WARNING,
+               "Warning: The certificate \"%s\" of port %u expires in %lld days. Renew it; a new "
+               "file is taken up by itself.",
+               certfile, l->port, (long long)(in_s / 86400));
+}
+
+void
+nj_secure_expiry_look(struct nj_secure_expiry *e, const struct nj_config *config, int64_t now_s)
+{
+    size_t at = 0;
+
+    e->soonest_s = INT64_MAX;
+    for (size_t i = 0; i < config->server.listener_count; i++) {
+        const struct nj_listener_opts *l = &config->server.listeners[i];
+
+        for (unsigned k = 0; l->tls != NULL && k < l->files.cert_count; k++) {
+            int64_t expires_s = nj_tls_context_expires_s(l->tls, k);
+
+            e->soonest_s = NJ_MIN(e->soonest_s, expires_s);
+            if (at < NJ_COUNT_OF(e->said_days))
+                warn(e, l, l->files.certfiles[k], expires_s - now_s, &e->said_days[at]);
+            at++;
+        }
+    }
+}

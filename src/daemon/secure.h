@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* secure.h — the TLS of all listeners: made of their files, looked after while the broker runs.
+ * Thread: the one that starts and reloads the broker. */
+#ifndef NJ_DAEMON_SECURE_H
+#define NJ_DAEMON_SECURE_H
+
+#include "config/config.h"
+
+/**
+ * Make a context for each listener with TLS: all, or none.
+ *
+ * old     the configuration in force, NULL at start: a listener may not change between plain and
+ * TLS. keylog  NULL: none. Errors  NJ_ESYS (a file cannot be read), NJ_ECONFIG, NJ_ENOMEM.
+ */
+NJ_NODISCARD enum nj_err nj_secure_load(struct nj_config *config, const struct nj_config *old,
+                                        const char *keylog, struct nj_diag *diag);
+/* Those of `config`. */
+void nj_secure_forget(struct nj_config *config);
+
+/* What is known of the files on the disk. */
+struct nj_secure_watch {
+    uint64_t seen;   /* the state that is in force */
+    uint64_t latest; /* as at the last look */
+};
+void nj_secure_watch_begin(struct nj_secure_watch *w, const struct nj_config *config);
+/* Once a second. True if files have changed since, and have stayed the same for a second, so that
+ * nobody is still writing them: time to load them. */
+bool nj_secure_watch_look(struct nj_secure_watch *w, const struct nj_config *config);
+
+struct nj_secure_expiry {
+    int64_t soonest_s; /* since 1970, of all certificates shown; INT64_MAX: none */
+    uint64_t warnings; /* said so far */
+    unsigned said_days[NJ_LISTENER_CERTS_MAX * 4]; /* of each certificate: the last limit */
+};
+/* Warn 30, 7 and 1 days before a certificate expires, and when it has: once each. */
+void nj_secure_expiry_look(struct nj_secure_expiry *e, const struct nj_config *config,
+                           int64_t now_s);
+
+#endif
