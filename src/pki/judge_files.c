@@ -218,7 +218,7 @@ check_pair(struct nj_findings *out, struct side *s)
         nj_finding_cause(f, "the key %s does not belong to the certificate %s (%s)",
                          s->given->keyfile, s->given->certfile, f->cert.subject);
     if (!is_order)
-        nj_judge_mend_reissue(f, s->end, &f->cert, NULL);
+        nj_judge_mend_reissue(f, s->end, &f->cert, NULL, s->given->cafile);
 }
 
 static void
@@ -338,7 +338,7 @@ check_dates(struct nj_findings *out, const struct side *s, int depth, X509 *x, c
                          (int)((facts.not_after_s - now_s) / 86400),
                          nj_judge_day(facts.not_after_s, day));
         if (depth == 0)
-            nj_judge_mend_reissue(&f, s->end, &facts, NULL);
+            nj_judge_mend_reissue(&f, s->end, &facts, NULL, s->given->cafile);
         nj_judge_keep(out, &f);
     }
 }
@@ -389,7 +389,7 @@ check_names(struct nj_findings *out, const struct side *s, X509 *x, const char *
     if (f.cert.names[0] != '\0')
         return;
     place(&f, s->given->certfile);
-    nj_judge_mend_reissue(&f, s->end, &f.cert, NULL);
+    nj_judge_mend_reissue(&f, s->end, &f.cert, NULL, s->given->cafile);
     nj_judge_keep(out, &f);
 }
 
@@ -506,7 +506,7 @@ check_trust(struct nj_findings *out, const struct side *s)
         return;
     struct nj_finding *f = nj_findings_add(out, NJ_FINDING_CA_NOT_GIVEN, s->end);
     if (f != NULL)
-        nj_finding_mend(f, "cafile ca.crt");
+        nj_finding_mend(f, "in the broker's configuration: cafile ca.crt");
 }
 
 static void
@@ -585,7 +585,7 @@ check_user_name(struct nj_findings *out, const struct side *client)
         "the client's certificate has no common name (%s), and the broker takes the user "
         "name from it (use_identity_as_username)",
         f.cert.subject);
-    nj_judge_mend_reissue(&f, NJ_END_CLIENT, &f.cert, NULL);
+    nj_judge_mend_reissue(&f, NJ_END_CLIENT, &f.cert, NULL, client->given->cafile);
     nj_judge_keep(out, &f);
 }
 
