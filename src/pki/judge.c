@@ -193,6 +193,18 @@ reissue(struct nj_finding *f, const struct nj_judge_chain *c, const char *host)
     nj_judge_mend_reissue(f, c->end, &f->cert, host, c->trusted_file);
 }
 
+/* A CA that is of no use is made anew beside the old one, and what it signed with it. */
+static void
+mend_by_new_authority(struct nj_finding *f, const struct nj_judge_chain *c)
+{
+    const char *name = c->host != NULL ? c->host : "broker";
+    char word[300];
+
+    nj_finding_mend(f, "nightjar pki init --dir new-pki");
+    nj_finding_mend_more(f, "nightjar pki server %s --dir new-pki",
+                         nj_shell_word(word, sizeof(word), nj_str_of(name)));
+}
+
 /* Where a path stands as an option. */
 static void
 mend_by_cafile(struct nj_finding *f, const struct nj_judge_chain *c, const char *path)
@@ -547,7 +559,6 @@ judge_invalid_ca(struct nj_finding *f, const struct nj_judge_chain *c, X509 *x)
     bool is_ca = x != NULL && (X509_get_extension_flags(x) & EXFLAG_CA) != 0;
     bool has_constraints = x != NULL && (X509_get_extension_flags(x) & EXFLAG_BCONS) != 0;
 
-    (void)c;
     if (is_ca) {
         change(f, NJ_FINDING_CA_MAY_NOT_SIGN);
         nj_finding_cause(f, "the CA %s may not sign certificates: its keyUsage lacks keyCertSign",
@@ -558,7 +569,7 @@ judge_invalid_ca(struct nj_finding *f, const struct nj_judge_chain *c, X509 *x)
                          has_constraints ? "its basicConstraints say CA:FALSE"
                                          : "it has no basicConstraints that say CA:TRUE");
     }
-    nj_finding_mend(f, "nightjar pki init");
+    mend_by_new_authority(f, c);
 }
 
 /* Mosquitto's clients compare the text that was typed with DNS names, and with the common name
@@ -667,7 +678,7 @@ judge_weak(struct nj_finding *f, const struct nj_judge_chain *c, enum nj_finding
     if (f->depth == 0)
         reissue(f, c, c->host);
     else
-        nj_finding_mend(f, "nightjar pki init");
+        mend_by_new_authority(f, c);
 }
 
 static void

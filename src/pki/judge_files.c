@@ -23,6 +23,7 @@
 struct side {
     enum nj_end end;
     const struct nj_judge_end *given;
+    const char *host; /* by which the broker is reached; NULL */
     struct nj_pki_file certificate, key, ca, crl;
     bool has_certificate, has_key, has_ca, has_crl;
     bool is_out_of_order; /* the first certificate is not its own */
@@ -287,6 +288,7 @@ say(struct nj_findings *out, const struct side *s, int error, int depth, X509 *x
         .trusted = s->has_ca ? s->ca.certificates : NULL,
         .trusted_count = s->has_ca ? s->ca.certificate_count : 0,
         .trusted_file = s->given->cafile,
+        .host = s->host,
         .now_s = s->given->now_s,
     };
     struct nj_finding f;
@@ -377,11 +379,11 @@ check_purpose(struct nj_findings *out, const struct side *s, X509 *x)
 }
 
 static void
-check_names(struct nj_findings *out, const struct side *s, X509 *x, const char *host)
+check_names(struct nj_findings *out, const struct side *s, X509 *x)
 {
     struct nj_finding f;
 
-    if (s->end != NJ_END_BROKER || host != NULL)
+    if (s->end != NJ_END_BROKER || s->host != NULL)
         return; /* with a host, the client says more */
     nj_finding_init(&f, NJ_FINDING_NO_NAMES, s->end);
     f.depth = 0;
@@ -394,7 +396,7 @@ check_names(struct nj_findings *out, const struct side *s, X509 *x, const char *
 }
 
 static void
-check_own(struct nj_findings *out, const struct side *s, const char *host)
+check_own(struct nj_findings *out, const struct side *s)
 {
     X509 *x = s->certificate.certificates[0];
     const char *path = s->given->certfile;
@@ -406,7 +408,7 @@ check_own(struct nj_findings *out, const struct side *s, const char *host)
     if (is_weak_digest(x))
         say(out, s, X509_V_ERR_CA_MD_TOO_WEAK, 0, x, path);
     check_purpose(out, s, x);
-    check_names(out, s, x, host);
+    check_names(out, s, x);
 }
 
 /* ---- the CA's certificates, and its list ---- */
@@ -510,11 +512,11 @@ check_trust(struct nj_findings *out, const struct side *s)
 }
 
 static void
-judge_side(struct nj_findings *out, struct side *s, const char *host)
+judge_side(struct nj_findings *out, struct side *s)
 {
     read_side(out, s);
     if (s->has_certificate && !s->is_out_of_order)
-        check_own(out, s, host);
+        check_own(out, s);
     if (s->has_ca)
         check_authorities(out, s);
     if (s->has_crl)
@@ -619,13 +621,13 @@ void
 nj_judge_files(struct nj_findings *out, const struct nj_judge_end *broker,
                const struct nj_judge_end *client, const char *host)
 {
-    struct side b = {.end = NJ_END_BROKER, .given = broker};
-    struct side c = {.end = NJ_END_CLIENT, .given = client};
+    struct side b = {.end = NJ_END_BROKER, .given = broker, .host = host};
+    struct side c = {.end = NJ_END_CLIENT, .given = client, .host = host};
 
     if (broker != NULL)
-        judge_side(out, &b, host);
+        judge_side(out, &b);
     if (client != NULL)
-        judge_side(out, &c, host);
+        judge_side(out, &c);
     if (broker != NULL && client != NULL)
         judge_both(out, &b, &c, host);
     close_side(&b);
