@@ -23,7 +23,8 @@ static const char usage[] =
     "failure what was tried, what came back, why, and the command that mends it.\n"
     "\n"
     "  HOST[:PORT], -h HOST, -p PORT   the broker; by default localhost, 1883 or 8883\n"
-    "  --cafile FILE, --capath DIR, --cert FILE, --key FILE, --insecure, --tls-use-os-certs\n"
+    "  --cafile FILE, --capath DIR, --cert FILE, --key FILE, --insecure, --tls-use-os-certs,\n"
+    "  --tls-version VERSION, --ciphers LIST\n"
     "  -u USER, -P PASSWORD, -i ID, -t TOPIC, -V VERSION\n"
     "                                  as the client is given them\n"
     "  --config FILE                   judge this configuration of a broker as well\n"
@@ -138,6 +139,8 @@ read_line(struct nj_doctor *d, int argc, char **argv)
         {"--capath", NULL, &d->capath, NULL, NULL},
         {"--cert", NULL, &d->cert, NULL, NULL},
         {"--key", NULL, &d->key, NULL, NULL},
+        {"--tls-version", NULL, &d->tls_version, NULL, NULL},
+        {"--ciphers", NULL, &d->ciphers, NULL, NULL},
         {"--insecure", NULL, NULL, &d->insecure, NULL},
         {"--tls-use-os-certs", NULL, NULL, &d->use_os_certs, NULL},
         {"--no-tls", NULL, NULL, &d->no_tls, NULL},
@@ -182,6 +185,8 @@ examine(const struct nj_doctor *d)
         has_run = nj_doctor_examine_broker(&report, d);
     if (!(d->config != NULL && d->is_offline))
         examine_client(&report, d);
+    if (has_run && !d->is_offline && (d->host != NULL || d->config == NULL))
+        nj_doctor_connect(&report, d);
     if (has_run && d->is_json)
         has_run = nj_report_print_json(&report, stdout);
     else if (has_run)
@@ -206,7 +211,5 @@ nj_cmd_doctor(int argc, char **argv)
     }
     if (!read_line(&d, argc, argv))
         return NJ_EXIT_COULD_NOT;
-    if (!d.is_offline)
-        return complain("connecting is not available yet; for the files alone: ", "--files");
     return examine(&d);
 }

@@ -16,6 +16,7 @@ struct nj_doctor {
     bool is_json;
 
     const char *cafile, *capath, *cert, *key;
+    const char *tls_version, *ciphers;
     const char *user, *password, *id, *topic;
     bool insecure, use_os_certs, no_tls;
     int version; /* of MQTT; 0: 3.1.1 */
@@ -29,5 +30,7 @@ struct nj_judge_end nj_doctor_client(const struct nj_doctor *d);
 /* doctor_broker.c: a configuration file, listener by listener. Offline, the client's files meet
  * each listener's. False: it cannot be read, which is said on stderr. */
 bool nj_doctor_examine_broker(struct nj_report *report, const struct nj_doctor *d);
+/* doctor_live.c: connect as a client would. */
+void nj_doctor_connect(struct nj_report *report, const struct nj_doctor *d);
 
 #endif

@@ -499,10 +499,14 @@ list(const struct nj_pki_config *c)
 static int
 inspect(const struct nj_pki_config *c)
 {
-    const struct nj_inspect_opts opts = {.passin = c->passin.p};
+    const struct nj_inspect_opts opts = {
+        .passin = c->passin.p, .cafile = c->cafile, .host = c->host};
     struct nj_diag diag = {0};
+    bool is_good = false;
 
-    return nj_inspect_print(c->operand, &opts, stdout, &diag) == NJ_OK ? NJ_EXIT_GOOD : fail(&diag);
+    if (nj_inspect_print(c->operand, &opts, stdout, &is_good, &diag) != NJ_OK)
+        return fail(&diag);
+    return is_good ? NJ_EXIT_GOOD : NJ_EXIT_FOUND;
 }
 
 static enum nj_err

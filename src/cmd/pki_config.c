@@ -46,7 +46,7 @@ static const struct verb {
      "The same certificate with new dates; without a name, all that end soon."},
     {"list", NULL, NJ_PKI_LIST, "What was issued, until when it is good, what is revoked."},
     {"inspect", "FILE", NJ_PKI_INSPECT,
-     "What a certificate, request, key or revocation list says."},
+     "What a certificate, request, key or revocation list says, and a verdict."},
     {"export", "NAME", NJ_PKI_EXPORT, "Certificate, authority and key in one file."},
 };
 
@@ -173,7 +173,8 @@ nj_pki_print_manual(FILE *out)
         ".Pp\nA folder with a\n.Pa ca.crt\nand\n.Pa ca.key\nthat were made otherwise is an "
         "authority, "
         "too.\n"
-        ".Sh EXIT STATUS\n0 done; 1\n.Cm list\nfound something that has expired; 2 it could not be "
+        ".Sh EXIT STATUS\n0 done; 1\n.Cm list\nfound something that has expired, "
+        "or\n.Cm inspect\nsomething that would be refused; 2 it could not be "
         "done, and why was said.\n"
         ".Sh EXAMPLES\n.Bd -literal -offset indent\n"
         "nightjar pki init --name \"Lab CA\"\n"

@@ -26,7 +26,7 @@ enum nj_pki_verb {
 struct nj_pki_config {
     enum nj_pki_verb verb;
     const char *operand; /* NAME, ID, FILE; NULL: none was given */
-    const char *dir, *name, *as, *profile, *reason, *out;
+    const char *dir, *name, *as, *profile, *reason, *out, *cafile, *host;
     struct nj_secret passin, passout; /* terminated; empty: not given */
     struct nj_names names;
     unsigned days, within; /* 0: not given */

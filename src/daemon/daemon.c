@@ -442,6 +442,17 @@ prepare_reload(struct daemon *d, struct nj_config **out)
     return NJ_OK;
 }
 
+static const char certificates_in_force[] = "The certificates on the disk are in force.";
+
+static bool
+has_tls(const struct daemon *d)
+{
+    for (size_t i = 0; i < d->config->server.listener_count; i++)
+        if (d->config->server.listeners[i].tls != NULL)
+            return true;
+    return false;
+}
+
 /* All or nothing: until everything has been checked and the log's file is open, nothing changes. */
 static void
 reload(struct daemon *d)
@@ -459,6 +470,8 @@ reload(struct daemon *d)
     d->config = new;
     nj_secure_watch_begin(&d->watch, new);
     free_config(old);
+    if (has_tls(d))
+        nj_log(NJ_LOG_INFO, "%s", certificates_in_force);
 }
 
 static void
@@ -472,15 +485,6 @@ reopen_log(struct daemon *d)
 }
 
 /* ---- TLS while it runs ---- */
-
-static bool
-has_tls(const struct daemon *d)
-{
-    for (size_t i = 0; i < d->config->server.listener_count; i++)
-        if (d->config->server.listeners[i].tls != NULL)
-            return true;
-    return false;
-}
 
 /* Certificates that have changed on the disk, under the configuration in force. */
 static void
@@ -511,6 +515,7 @@ renew_tls(struct daemon *d)
     for (size_t i = 0; i < o->listener_count; i++)
         nj_tls_context_unref(old[i].tls);
     nj_free(old);
+    nj_log(NJ_LOG_INFO, "%s", certificates_in_force);
 }
 
 static void

@@ -187,6 +187,17 @@ judge(struct nj_tls *t, int result)
     }
 }
 
+/* What a client sends along to be verified by is of no use once it is: 4 KB for each certificate.
+ * Its own stays, in the session. */
+static void
+drop_chain(struct nj_tls *t)
+{
+    STACK_OF(X509) *chain = SSL_get_peer_cert_chain(t->ssl);
+
+    while (t->context->role == NJ_TLS_SERVER && chain != NULL && sk_X509_num(chain) > 0)
+        X509_free(sk_X509_pop(chain));
+}
+
 enum nj_tls_result
 nj_tls_handshake(struct nj_tls *t, struct nj_tls_io *io)
 {
@@ -196,7 +207,10 @@ nj_tls_handshake(struct nj_tls *t, struct nj_tls_io *io)
         return NJ_TLS_FAILED;
     begin(t, io);
     done = SSL_do_handshake(t->ssl);
-    t->is_open = t->is_open || done == 1;
+    if (done == 1 && !t->is_open) {
+        t->is_open = true;
+        drop_chain(t);
+    }
     return done == 1 ? NJ_TLS_DONE : judge(t, done);
 }
 

@@ -2,8 +2,12 @@
 #include "pki/inspect.h"
 
 #include "pki/file.h"
+#include "pki/judge.h"
 #include "pki/key_priv.h"
 #include "pki/passphrase.h"
+
+#include <limits.h>
+#include <openssl/err.h>
 
 #define NAMES (XN_FLAG_ONELINE & ~(unsigned long)ASN1_STRFLGS_ESC_MSB)
 
@@ -65,8 +69,172 @@ print_all(BIO *to, const struct nj_pki_file *file)
         print_key(to, file);
 }
 
+/* --- the verdict --- */
+
+static bool
+say_findings(FILE *out, const struct nj_findings *found)
+{
+    for (size_t i = 0; i < found->count; i++) {
+        const struct nj_finding *f = &found->at[i];
+
+        (void)fprintf(out, "Verdict: %s: %s.\n", nj_severity_name(f->severity), f->cause);
+        if (f->mend[0] != '\0')
+            (void)fprintf(out, "  %s\n", f->mend);
+    }
+    return !nj_findings_has(found, NJ_SEVERITY_FAULT);
+}
+
+/* A certificate is a broker's where it may be one's; a client's may not. */
+static enum nj_end
+end_of(X509 *certificate)
+{
+    return X509_check_purpose(certificate, X509_PURPOSE_SSL_SERVER, 0) == 1 ? NJ_END_BROKER
+                                                                            : NJ_END_CLIENT;
+}
+
+/* A certificate of version 1 says nothing of it; then whether it signed itself, and not only bears
+ * the name of who did. */
+static bool
+is_authority(X509 *certificate)
+{
+    int kind = X509_check_ca(certificate);
+
+    return kind == 1 || (kind != 0 && X509_self_signed(certificate, 1) == 1);
+}
+
+static bool
+judge_key(FILE *out, EVP_PKEY *key, const char *what)
+{
+    struct nj_diag why = {0};
+    char kind[64];
+
+    if (nj_key_check(key, &why) != NJ_OK) {
+        (void)fprintf(out, "Verdict: fault: %s. %s\n", why.text, why.hint);
+        return false;
+    }
+    (void)fprintf(out, "Verdict: good: %s, %s, long enough.\n", what,
+                  nj_key_describe(key, kind, sizeof(kind)));
+    return true;
+}
+
+/* An authority answers for itself: nobody's purpose, and no chain. */
+static bool
+judge_authority(FILE *out, X509 *certificate)
+{
+    bool is_begun = X509_cmp_current_time(X509_get0_notBefore(certificate)) < 0;
+
+    if (!is_begun || X509_cmp_current_time(X509_get0_notAfter(certificate)) < 0) {
+        (void)fprintf(out, "Verdict: fault: the authority's certificate %s.\n%s",
+                      is_begun ? "has expired, and with it all that it signed"
+                               : "is not valid yet, by the clock of this machine",
+                      is_begun ? "  nightjar pki renew --ca\n" : "");
+        return false;
+    }
+    return judge_key(out, X509_get0_pubkey(certificate), "the certificate of an authority");
+}
+
+/* By the authority beside it, if nobody names another. */
+static bool
+judge_certificate(FILE *out, const struct nj_pki_file *file, const struct nj_pki_file *trusted,
+                  const char *host)
+{
+    X509 *leaf = file->certificates[0];
+    const struct nj_judge_chain chain = {
+        .end = end_of(leaf),
+        .shown = file->certificates,
+        .shown_count = file->certificate_count,
+        .shown_file = file->path,
+        .trusted = trusted->certificates,
+        .trusted_count = trusted->certificate_count,
+        .trusted_file = trusted->path,
+        .host = host,
+    };
+    bool is_complete = trusted->certificate_count > 0, is_good;
+    struct nj_findings found = {0};
+    struct nj_cert_facts facts;
+
+    if (is_authority(leaf))
+        return judge_authority(out, leaf);
+    nj_cert_facts_read(&facts, leaf);
+    if (is_complete)
+        nj_judge_chain(&found, &chain);
+    is_good = say_findings(out, &found);
+    if (is_good)
+        (void)fprintf(out, "Verdict: good: a %s's certificate, %s%s%s%s.\n",
+                      chain.end == NJ_END_BROKER ? "broker" : "client", facts.subject,
+                      facts.names[0] != '\0' ? ", for " : "", facts.names,
+                      is_complete ? ", and its chain is complete"
+                                  : "; its issuer was not looked at, name it with --cafile");
+    nj_findings_fini(&found);
+    return is_good;
+}
+
+static bool
+judge_request(FILE *out, X509_REQ *request)
+{
+    EVP_PKEY *key = X509_REQ_get0_pubkey(request);
+
+    if (key == NULL || X509_REQ_verify(request, key) != 1) {
+        ERR_clear_error();
+        (void)fputs("Verdict: fault: the request is not signed with the key in it: it was altered, "
+                    "or its sender does not have the key.\n",
+                    out);
+        return false;
+    }
+    return judge_key(out, key, "a request, signed with its own key");
+}
+
+static bool
+judge_crl(FILE *out, X509_CRL *crl)
+{
+    const ASN1_TIME *next = X509_CRL_get0_nextUpdate(crl);
+
+    if (next != NULL && X509_cmp_current_time(next) < 0) {
+        (void)fputs("Verdict: fault: the revocation list has ended: brokers that read it refuse "
+                    "every client.\n  nightjar pki crl\n",
+                    out);
+        return false;
+    }
+    (void)fputs("Verdict: good: the revocation list has not ended.\n", out);
+    return true;
+}
+
+static void
+read_trusted(struct nj_pki_file *out, const char *path, const struct nj_inspect_opts *opts)
+{
+    const struct nj_pki_file_opts how = {.wanted = NJ_PKI_CERTIFICATE, .is_der_good = true};
+    const char *slash = strrchr(path, '/');
+    char beside[PATH_MAX];
+
+    (void)snprintf(beside, sizeof(beside), "%.*sca.crt",
+                   slash != NULL ? (int)(slash - path) + 1 : 0, path);
+    if (nj_pki_file_read(out, opts->cafile != NULL ? opts->cafile : beside, &how, NULL) != NJ_OK)
+        out->certificate_count = 0;
+}
+
+static bool
+judge(FILE *out, const struct nj_pki_file *file, const struct nj_inspect_opts *opts)
+{
+    struct nj_pki_file trusted = {0};
+    bool is_good = true;
+
+    (void)fputc('\n', out);
+    if (file->certificate_count > 0) {
+        read_trusted(&trusted, file->path, opts);
+        is_good = judge_certificate(out, file, &trusted, opts->host);
+        nj_pki_file_fini(&trusted);
+    }
+    if (file->request != NULL)
+        is_good = judge_request(out, file->request) && is_good;
+    for (size_t i = 0; i < file->crl_count; i++)
+        is_good = judge_crl(out, file->crls[i]) && is_good;
+    if (file->key != NULL)
+        is_good = judge_key(out, file->key, "a private key") && is_good;
+    return is_good;
+}
+
 enum nj_err
-nj_inspect_print(const char *path, const struct nj_inspect_opts *opts, FILE *out,
+nj_inspect_print(const char *path, const struct nj_inspect_opts *opts, FILE *out, bool *is_good,
                  struct nj_diag *diag)
 {
     struct nj_inspect_opts copy = *opts;
@@ -84,6 +252,7 @@ nj_inspect_print(const char *path, const struct nj_inspect_opts *opts, FILE *out
         print_all(to, &file);
         text = nj_bio_str(to);
         (void)fwrite(text.p, 1, text.n, out);
+        *is_good = judge(out, &file, opts);
     }
     nj_pki_file_fini(&file);
     return err;

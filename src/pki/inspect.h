@@ -1,18 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* inspect.h — everything that a file of certificates, requests, keys or CRLs says, as openssl
- * prints it. Of a private key only the public half is shown. Errors: as nj_pki_file_read(). */
+ * prints it, and a verdict in plain words. Of a private key only the public half is shown. Errors:
+ * as nj_pki_file_read(). */
 #ifndef NJ_PKI_INSPECT_H
 #define NJ_PKI_INSPECT_H
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 
 struct nj_inspect_opts {
     const char *passin; /* as in passphrase.h; NULL: the terminal is asked, where there is one */
+    const char
+        *cafile;      /* by which a certificate is judged; NULL: ca.crt beside it, if it is there */
+    const char *host; /* what clients type to reach it; NULL: names are not judged */
 };
 
+/* `is_good`: nothing was found that would be refused. */
 NJ_NODISCARD enum nj_err nj_inspect_print(const char *path, const struct nj_inspect_opts *opts,
-                                          FILE *out, struct nj_diag *diag);
+                                          FILE *out, bool *is_good, struct nj_diag *diag);
 
 #endif

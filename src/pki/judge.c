@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 /* Errors of one verification. Beyond that they only repeat themselves. */
 #define ERRORS_MAX 24
@@ -132,30 +133,88 @@ whose(const struct nj_judge_chain *c, int depth)
 
 /* ---- commands that mend ---- */
 
-/* `nightjar pki server NAME …` or `client ID`: a new certificate from our own authority. */
+/* The folder that holds `path`. */
+static void
+folder_of(const char *path, char *out, size_t room)
+{
+    const char *slash = strrchr(path, '/');
+
+    if (slash == NULL)
+        (void)snprintf(out, room, ".");
+    else
+        (void)snprintf(out, room, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+}
+
+/* " --dir FOLDER" where the CA's key lies beside its certificate; else nothing: the command's own
+ * default, or the place where the key is kept. */
+static const char *
+authority_option(const char *ca_file, char *out, size_t room)
+{
+    char folder[512];
+    char key[600];
+    char word[300];
+
+    out[0] = '\0';
+    if (ca_file == NULL)
+        return out;
+    folder_of(ca_file, folder, sizeof(folder));
+    (void)snprintf(key, sizeof(key), "%s/ca.key", folder);
+    if (access(key, F_OK) == 0)
+        (void)snprintf(out, room, " --dir %s",
+                       nj_shell_word(word, sizeof(word), nj_str_of(folder)));
+    return out;
+}
+
+/* `nightjar pki server NAME …` or `client ID`: a new certificate from the authority. */
 void
 nj_judge_mend_reissue(struct nj_finding *f, enum nj_end end, const struct nj_cert_facts *facts,
-                      const char *host)
+                      const char *host, const char *ca_file)
 {
+    bool is_client = end == NJ_END_CLIENT;
+    const char *cn = strstr(facts->subject, "CN=");
     char name[256];
     char word[300];
-    const char *cn = strstr(facts->subject, "CN=");
+    char dir[320];
 
     (void)snprintf(name, sizeof(name), "%s", cn != NULL ? cn + 3 : "");
-    name[strcspn(name, ",+")] = '\0';
-    if (end == NJ_END_CLIENT) {
-        if (name[0] == '\0')
-            (void)snprintf(name, sizeof(name), "client");
-        nj_finding_mend(f, "nightjar pki client %s",
-                        nj_shell_word(word, sizeof(word), nj_str_of(name)));
-        return;
-    }
-    if (host != NULL)
+    name[strcspn(name, ",+ \\\"")] = '\0';
+    if (!is_client && host != NULL)
         (void)snprintf(name, sizeof(name), "%s", host);
     if (name[0] == '\0')
-        (void)snprintf(name, sizeof(name), "broker");
-    nj_finding_mend(f, "nightjar pki server %s",
-                    nj_shell_word(word, sizeof(word), nj_str_of(name)));
+        (void)snprintf(name, sizeof(name), "%s", is_client ? "client" : "broker");
+    nj_finding_mend(f, "nightjar pki %s %s --force%s", is_client ? "client" : "server",
+                    nj_shell_word(word, sizeof(word), nj_str_of(name)),
+                    authority_option(ca_file, dir, sizeof(dir)));
+}
+
+static void
+reissue(struct nj_finding *f, const struct nj_judge_chain *c, const char *host)
+{
+    nj_judge_mend_reissue(f, c->end, &f->cert, host, c->trusted_file);
+}
+
+/* A CA that is of no use is made anew beside the old one, and what it signed with it. */
+static void
+mend_by_new_authority(struct nj_finding *f, const struct nj_judge_chain *c)
+{
+    const char *name = c->host != NULL ? c->host : "broker";
+    char word[300];
+
+    nj_finding_mend(f, "nightjar pki init --dir new-pki");
+    nj_finding_mend_more(f, "nightjar pki server %s --dir new-pki",
+                         nj_shell_word(word, sizeof(word), nj_str_of(name)));
+}
+
+/* Where a path stands as an option. */
+static void
+mend_by_cafile(struct nj_finding *f, const struct nj_judge_chain *c, const char *path)
+{
+    char word[300];
+
+    nj_finding_mend(f,
+                    c->end == NJ_END_BROKER ? "give the client: --cafile %s"
+                                            : "in the broker's configuration: cafile %s",
+                    nj_shell_word(word, sizeof(word), nj_str_of(path)));
 }
 
 /* ---- what an error means ---- */
@@ -163,11 +222,13 @@ nj_judge_mend_reissue(struct nj_finding *f, enum nj_end end, const struct nj_cer
 static void
 say_same_name(struct nj_finding *f, const struct nj_judge_chain *c)
 {
-    nj_finding_cause(f,
-                     "%s has the same subject as the CA that signed it (%s), so it passes for a "
-                     "self-signed certificate that nobody trusts",
-                     whose(c, 0), f->cert.subject);
-    nj_judge_mend_reissue(f, c->end, &f->cert, c->host);
+    nj_finding_cause(
+        f,
+        "%s has the same subject as the CA that signed it (%s), so it passes for a "
+        "self-signed certificate that nobody trusts, whatever CA is given and whatever "
+        "the system's store holds",
+        whose(c, 0), f->cert.subject);
+    reissue(f, c, c->host);
 }
 
 static void
@@ -186,20 +247,8 @@ say_other_generation(struct nj_finding *f, const struct nj_judge_chain *c, const
         nj_finding_mend(f, "copy the CA certificate that is in use now from the broker's machine, "
                            "over the client's");
     } else {
-        nj_judge_mend_reissue(f, c->end, &f->cert, NULL);
+        reissue(f, c, NULL);
     }
-}
-
-/* The folder that holds `path`. */
-static void
-folder_of(const char *path, char *out, size_t room)
-{
-    const char *slash = strrchr(path, '/');
-
-    if (slash == NULL)
-        (void)snprintf(out, room, ".");
-    else
-        (void)snprintf(out, room, "%.*s", slash == path ? 1 : (int)(slash - path), path);
 }
 
 /* Where the CA that signed `x` lies, if it lies beside the files that are in use. */
@@ -241,7 +290,6 @@ static void
 say_unknown_issuer(struct nj_finding *f, const struct nj_judge_chain *c, const char *lies_in)
 {
     char ca[300];
-    char word[300];
     struct nj_cert_facts facts = {0};
 
     if (c->trusted_count > 0)
@@ -252,13 +300,12 @@ say_unknown_issuer(struct nj_finding *f, const struct nj_judge_chain *c, const c
                      ca[0] != '\0' ? ")" : "");
     f->end = judge_of(c);
     if (lies_in != NULL)
-        nj_finding_mend(f, "%s %s", c->end == NJ_END_BROKER ? "--cafile" : "cafile",
-                        nj_shell_word(word, sizeof(word), nj_str_of(lies_in)));
+        mend_by_cafile(f, c, lies_in);
     else if (c->end == NJ_END_BROKER)
         nj_finding_mend(f, "give the client the CA that signed the broker's certificate; it is the "
                            "broker's ca.crt");
     else
-        nj_judge_mend_reissue(f, c->end, &f->cert, NULL);
+        reissue(f, c, NULL);
 }
 
 static void
@@ -368,7 +415,7 @@ judge_no_issuer(struct nj_finding *f, const struct nj_judge_chain *c, X509 *x)
                              "the client was given no CA of its own, and the CA of the broker's "
                              "certificate (%s) is none of the system's",
                              f->cert.issuer);
-        nj_finding_mend(f, c->end == NJ_END_BROKER ? "--cafile ca.crt" : "cafile ca.crt");
+        mend_by_cafile(f, c, "ca.crt");
         return;
     }
     bool is_beside = x != NULL && find_issuer_file(c, x, &beside);
@@ -393,7 +440,7 @@ judge_apparent_root(struct nj_finding *f, const struct nj_judge_chain *c, X509 *
     change(f, NJ_FINDING_SELF_SIGNED);
     nj_finding_cause(f, "%s is signed by itself, not by a CA, and is not in %s", whose(c, 0),
                      trusted_name(c));
-    nj_judge_mend_reissue(f, c->end, &f->cert, c->host);
+    reissue(f, c, c->host);
 }
 
 /* Error 19: the chain is whole, and its root is a stranger. */
@@ -487,7 +534,7 @@ judge_not_yet(struct nj_finding *f, const struct nj_judge_chain *c)
                      "%s is valid from %s on, and it is %s: the clock was ahead where it was made",
                      whose(c, f->depth), from, now);
     if (f->depth == 0)
-        nj_judge_mend_reissue(f, c->end, &f->cert, c->host);
+        reissue(f, c, c->host);
 }
 
 static void
@@ -501,7 +548,7 @@ judge_expired(struct nj_finding *f, const struct nj_judge_chain *c)
                      nj_judge_day(f->cert.not_after_s, to),
                      nj_judge_day(nj_judge_now(c->now_s), now));
     if (f->depth == 0)
-        nj_judge_mend_reissue(f, c->end, &f->cert, c->host);
+        reissue(f, c, c->host);
     else
         nj_finding_mend(f, "nightjar pki renew --ca");
 }
@@ -512,7 +559,6 @@ judge_invalid_ca(struct nj_finding *f, const struct nj_judge_chain *c, X509 *x)
     bool is_ca = x != NULL && (X509_get_extension_flags(x) & EXFLAG_CA) != 0;
     bool has_constraints = x != NULL && (X509_get_extension_flags(x) & EXFLAG_BCONS) != 0;
 
-    (void)c;
     if (is_ca) {
         change(f, NJ_FINDING_CA_MAY_NOT_SIGN);
         nj_finding_cause(f, "the CA %s may not sign certificates: its keyUsage lacks keyCertSign",
@@ -523,7 +569,7 @@ judge_invalid_ca(struct nj_finding *f, const struct nj_judge_chain *c, X509 *x)
                          has_constraints ? "its basicConstraints say CA:FALSE"
                                          : "it has no basicConstraints that say CA:TRUE");
     }
-    nj_finding_mend(f, "nightjar pki init");
+    mend_by_new_authority(f, c);
 }
 
 /* Mosquitto's clients compare the text that was typed with DNS names, and with the common name
@@ -584,7 +630,7 @@ judge_host(struct nj_finding *f, const struct nj_judge_chain *c, X509 *x)
                              "is not %s, by which the client reaches it",
                              f->cert.subject, host);
     }
-    nj_judge_mend_reissue(f, NJ_END_BROKER, &f->cert, c->host);
+    reissue(f, c, c->host);
 }
 
 static void
@@ -611,7 +657,7 @@ judge_crl(struct nj_finding *f, const struct nj_judge_chain *c, int error)
     }
     nj_finding_mend(f, "nightjar pki crl");
     if (c->crl_file != NULL)
-        nj_finding_mend_more(f, "cp crl.pem %s",
+        nj_finding_mend_more(f, "cp pki/crl.pem %s",
                              nj_shell_word(word, sizeof(word), nj_str_of(c->crl_file)));
 }
 
@@ -630,9 +676,9 @@ judge_weak(struct nj_finding *f, const struct nj_judge_chain *c, enum nj_finding
             f, "the key in %s (%s) has %d bits; OpenSSL refuses it at security level 2",
             whose(c, f->depth), f->cert.subject, key != NULL ? EVP_PKEY_get_bits(key) : 0);
     if (f->depth == 0)
-        nj_judge_mend_reissue(f, c->end, &f->cert, c->host);
+        reissue(f, c, c->host);
     else
-        nj_finding_mend(f, "nightjar pki init");
+        mend_by_new_authority(f, c);
 }
 
 static void
@@ -641,7 +687,7 @@ judge_revoked(struct nj_finding *f, const struct nj_judge_chain *c)
     change(f, NJ_FINDING_REVOKED);
     nj_finding_cause(f, "%s (%s, serial %s) is revoked by %s", whose(c, f->depth), f->cert.subject,
                      f->cert.serial, c->crl_file != NULL ? c->crl_file : "its CA");
-    nj_judge_mend_reissue(f, c->end, &f->cert, c->host);
+    reissue(f, c, c->host);
 }
 
 static void
@@ -657,22 +703,20 @@ judge_purpose(struct nj_finding *f, const struct nj_judge_chain *c, X509 *x)
     nj_finding_cause(f, "%s (%s) is not for %s: its extendedKeyUsage lacks %s", whose(c, f->depth),
                      f->cert.subject, is_broker ? "servers" : "clients",
                      is_broker ? "serverAuth" : "clientAuth");
-    nj_judge_mend_reissue(f, c->end, &f->cert, c->host);
+    reissue(f, c, c->host);
 }
 
 static void
 judge_no_root(struct nj_finding *f, const struct nj_judge_chain *c, X509 *x)
 {
     struct nj_judge_beside beside;
-    char word[300];
 
     change(f, NJ_FINDING_NO_ROOT);
     nj_finding_cause(f, "%s holds the intermediate %s only; the root %s above it is missing",
                      trusted_name(c), f->cert.subject, f->cert.issuer);
     f->end = judge_of(c);
     if (x != NULL && find_issuer_file(c, x, &beside))
-        nj_finding_mend(f, "%s %s", c->end == NJ_END_BROKER ? "--cafile" : "cafile",
-                        nj_shell_word(word, sizeof(word), nj_str_of(beside.path)));
+        mend_by_cafile(f, c, beside.path);
 }
 
 static void

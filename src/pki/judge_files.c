@@ -23,6 +23,7 @@
 struct side {
     enum nj_end end;
     const struct nj_judge_end *given;
+    const char *host; /* by which the broker is reached; NULL */
     struct nj_pki_file certificate, key, ca, crl;
     bool has_certificate, has_key, has_ca, has_crl;
     bool is_out_of_order; /* the first certificate is not its own */
@@ -218,7 +219,7 @@ check_pair(struct nj_findings *out, struct side *s)
         nj_finding_cause(f, "the key %s does not belong to the certificate %s (%s)",
                          s->given->keyfile, s->given->certfile, f->cert.subject);
     if (!is_order)
-        nj_judge_mend_reissue(f, s->end, &f->cert, NULL);
+        nj_judge_mend_reissue(f, s->end, &f->cert, NULL, s->given->cafile);
 }
 
 static void
@@ -287,6 +288,7 @@ say(struct nj_findings *out, const struct side *s, int error, int depth, X509 *x
         .trusted = s->has_ca ? s->ca.certificates : NULL,
         .trusted_count = s->has_ca ? s->ca.certificate_count : 0,
         .trusted_file = s->given->cafile,
+        .host = s->host,
         .now_s = s->given->now_s,
     };
     struct nj_finding f;
@@ -338,7 +340,7 @@ check_dates(struct nj_findings *out, const struct side *s, int depth, X509 *x, c
                          (int)((facts.not_after_s - now_s) / 86400),
                          nj_judge_day(facts.not_after_s, day));
         if (depth == 0)
-            nj_judge_mend_reissue(&f, s->end, &facts, NULL);
+            nj_judge_mend_reissue(&f, s->end, &facts, NULL, s->given->cafile);
         nj_judge_keep(out, &f);
     }
 }
@@ -377,11 +379,11 @@ check_purpose(struct nj_findings *out, const struct side *s, X509 *x)
 }
 
 static void
-check_names(struct nj_findings *out, const struct side *s, X509 *x, const char *host)
+check_names(struct nj_findings *out, const struct side *s, X509 *x)
 {
     struct nj_finding f;
 
-    if (s->end != NJ_END_BROKER || host != NULL)
+    if (s->end != NJ_END_BROKER || s->host != NULL)
         return; /* with a host, the client says more */
     nj_finding_init(&f, NJ_FINDING_NO_NAMES, s->end);
     f.depth = 0;
@@ -389,12 +391,12 @@ check_names(struct nj_findings *out, const struct side *s, X509 *x, const char *
     if (f.cert.names[0] != '\0')
         return;
     place(&f, s->given->certfile);
-    nj_judge_mend_reissue(&f, s->end, &f.cert, NULL);
+    nj_judge_mend_reissue(&f, s->end, &f.cert, NULL, s->given->cafile);
     nj_judge_keep(out, &f);
 }
 
 static void
-check_own(struct nj_findings *out, const struct side *s, const char *host)
+check_own(struct nj_findings *out, const struct side *s)
 {
     X509 *x = s->certificate.certificates[0];
     const char *path = s->given->certfile;
@@ -406,7 +408,7 @@ check_own(struct nj_findings *out, const struct side *s, const char *host)
     if (is_weak_digest(x))
         say(out, s, X509_V_ERR_CA_MD_TOO_WEAK, 0, x, path);
     check_purpose(out, s, x);
-    check_names(out, s, x, host);
+    check_names(out, s, x);
 }
 
 /* ---- the CA's certificates, and its list ---- */
@@ -506,15 +508,15 @@ check_trust(struct nj_findings *out, const struct side *s)
         return;
     struct nj_finding *f = nj_findings_add(out, NJ_FINDING_CA_NOT_GIVEN, s->end);
     if (f != NULL)
-        nj_finding_mend(f, "cafile ca.crt");
+        nj_finding_mend(f, "in the broker's configuration: cafile ca.crt");
 }
 
 static void
-judge_side(struct nj_findings *out, struct side *s, const char *host)
+judge_side(struct nj_findings *out, struct side *s)
 {
     read_side(out, s);
     if (s->has_certificate && !s->is_out_of_order)
-        check_own(out, s, host);
+        check_own(out, s);
     if (s->has_ca)
         check_authorities(out, s);
     if (s->has_crl)
@@ -585,7 +587,7 @@ check_user_name(struct nj_findings *out, const struct side *client)
         "the client's certificate has no common name (%s), and the broker takes the user "
         "name from it (use_identity_as_username)",
         f.cert.subject);
-    nj_judge_mend_reissue(&f, NJ_END_CLIENT, &f.cert, NULL);
+    nj_judge_mend_reissue(&f, NJ_END_CLIENT, &f.cert, NULL, client->given->cafile);
     nj_judge_keep(out, &f);
 }
 
@@ -619,13 +621,13 @@ void
 nj_judge_files(struct nj_findings *out, const struct nj_judge_end *broker,
                const struct nj_judge_end *client, const char *host)
 {
-    struct side b = {.end = NJ_END_BROKER, .given = broker};
-    struct side c = {.end = NJ_END_CLIENT, .given = client};
+    struct side b = {.end = NJ_END_BROKER, .given = broker, .host = host};
+    struct side c = {.end = NJ_END_CLIENT, .given = client, .host = host};
 
     if (broker != NULL)
-        judge_side(out, &b, host);
+        judge_side(out, &b);
     if (client != NULL)
-        judge_side(out, &c, host);
+        judge_side(out, &c);
     if (broker != NULL && client != NULL)
         judge_both(out, &b, &c, host);
     close_side(&b);

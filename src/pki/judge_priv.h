@@ -21,9 +21,9 @@ bool nj_judge_is_host_as_text(X509 *x, const char *host);
 enum nj_finding_id nj_judge_capath(const char *capath);
 void nj_judge_say_capath(struct nj_finding *f, const char *capath);
 
-/* The command for a new certificate of `end`. */
+/* The command for a new certificate of `end`, from the authority of `ca_file` (NULL: not known). */
 void nj_judge_mend_reissue(struct nj_finding *f, enum nj_end end, const struct nj_cert_facts *facts,
-                           const char *host);
+                           const char *host, const char *ca_file);
 
 /* Add a copy, unless the same is there about the same certificate. */
 void nj_judge_keep(struct nj_findings *out, const struct nj_finding *f);

@@ -121,8 +121,10 @@ ask_once(struct nj_secret *out, int tty, const char *prompt, struct nj_diag *dia
         return nj_diag_fail(diag, NJ_ESYS, "cannot ask for the pass phrase: %s", strerror(errno));
     mute = was;
     mute.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
-    (void)dprintf(tty, "%s: ", prompt);
+    /* The question comes when the echo is off and what was typed before is gone: an answer may be
+     * quick. */
     (void)tcsetattr(tty, TCSAFLUSH, &mute);
+    (void)dprintf(tty, "%s: ", prompt);
     err = take_line(out, tty, diag);
     (void)tcsetattr(tty, TCSAFLUSH, &was);
     (void)dprintf(tty, "\n");

@@ -550,6 +550,29 @@ def test_inspect_shows_what_openssl_shows_and_no_secret(ready):
     assert "there is no" in (said := ready("inspect", "nowhere", code=COULD_NOT)) or "nowhere" in said
 
 
+def test_inspect_ends_with_a_verdict(ready):
+    for file in "ca.crt", "hosts/broker/server.crt", "clients/sensor1/client.crt", "crl.pem", "ca.key":
+        assert re.search("^Verdict: good: ", ready("inspect", ready.file(file)), re.M)
+    assert "for DNS:broker" in ready("inspect", ready.file("hosts/broker/server.crt"), "--host", "localhost")
+    assert "Verdict: good: a request" in ready("inspect", ready.request("/CN=x"))
+    said = ready("inspect", ready.file("hosts/broker/server.crt"), "--host", "10.9.8.7", code=FOUND)
+    assert re.search(r"^Verdict: fault: .*10\.9\.8\.7", said, re.M)
+    (ready.place / "other").mkdir()
+    other = Authority(ready.place / "other")
+    other("init")
+    said = ready("inspect", ready.file("hosts/broker/server.crt"), "--cafile", other.file("ca.crt"), code=FOUND)
+    assert "Verdict: fault" in said
+    shutil.copy(ready.file("clients/sensor1/client.crt"), ready.place / "alone.crt")
+    assert "its issuer was not looked at" in ready("inspect", "alone.crt")
+
+
+def test_the_labs_mistake_is_named_by_inspect(pki):
+    pki.openssl("req", "-new", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-subj", "/O=ISIS", "-out", "ca.crt")
+    pki.openssl("req", "-new", "-newkey", "rsa:2048", "-nodes", "-keyout", "b.key", "-subj", "/O=ISIS", "-out", "b.csr")
+    pki.openssl("x509", "-req", "-in", "b.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-out", "b.crt")
+    assert "same subject as the CA" in pki("inspect", "b.crt", code=FOUND)
+
+
 def test_exports_open_elsewhere(ready):
     ready("export", "sensor1", "--p12", "--passout", "pass:abcdef")
     p12 = ready.file("clients/sensor1/client.p12")

@@ -609,7 +609,8 @@ def no_cipher(lab):
 @row("12e", live=["no_version", "no_signature"])
 def client_11(lab):
     return lab.setup(client_env=lab.limits(MinProtocol="TLSv1.1", MaxProtocol="TLSv1.1",
-                                           CipherString="DEFAULT@SECLEVEL=0"))
+                                           CipherString="DEFAULT@SECLEVEL=0"),
+                     args=("--tls-version", "tlsv1.1"))
 
 
 @row("13", "ca_not_given")

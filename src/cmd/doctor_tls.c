@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* doctor_tls.c — TLS, looked at from all sides: a probe takes whatever is shown, and each check
+ * that a client makes in one go is a step of its own. */
+#include "cmd/doctor_live.h"
+
+#include "net/tls_fault.h"
+#include "net/tls_probe.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    TLS_1_0 = 0x0301,
+    TLS_1_1 = 0x0302,
+    TLS_1_2 = 0x0303,
+    TLS_1_3 = 0x0304,
+};
+
+/* The CA file of the client, as long as its certificates are needed. */
+struct trust {
+    struct nj_pki_file ca;
+    bool is_blank; /* none was given: the system's */
+};
+
+static bool
+probe(struct nj_visit *v, struct nj_tls_probe *out, int oldest, int newest)
+{
+    const struct nj_tls_probe_opts opts = {
+        .host = v->d->host,
+        .oldest = oldest,
+        .newest = newest,
+        .ciphers = v->d->ciphers,
+        .certfile = v->d->cert,
+        .keyfile = v->d->key,
+        .timeout_ms = NJ_DOCTOR_PATIENCE_MS,
+    };
+    int fd = nj_visit_dial(v);
+
+    if (fd < 0)
+        return false;
+    enum nj_err err = nj_tls_probe_run(out, fd, &opts);
+    (void)close(fd);
+    return err == NJ_OK;
+}
+
+/* ---- why it failed ---- */
+
+static struct nj_tls_fault
+fault_of(const struct nj_tls_probe *p)
+{
+    struct nj_tls_fault fault = {
+        .role = NJ_TLS_CLIENT,
+        .ended = p->alert >= 0 ? NJ_TLS_BY_PEER : NJ_TLS_BY_SILENCE,
+        .was_open = p->is_open,
+        .is_tls13 = strcmp(p->version, "TLSv1.3") == 0,
+        .showed_certificate = p->showed_certificate,
+        .asked_certificate = p->asked_certificate,
+        .alert = p->alert,
+        .first_n = (uint8_t)p->first_n,
+    };
+
+    memcpy(fault.first, p->first, sizeof(fault.first));
+    (void)snprintf(fault.reason, sizeof(fault.reason), "%s", p->reason);
+    return fault;
+}
+
+/* What is wrong with our own certificate, as far as our own CA can tell: brokers mostly have the
+ * same. */
+static void
+judge_own(const struct nj_visit *v, struct nj_findings *out)
+{
+    const struct nj_judge_end own = {
+        .certfile = v->d->cert, .keyfile = v->d->key, .cafile = v->d->cafile};
+    const struct nj_pki_file_opts opts = {.wanted = NJ_PKI_CERTIFICATE};
+    struct nj_pki_file certs = {0};
+    struct nj_pki_file ca = {0};
+
+    nj_judge_files(out, NULL, &own, NULL);
+    if (v->d->cert != NULL && v->d->cafile != NULL &&
+        nj_pki_file_read(&certs, v->d->cert, &opts, NULL) == NJ_OK &&
+        nj_pki_file_read(&ca, v->d->cafile, &opts, NULL) == NJ_OK) {
+        const struct nj_judge_chain chain = {
+            .end = NJ_END_CLIENT,
+            .shown = certs.certificates,
+            .shown_count = certs.certificate_count,
+            .shown_file = v->d->cert,
+            .trusted = ca.certificates,
+            .trusted_count = ca.certificate_count,
+            .trusted_file = v->d->cafile,
+        };
+
+        nj_judge_chain(out, &chain);
+    }
+    nj_pki_file_fini(&certs);
+    nj_pki_file_fini(&ca);
+}
+
+/* The one of `list` that is about the same; NULL. */
+static const struct nj_finding *
+find(const struct nj_findings *list, enum nj_finding_id id)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->at[i].id == id)
+            return &list->at[i];
+    }
+    return NULL;
+}
+
+static void
+say_refused(struct nj_visit *v, const struct nj_tls_probe *p)
+{
+    struct nj_tls_fault fault = fault_of(p);
+    struct nj_findings own = {0};
+    struct nj_findings causes = {0};
+
+    judge_own(v, &own);
+    nj_tls_fault_guess(&fault, &own, &causes);
+    for (size_t i = 0; i < causes.count; i++) {
+        const struct nj_finding *known = find(&own, causes.at[i].id);
+        struct nj_finding *f = nj_visit_found(v, causes.at[i].id, causes.at[i].end);
+
+        if (f != NULL)
+            *f = known != NULL ? *known : causes.at[i];
+    }
+    nj_findings_fini(&own);
+    nj_findings_fini(&causes);
+}
+
+/* What came first was no TLS, or nothing came. */
+static void
+say_no_tls(struct nj_visit *v, struct nj_step *step, const struct nj_tls_probe *p)
+{
+    enum nj_tls_first first = nj_tls_look((struct nj_str){(const char *)p->first, p->first_n});
+
+    if (first == NJ_TLS_FIRST_HTTP) {
+        nj_step_came(step, NJ_STEP_FAILED, "the answer is HTTP");
+        (void)nj_visit_found(v, NJ_FINDING_PLAIN_HTTP, NJ_END_BROKER);
+        return;
+    }
+    nj_step_came(step, NJ_STEP_FAILED, "%s",
+                 p->is_timed_out   ? "nothing came"
+                 : p->first_n == 0 ? "the broker ended the connection at the first byte of TLS"
+                                   : "the answer is no TLS");
+    if (nj_visit_is_plain(v)) {
+        struct nj_finding *f = nj_visit_found(v, NJ_FINDING_TLS_ON_PLAIN, NJ_END_CLIENT);
+
+        if (f != NULL)
+            nj_finding_cause(
+                f,
+                "the broker speaks MQTT without TLS on port %u, and the client was told "
+                "to use TLS there",
+                (unsigned)v->opts.port);
+    } else {
+        (void)nj_visit_found(v, NJ_FINDING_NOT_TLS, NJ_END_BROKER);
+    }
+}
+
+static bool
+is_tls(const struct nj_tls_probe *p)
+{
+    return p->first_n > 0 &&
+           nj_tls_look((struct nj_str){(const char *)p->first, p->first_n}) == NJ_TLS_FIRST_TLS;
+}
+
+/* The oldest version that the client is told to speak. */
+static int
+oldest_of(const struct nj_doctor *d)
+{
+    return d->tls_version != NULL && strcmp(d->tls_version, "tlsv1.3") == 0 ? TLS_1_3 : TLS_1_2;
+}
+
+/* It ended before anything was sent: the client's own limits leave it nothing to say. */
+static bool
+is_mute(const struct nj_tls_probe *p)
+{
+    return !p->is_ended && !p->is_timed_out && p->first_n == 0;
+}
+
+/* The handshake itself; false: there was none. */
+static bool
+shake_hands(struct nj_visit *v, struct nj_tls_probe *p)
+{
+    struct nj_step *step = nj_report_step(v->report, "tls", "handshake");
+
+    if (!probe(v, p, oldest_of(v->d), 0)) {
+        nj_step_came(step, NJ_STEP_FAILED, "no second connection could be made");
+        return false;
+    }
+    if (p->is_open) {
+        nj_step_came(step, NJ_STEP_GOOD, "%s, %s", p->version, p->cipher);
+        return true;
+    }
+    if (is_mute(p)) {
+        nj_step_came(step, NJ_STEP_FAILED, "the client's own settings do not let it begin: %s",
+                     p->reason);
+        (void)nj_visit_found(v, NJ_FINDING_NO_VERSION, NJ_END_CLIENT);
+        return false;
+    }
+    if (!is_tls(p)) {
+        say_no_tls(v, step, p);
+        return false;
+    }
+    if (p->alert >= 0)
+        nj_step_came(step, NJ_STEP_FAILED, "the broker refused with the alert %s (%d)",
+                     nj_tls_alert_name(p->alert), p->alert);
+    else
+        nj_step_came(step, NJ_STEP_FAILED, "%s",
+                     p->reason[0] != '\0' ? p->reason : "the connection ended");
+    say_refused(v, p);
+    return false;
+}
+
+/* ---- versions ---- */
+
+static bool
+speaks(struct nj_visit *v, int oldest, int newest)
+{
+    struct nj_tls_probe p = {0};
+    bool is_spoken = probe(v, &p, oldest, newest) && p.is_open;
+
+    nj_tls_probe_fini(&p);
+    return is_spoken;
+}
+
+static void
+ask_versions(struct nj_visit *v)
+{
+    struct nj_step *step = nj_report_step(v->report, "versions", "which TLS does the broker speak");
+    bool has_13 = speaks(v, TLS_1_3, TLS_1_3);
+    bool has_12 = speaks(v, TLS_1_2, TLS_1_2);
+    bool has_old = speaks(v, TLS_1_0, TLS_1_1);
+
+    nj_step_came(step, NJ_STEP_GOOD, "%s%s%s", has_13 ? "1.3 " : "", has_12 ? "1.2 " : "",
+                 has_old ? "and older" : "");
+    if (has_old)
+        (void)nj_visit_found(v, NJ_FINDING_OLD_VERSION, NJ_END_BROKER);
+}
+
+/* ---- what the broker shows ---- */
+
+/* False: there is a CA file, and it is of no use, as was found among the files. */
+static bool
+read_trust(const struct nj_visit *v, struct trust *out)
+{
+    const struct nj_pki_file_opts opts = {.wanted = NJ_PKI_CERTIFICATE};
+
+    out->is_blank = v->d->cafile == NULL && v->d->capath == NULL;
+    return v->d->cafile == NULL || nj_pki_file_read(&out->ca, v->d->cafile, &opts, NULL) == NJ_OK;
+}
+
+static bool
+is_about_dates(enum nj_finding_id id)
+{
+    return id == NJ_FINDING_EXPIRED || id == NJ_FINDING_NOT_YET_VALID ||
+           id == NJ_FINDING_CLOCK_BEHIND || id == NJ_FINDING_EXPIRES_SOON;
+}
+
+static bool
+is_about_names(enum nj_finding_id id)
+{
+    return id == NJ_FINDING_HOST_NAME || id == NJ_FINDING_HOST_ADDRESS ||
+           id == NJ_FINDING_HOST_AS_TEXT;
+}
+
+static bool
+is_about_chain(enum nj_finding_id id)
+{
+    return !is_about_dates(id) && !is_about_names(id);
+}
+
+/* Put those that `belongs` takes into the report; whether a client stops at one of them. */
+static bool
+report_those(struct nj_visit *v, const struct nj_findings *all, bool (*belongs)(enum nj_finding_id))
+{
+    bool is_stopped = false;
+
+    for (size_t i = 0; i < all->count; i++) {
+        const struct nj_finding *f = &all->at[i];
+        struct nj_finding *place = belongs(f->id) ? nj_visit_found(v, f->id, f->end) : NULL;
+
+        if (place == NULL)
+            continue;
+        *place = *f;
+        is_stopped = is_stopped || f->severity == NJ_SEVERITY_FAULT;
+    }
+    return is_stopped;
+}
+
+static void
+check_step(struct nj_visit *v, const struct nj_findings *all, const char *name, const char *tried,
+           const char *good, bool (*belongs)(enum nj_finding_id))
+{
+    struct nj_step *step = nj_report_step(v->report, name, "%s", tried);
+
+    if (report_those(v, all, belongs)) {
+        nj_step_came(step, NJ_STEP_FAILED, "a client stops here");
+        v->is_hopeless = true;
+    } else {
+        nj_step_came(step, NJ_STEP_GOOD, "%s", good);
+    }
+}
+
+static void
+check_names(struct nj_visit *v, struct nj_findings *all)
+{
+    bool is_skipped = v->d->insecure;
+
+    for (size_t i = 0; i < all->count; i++) {
+        if (is_about_names(all->at[i].id) && is_skipped)
+            all->at[i].severity =
+                NJ_SEVERITY_WARNING; /* --insecure looks away, and at nothing else */
+        if (all->at[i].id == NJ_FINDING_HOST_AS_TEXT)
+            v->is_text_only = true;
+    }
+    check_step(v, all, "names", v->opts.host,
+               is_skipped ? "not compared, because of --insecure" : "stands in the certificate",
+               is_about_names);
+}
+
+static void
+check_shown(struct nj_visit *v, const struct nj_tls_probe *p)
+{
+    struct nj_findings all = {0};
+    struct trust trust = {0};
+
+    if (!read_trust(v, &trust)) {
+        nj_step_came(nj_report_step(v->report, "chain", "verify what the broker shows"),
+                     NJ_STEP_SKIPPED, "there is no CA file to verify it by");
+        nj_pki_file_fini(&trust.ca);
+        v->is_hopeless = true;
+        return;
+    }
+    const struct nj_judge_chain chain = {
+        .end = NJ_END_BROKER,
+        .shown = p->shown,
+        .shown_count = p->shown_count,
+        .trusted = trust.ca.certificates,
+        .trusted_count = trust.ca.certificate_count,
+        .trusted_file = v->d->cafile,
+        .capath = v->d->capath,
+        .is_system_store = trust.is_blank || v->d->use_os_certs,
+        .host = v->opts.host,
+    };
+    nj_judge_chain(&all, &chain);
+    check_step(v, &all, "chain", "verify what the broker shows", "it leads to a CA that is trusted",
+               is_about_chain);
+    check_step(v, &all, "dates", "compare them with this clock", "all are valid now",
+               is_about_dates);
+    check_names(v, &all);
+    nj_findings_fini(&all);
+    nj_pki_file_fini(&trust.ca);
+}
+
+/* ---- what we show ---- */
+
+static void
+check_own(struct nj_visit *v, const struct nj_tls_probe *p)
+{
+    struct nj_step *step = nj_report_step(
+        v->report, "certificate", "%s",
+        p->showed_certificate ? v->d->cert : "without a certificate of the client's");
+
+    if (p->alert >= 0 || p->is_ended) {
+        v->is_hopeless = true;
+        if (p->alert >= 0)
+            nj_step_came(step, NJ_STEP_FAILED, "the broker refused it with the alert %s (%d)",
+                         nj_tls_alert_name(p->alert), p->alert);
+        else
+            nj_step_came(step, NJ_STEP_FAILED, "the broker ended the connection");
+        say_refused(v, p);
+    } else if (!p->asked_certificate) {
+        nj_step_came(step, NJ_STEP_GOOD, "the broker asks for none");
+    } else {
+        nj_step_came(step, NJ_STEP_GOOD,
+                     "the broker takes it, and compares its name with no host%s%s",
+                     p->wants[0] != '\0' ? "; it asks for one of " : "", p->wants);
+    }
+}
+
+void
+nj_visit_tls(struct nj_visit *v)
+{
+    struct nj_tls_probe p = {0};
+
+    if (shake_hands(v, &p)) {
+        ask_versions(v);
+        check_shown(v, &p);
+        check_own(v, &p);
+    } else {
+        v->is_hopeless = true;
+    }
+    nj_tls_probe_fini(&p);
+}
