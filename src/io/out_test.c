@@ -261,6 +261,32 @@ any_mix_of_pieces_and_short_writes_gives_the_same_bytes(void **state)
     }
 }
 
+static void
+the_front_is_lent_where_it_lies_and_gathered_where_it_does_not(void **state)
+{
+    static const char payload[] = "0123456789";
+    struct nj_str tail = {payload, 10}, front;
+    uint8_t room[16];
+
+    (void)state;
+    assert_true(nj_out_copy(pool, &out, NJ_STR("abc")));
+    assert_true(nj_out_refer(pool, &out, tail, &released, count_release));
+    front = nj_out_front(&out, room, 2);
+    assert_true(nj_str_eq(front, NJ_STR("ab")));
+    assert_ptr_not_equal(front.p, room);
+    front = nj_out_front(&out, room, 5);
+    assert_true(nj_str_eq(front, NJ_STR("abc01")));
+    assert_ptr_equal(front.p, room);
+    nj_out_drop(pool, &out, 5);
+    assert_int_equal(released, 0);
+    front = nj_out_front(&out, room, sizeof(room));
+    assert_true(nj_str_eq(front, NJ_STR("23456789")));
+    assert_ptr_equal(front.p, payload + 2);
+    nj_out_drop(pool, &out, 8);
+    assert_int_equal(released, 1);
+    assert_int_equal(nj_out_front(&out, room, 1).n, 0);
+}
+
 int
 main(void)
 {
@@ -271,6 +297,8 @@ main(void)
         cmocka_unit_test_setup_teardown(broken_socket_gives_its_error_and_keeps_all, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(dropping_releases_what_is_referred_to, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            the_front_is_lent_where_it_lies_and_gathered_where_it_does_not, setup, teardown),
         cmocka_unit_test_setup_teardown(room_that_is_not_used_is_not_written, setup, teardown),
         cmocka_unit_test_setup_teardown(more_than_64_parts_take_more_calls, setup, teardown),
         cmocka_unit_test_setup_teardown(short_output_of_a_slow_reader_holds_half_a_kilobyte, setup,

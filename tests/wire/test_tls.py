@@ -458,6 +458,21 @@ def test_connect_timeout_covers_the_handshake(certs, broker_kind):
         assert broker.stop() == 0
 
 
+def test_response_of_ocsp_is_stapled(certs, broker_kind):
+    if broker_kind != "nightjar":
+        pytest.skip("about nightjar's own option")
+    certs.ocsp("broker")
+    broker = Broker("nightjar", "listener {port} 127.0.0.1\nocspfile {certs}/broker.ocsp\n"
+                    .replace("{certs}", certs.dir) + PAIR.replace("{certs}", certs.dir))
+    broker.start()
+    try:
+        done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{broker.port}", "-status",
+                               "-CAfile", certs.ca], input=b"", capture_output=True, timeout=20, check=False)
+        assert b"OCSP Response Status: successful" in done.stdout and b"Cert Status: good" in done.stdout
+    finally:
+        assert broker.stop() == 0
+
+
 def test_keylog_lets_wireshark_read(certs, broker_kind):
     if broker_kind != "nightjar":
         pytest.skip("about nightjar's own words")
