@@ -1018,7 +1018,7 @@ every_refusal_says_the_same_and_is_counted_apart(void **state)
 
         open_client(&c);
         say(&c, bad[i].connect, bad[i].n);
-        hears(&c, BYTES("\x20\x03\x00\x87\x00"));
+        hears(&c, BYTES("\x20\x14\x00\x87\x11\x1f\x00\x0enot authorised"));
         is_closed(&c);
         assert_int_equal(nj_server_cause(world.server, bad[i].cause), 1);
         close_client(&c);
