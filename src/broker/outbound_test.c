@@ -416,7 +416,7 @@ what_has_expired_in_the_queue_is_not_sent(void **state)
 static void
 an_expiry_interval_of_0_reaches_those_who_are_there(void **state)
 {
-    struct kit_client here;
+    static struct kit_client here;
 
     (void)state;
     meet(1000, 1);
@@ -457,7 +457,7 @@ static void
 an_expiry_interval_of_0_is_not_retained_for_later(void **state)
 {
     struct nj_publication pub = kit_publication("t", "now", 1);
-    struct kit_client late;
+    static struct kit_client late;
 
     (void)state;
     meet(0, 1);
