@@ -120,8 +120,8 @@ static void
 released_message_of_a_lost_session_is_published(void **state)
 {
     (void)state;
-    for (uint8_t version = NJ_MQTT_311; version <= NJ_MQTT_5; version++) {
-        connected(version);
+    for (unsigned version = NJ_MQTT_311; version <= NJ_MQTT_5; version++) {
+        connected((uint8_t)version);
         publish("a", "x", 2);
         FEED(0x50, 2, 0, 1);
         expect_nothing();
