@@ -7,8 +7,8 @@
 #include "broker/delivery.h"
 #include "broker/session.h"
 
-#define NO_SLOT          UINT32_MAX
-#define FIRST_TABLE_SIZE 64
+#define NO_SLOT        UINT32_MAX
+#define FIRST_SESSIONS 64
 /* Where sending stopped for want of memory, it is tried again this often. */
 #define STARVED_MS 100
 
@@ -27,10 +27,10 @@ nj_home_new(struct nj_home **out, uint16_t id, const struct nj_home_deps *deps)
     home->store = deps->store;
     home->metrics = deps->metrics;
     home->free_slot = NO_SLOT;
-    home->table_size = FIRST_TABLE_SIZE;
+    home->table_size = FIRST_SESSIONS;
     nj_list_init(&home->work);
     nj_list_init(&home->starved);
-    home->table = nj_zalloc(FIRST_TABLE_SIZE * sizeof(struct nj_session *));
+    home->table = nj_zalloc(FIRST_SESSIONS * sizeof(struct nj_session *));
     home->bundles = nj_zalloc(deps->broker->home_count * sizeof(struct nj_bundle *));
     if (home->table == NULL || home->bundles == NULL) {
         nj_home_free(home);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/kit_test.h"
 
+static struct kit_client p, a, b; /* of all tests: the kit parts from them when a test is over */
+
 /* ---- between homes ---- */
 
 static void
 a_message_for_another_home_travels_in_one_bundle(void **state)
 {
-    struct kit_client p, a, b;
-
     (void)state;
     kit_connect(&p, 0, "p", 0);
     kit_connect(&a, 1, "a", 0);
@@ -34,7 +34,6 @@ static void
 identifiers_and_flags_travel_along(void **state)
 {
     struct nj_subscription s = {.filter = NJ_STR("t"), .retain_as_published = true};
-    struct kit_client p, a;
     const struct kit_packet *packet;
 
     (void)state;
@@ -55,7 +54,6 @@ identifiers_and_flags_travel_along(void **state)
 static void
 mail_is_not_for_the_next_session_in_the_same_slot(void **state)
 {
-    struct kit_client p, a, b;
     nj_handle first;
 
     (void)state;
@@ -80,7 +78,6 @@ static void
 no_local_holds_between_homes_and_for_retained_messages(void **state)
 {
     struct nj_subscription s = {.filter = NJ_STR("t"), .no_local = true};
-    struct kit_client a, p;
 
     (void)state;
     kit_connect(&a, 0, "a", 0);
@@ -133,8 +130,6 @@ join(struct kit_client *c, unsigned home, const char *id, uint32_t expiry_s, uin
 static void
 members_take_turns_wherever_they_are_at_home(void **state)
 {
-    struct kit_client p, a, b;
-
     (void)state;
     kit_connect(&p, 0, "p", 0);
     join(&a, 0, "a", 0, 0);
@@ -151,7 +146,6 @@ static void
 a_member_gets_it_at_its_own_qos_with_its_own_identifier(void **state)
 {
     struct nj_subscription s = {.filter = NJ_STR(SHARED), .qos = 1};
-    struct kit_client p, a;
     const struct kit_packet *packet;
 
     (void)state;
@@ -168,7 +162,7 @@ a_member_gets_it_at_its_own_qos_with_its_own_identifier(void **state)
 static void
 members_that_are_away_or_full_are_passed_over(void **state)
 {
-    struct kit_client p, a, away, full;
+    static struct kit_client away, full;
 
     (void)state;
     kit.opts.max_queued_messages = 1;
@@ -193,8 +187,6 @@ members_that_are_away_or_full_are_passed_over(void **state)
 static void
 where_nobody_is_there_it_waits_for_one_who_comes_back(void **state)
 {
-    struct kit_client p, a;
-
     (void)state;
     kit_connect(&p, 0, "p", 0);
     join(&a, 1, "a", 100, 1);
@@ -209,8 +201,6 @@ where_nobody_is_there_it_waits_for_one_who_comes_back(void **state)
 static void
 mail_for_a_member_that_has_left_goes_to_another(void **state)
 {
-    struct kit_client p, a, b;
-
     (void)state;
     kit_connect(&p, 0, "p", 0);
     join(&a, 1, "a", 0, 1);
@@ -228,8 +218,7 @@ mail_for_a_member_that_has_left_goes_to_another(void **state)
 static void
 a_message_moves_on_as_long_as_members_end(void **state)
 {
-    struct kit_client p, a, b;
-    struct kit_client third;
+    static struct kit_client third;
 
     (void)state;
     kit_connect(&p, 0, "p", 0);
@@ -259,8 +248,6 @@ a_message_moves_on_as_long_as_members_end(void **state)
 static void
 qos_1_that_was_not_acknowledged_goes_to_another_member(void **state)
 {
-    struct kit_client p, a, b;
-
     (void)state;
     kit_connect(&p, 0, "p", 0);
     join(&a, 0, "a", 0, 1);
@@ -290,7 +277,6 @@ place_of_change(unsigned home, enum nj_change_kind kind, unsigned nth)
 static void
 what_is_given_to_another_member_is_stored_for_it_first(void **state)
 {
-    struct kit_client p, a, b;
     int given;
 
     (void)state;
@@ -314,8 +300,6 @@ what_is_given_to_another_member_is_stored_for_it_first(void **state)
 static void
 qos_2_in_flight_is_never_given_to_another_member(void **state)
 {
-    struct kit_client p, a, b;
-
     (void)state;
     kit_connect(&p, 0, "p", 0);
     join(&a, 0, "a", 0, 2);
@@ -336,8 +320,6 @@ qos_2_in_flight_is_never_given_to_another_member(void **state)
 static void
 qos_2_in_flight_is_completed_with_the_same_member(void **state)
 {
-    struct kit_client p, a, b;
-
     (void)state;
     kit_connect(&p, 0, "p", 0);
     join(&a, 0, "a", 100, 2);
@@ -356,8 +338,6 @@ qos_2_in_flight_is_completed_with_the_same_member(void **state)
 static void
 a_negative_acknowledgement_ends_it_for_the_whole_group(void **state)
 {
-    struct kit_client p, a, b;
-
     (void)state;
     kit_connect(&p, 0, "p", 0);
     join(&a, 0, "a", 0, 1);
@@ -372,8 +352,6 @@ a_negative_acknowledgement_ends_it_for_the_whole_group(void **state)
 static void
 the_last_member_takes_its_messages_with_it(void **state)
 {
-    struct kit_client p, a;
-
     (void)state;
     kit_connect(&p, 0, "p", 0);
     join(&a, 0, "a", 0, 1);
@@ -389,8 +367,6 @@ the_last_member_takes_its_messages_with_it(void **state)
 static void
 a_share_group_gets_no_retained_messages(void **state)
 {
-    struct kit_client p, a;
-
     (void)state;
     kit_connect(&p, 0, "p", 0);
     kit_retain(&p, "t", "x");
@@ -409,7 +385,7 @@ static void
 play(uint64_t room)
 {
     struct nj_opening opening = kit_opening("q", 100);
-    struct kit_client p, c, q;
+    static struct kit_client c, q;
     struct nj_subscription s = {.filter = NJ_STR("t"), .qos = 2};
     unsigned acknowledged = 0, received = 0;
 

@@ -27,10 +27,12 @@ static void
 send_answer(struct nj_session *s, const struct nj_answer *answer)
 {
     s->link->ops->answer(s->link, answer);
-    if (answer->type == NJ_CONNACK)
+    if (answer->type == NJ_CONNACK) {
+        nj_retained_answered(s); /* or will never be: that connection broke */
         nj_session_open(s);
-    else if (answer->type == NJ_SUBACK)
+    } else if (answer->type == NJ_SUBACK) {
         nj_retained_first(s);
+    }
 }
 
 /* Of this connection, until it is kept. */

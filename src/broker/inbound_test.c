@@ -173,7 +173,7 @@ answers_leave_in_the_order_of_what_they_answer(void **state)
 static void
 others_do_not_wait_for_answers_that_are_not_theirs(void **state)
 {
-    struct kit_client q;
+    static struct kit_client q;
 
     (void)state;
     meet(0);
@@ -215,7 +215,7 @@ static void
 each_connection_begins_with_the_whole_receive_maximum(void **state)
 {
     struct nj_publication pub = kit_publication("t", "x", 2);
-    struct kit_client durable;
+    static struct kit_client durable;
 
     (void)state;
     kit.opts.max_inflight_messages = 2;

@@ -4,7 +4,7 @@
 #include "base/assert.h"
 
 #define IDENTIFIERS    65535u
-#define FIRST_CAPACITY 4
+#define FIRST_INFLIGHT 4
 
 struct nj_parcel *
 nj_inflight_at(struct nj_inflight *f, uint32_t i)
@@ -25,7 +25,7 @@ nj_inflight_add(struct nj_inflight *f, const struct nj_parcel *p)
 
     if (nj_inflight_is_exhausted(f))
         return NULL;
-    slot = nj_ring_push(&f->ring, sizeof(*p), FIRST_CAPACITY);
+    slot = nj_ring_push(&f->ring, sizeof(*p), FIRST_INFLIGHT);
     if (slot == NULL)
         return NULL;
     f->last_given = f->last_given == IDENTIFIERS ? 1 : (uint16_t)(f->last_given + 1);
@@ -89,7 +89,7 @@ nj_inflight_done(struct nj_inflight *f, struct nj_parcel *p)
         if (f->next > 0)
             f->next--;
     }
-    if (f->ring.count == 0 && f->ring.capacity > FIRST_CAPACITY * 16)
+    if (f->ring.count == 0 && f->ring.capacity > FIRST_INFLIGHT * 16)
         nj_ring_fini(&f->ring);
 }
 

@@ -416,7 +416,7 @@ what_has_expired_in_the_queue_is_not_sent(void **state)
 static void
 an_expiry_interval_of_0_reaches_those_who_are_there(void **state)
 {
-    struct kit_client here;
+    static struct kit_client here;
 
     (void)state;
     meet(1000, 1);
@@ -457,7 +457,7 @@ static void
 an_expiry_interval_of_0_is_not_retained_for_later(void **state)
 {
     struct nj_publication pub = kit_publication("t", "now", 1);
-    struct kit_client late;
+    static struct kit_client late;
 
     (void)state;
     meet(0, 1);
@@ -580,6 +580,47 @@ retained_messages_come_after_the_suback(void **state)
     kit_sees_nothing(&c);
     subscribe_again((struct nj_subscription){.filter = NJ_STR("r/#")}, 7);
     kit_sees_publish(&c, "1", 0, 0);
+}
+
+/* A SUBSCRIBE of many filters takes several turns, in which the session has other work. */
+static void
+retained_messages_wait_for_their_own_suback(void **state)
+{
+    const struct nj_subscription late = {.filter = NJ_STR("late")};
+
+    (void)state;
+    meet(0, 1);
+    kit_retain(&p, "early", "1");
+    kit_retain(&p, "late", "2");
+    kit_subscribe(&c, "early", 0);
+    nj_retained_start(c.session);
+    (void)nj_session_subscribe(c.session, &late, 0);
+    kit_settle();
+    kit_sees_publish(&c, "1", 0, 0);
+    kit_sees_nothing(&c);
+    nj_session_answer_subscribe(c.session, NJ_SUBACK, 1, NJ_STR(""));
+    kit_commit();
+    kit_sees(&c, NJ_SUBACK);
+    kit_sees_publish(&c, "2", 0, 0);
+}
+
+/* Its subscription may have been kept all the same. */
+static void
+retained_messages_whose_suback_was_lost_come_with_the_session(void **state)
+{
+    const struct nj_subscription s = {.filter = NJ_STR("r")};
+
+    (void)state;
+    meet(100, 1);
+    kit_retain(&p, "r", "1");
+    (void)nj_session_subscribe(c.session, &s, 0);
+    kit_leave(&c, true);
+    kit_client(&c);
+    struct nj_opening opening = kit_opening("c", 100);
+    kit_connect_with(&c, 0, &opening);
+    kit_settle();
+    kit_sees_publish(&c, "1", 0, 0);
+    kit_sees_nothing(&c);
 }
 
 /* [MQTT5-3.3.1-10] [MQTT5-3.3.1-11] */
@@ -746,6 +787,8 @@ main(void)
         TEST(what_there_was_no_memory_for_is_tried_again),
         TEST(what_is_too_large_for_the_client_counts_as_delivered),
         TEST(retained_messages_come_after_the_suback),
+        TEST(retained_messages_wait_for_their_own_suback),
+        TEST(retained_messages_whose_suback_was_lost_come_with_the_session),
         TEST(retain_handling_says_whether_they_come),
         TEST(retained_messages_are_paced_by_the_window),
         TEST(retained_messages_stop_with_unsubscribe),

@@ -3,12 +3,12 @@
 
 #include "base/mem.h"
 
-#define FIRST_CAPACITY 64
+#define FIRST_PROMISES 64
 
 bool
 nj_promises_push(struct nj_promises *q, const struct nj_promise *p)
 {
-    struct nj_promise *last = nj_ring_push(&q->ring, sizeof(*p), FIRST_CAPACITY);
+    struct nj_promise *last = nj_ring_push(&q->ring, sizeof(*p), FIRST_PROMISES);
 
     if (last == NULL)
         return false;

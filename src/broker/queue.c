@@ -3,7 +3,7 @@
 
 #include "base/assert.h"
 
-#define FIRST_CAPACITY 8
+#define FIRST_QUEUED 8
 
 static struct nj_parcel *
 at(const struct nj_queue *q, uint32_t i)
@@ -14,7 +14,7 @@ at(const struct nj_queue *q, uint32_t i)
 bool
 nj_queue_push(struct nj_queue *q, const struct nj_parcel *p)
 {
-    struct nj_parcel *last = nj_ring_push(&q->ring, sizeof(*p), FIRST_CAPACITY);
+    struct nj_parcel *last = nj_ring_push(&q->ring, sizeof(*p), FIRST_QUEUED);
 
     if (last == NULL)
         return false;

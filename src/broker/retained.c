@@ -11,10 +11,9 @@
 #include "base/hash.h"
 #include "base/mem.h"
 
-/* How far one call looks before others get their turn. */
-#define AT_ONCE          64 /* messages behind the SUBACK, before others get their turn */
-#define STEPS            256
-#define FIRST_TABLE_SIZE 4
+#define AT_ONCE    64  /* messages behind the SUBACK, before others get their turn */
+#define STEPS      256 /* how far one look for the next message goes */
+#define FIRST_JOBS 4
 
 struct job {
     struct nj_list link; /* in order */
@@ -22,6 +21,7 @@ struct job {
     struct nj_retain_cursor *cursor;
     struct nj_sub_opts opts;
     uint64_t hash;
+    bool is_answered; /* the SUBACK is sent; in order, these come first */
     size_t filter_n;
     char filter[];
 };
@@ -51,7 +51,7 @@ remove_job(struct nj_retained_jobs *jobs, struct job **place)
 {
     struct job *job = *place;
 
-    NJ_ASSERT_HOT(job != NULL);
+    NJ_ASSERT(job != NULL);
     *place = job->next_in_table;
     nj_list_remove(&job->link);
     jobs->count--;
@@ -90,12 +90,12 @@ make_jobs(struct nj_session *s)
     jobs = nj_zalloc(sizeof(*jobs));
     if (jobs == NULL)
         return false;
-    jobs->table = nj_zalloc(FIRST_TABLE_SIZE * sizeof(struct job *));
+    jobs->table = nj_zalloc(FIRST_JOBS * sizeof(struct job *));
     if (jobs->table == NULL) {
         nj_free(jobs);
         return false;
     }
-    jobs->table_size = FIRST_TABLE_SIZE;
+    jobs->table_size = FIRST_JOBS;
     nj_list_init(&jobs->order);
     s->retained = jobs;
     return true;
@@ -198,11 +198,12 @@ nj_retained_forget(struct nj_session *s)
 
 /* ---- delivering ---- */
 
-/* Whether the client takes one more now; if not, the next acknowledgement or the link says when. */
+/* Whether the client takes one more now; if not, the next acknowledgement, the link or the SUBACK
+ * says when. */
 static bool
 is_ready(const struct nj_session *s, const struct job *job)
 {
-    if (!s->is_open || s->link->is_full)
+    if (!s->is_open || s->link->is_full || !job->is_answered)
         return false;
     return job->opts.qos == 0 ||
            (s->queue.ring.count == 0 && s->inflight.next == s->inflight.ring.count &&
@@ -253,10 +254,27 @@ nj_retained_continue(struct nj_session *s, unsigned *budget)
 }
 
 void
+nj_retained_answered(struct nj_session *s)
+{
+    struct nj_list *node;
+
+    if (s->retained == NULL)
+        return;
+    for (node = s->retained->order.prev; node != &s->retained->order; node = node->prev) {
+        struct job *job = nj_container_of(node, struct job, link);
+
+        if (job->is_answered)
+            return;
+        job->is_answered = true;
+    }
+}
+
+void
 nj_retained_first(struct nj_session *s)
 {
     unsigned budget = AT_ONCE;
 
+    nj_retained_answered(s);
     if (nj_retained_continue(s, &budget))
         nj_retained_start(s);
 }

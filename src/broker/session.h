@@ -172,7 +172,8 @@ void nj_session_keep_pubrel(struct nj_session *s, uint16_t packet_id);
 void nj_session_clear_outbound(struct nj_session *s);
 
 /* retained.c */
-/* Deliver what matches, from the first on; what is under way for the same filter is begun anew. */
+/* Deliver what matches, from the first on, once the SUBACK is sent; what is under way for the same
+ * filter is begun anew. */
 enum nj_err nj_retained_begin(struct nj_session *s, struct nj_str filter,
                               const struct nj_sub_opts *opts);
 /* What is still to come for this filter comes under the options of its new subscription. */
@@ -181,6 +182,8 @@ void nj_retained_change(struct nj_session *s, struct nj_str filter, const struct
 void nj_retained_cancel(struct nj_session *s, struct nj_str filter);
 /* There may be something to deliver: look at the session in nj_home_work(). */
 void nj_retained_start(struct nj_session *s);
+/* What was begun need wait for no SUBACK: it is sent, or its connection is gone. */
+void nj_retained_answered(struct nj_session *s);
 /* Right behind the SUBACK: a few at once, so that they come before what is published from now on,
  * as they do with Mosquitto; the rest, if there are more, in nj_home_work(). */
 void nj_retained_first(struct nj_session *s);

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/kit_test.h"
 
+static struct kit_client c, d, p, w; /* of all tests: the kit parts from them when a test is over */
+
 /* Opens it and tells whether the CONNACK said "session present". */
 static bool
-is_present(struct kit_client *c, unsigned home, const char *id, bool clean_start, uint32_t expiry_s)
+is_present(struct kit_client *client, unsigned home, const char *id, bool clean_start,
+           uint32_t expiry_s)
 {
     struct nj_opening opening = kit_opening(id, expiry_s);
 
     opening.clean_start = clean_start;
-    kit_client(c);
-    kit_connect_with(c, home, &opening);
-    return c->seen[0].session_present;
+    kit_client(client);
+    kit_connect_with(client, home, &opening);
+    return client->seen[0].session_present;
 }
 
 /* ---- opening ---- */
@@ -19,8 +22,6 @@ is_present(struct kit_client *c, unsigned home, const char *id, bool clean_start
 static void
 a_new_session_is_not_present(void **state)
 {
-    struct kit_client c;
-
     (void)state;
     assert_false(is_present(&c, 0, "a", false, 100));
     kit_leave(&c, true);
@@ -30,8 +31,6 @@ a_new_session_is_not_present(void **state)
 static void
 a_session_that_waits_is_resumed_with_its_subscriptions(void **state)
 {
-    struct kit_client c, p;
-
     (void)state;
     kit_connect(&c, 0, "a", 100);
     kit_subscribe(&c, "t", 1);
@@ -46,8 +45,6 @@ a_session_that_waits_is_resumed_with_its_subscriptions(void **state)
 static void
 a_clean_start_discards_what_was(void **state)
 {
-    struct kit_client c, p;
-
     (void)state;
     kit_connect(&c, 0, "a", 100);
     kit_subscribe(&c, "t", 1);
@@ -64,8 +61,6 @@ a_clean_start_discards_what_was(void **state)
 static void
 a_session_without_expiry_ends_with_its_connection(void **state)
 {
-    struct kit_client c;
-
     (void)state;
     kit_connect(&c, 0, "a", 0);
     kit_subscribe(&c, "t", 1);
@@ -79,7 +74,6 @@ static void
 nothing_is_sent_before_the_connack(void **state)
 {
     struct nj_opening opening = kit_opening("a", 100);
-    struct kit_client c, p;
 
     (void)state;
     kit_connect(&c, 0, "a", 100);
@@ -105,7 +99,6 @@ static void
 a_connack_waits_until_the_session_is_safe(void **state)
 {
     struct nj_opening opening = kit_opening("a", 100);
-    struct kit_client c;
 
     (void)state;
     kit_client(&c);
@@ -119,7 +112,6 @@ static void
 a_connack_needs_no_store_where_nothing_is_kept(void **state)
 {
     struct nj_opening opening = kit_opening("a", 0);
-    struct kit_client c;
 
     (void)state;
     kit_client(&c);
@@ -133,7 +125,6 @@ static void
 a_clean_start_waits_until_the_end_of_the_old_session_is_safe(void **state)
 {
     struct nj_opening opening = kit_opening("a", 0);
-    struct kit_client c;
 
     (void)state;
     kit_connect(&c, 0, "a", 100);
@@ -151,7 +142,6 @@ static void
 the_limit_of_sessions_counts_those_that_are_away(void **state)
 {
     struct nj_opening opening = kit_opening("c", 0);
-    struct kit_client c;
 
     (void)state;
     kit.opts.global_max_clients = 2;
@@ -169,7 +159,7 @@ the_limit_of_sessions_counts_those_that_are_away(void **state)
 static void
 a_second_connection_takes_the_session_over(void **state)
 {
-    struct kit_client first, second;
+    static struct kit_client first, second;
 
     (void)state;
     kit_connect(&first, 0, "a", 100);
@@ -185,7 +175,7 @@ a_second_connection_takes_the_session_over(void **state)
 static void
 a_clean_take_over_leaves_nothing_of_the_first(void **state)
 {
-    struct kit_client first, second;
+    static struct kit_client first, second;
 
     (void)state;
     kit_connect(&first, 0, "a", 100);
@@ -201,7 +191,7 @@ static void
 an_answer_is_not_for_the_next_connection(void **state)
 {
     struct nj_opening opening = kit_opening("a", 100);
-    struct kit_client first, second, keeper;
+    static struct kit_client first, second, keeper;
 
     (void)state;
     kit_connect(&keeper, 0, "k", 100);
@@ -221,7 +211,7 @@ an_answer_is_not_for_the_next_connection(void **state)
 
 /* A client of home 0 with a will to "will", payload = its name. */
 static void
-connect_with_will(struct kit_client *c, const char *id, uint32_t expiry_s, uint32_t delay_s)
+connect_with_will(struct kit_client *client, const char *id, uint32_t expiry_s, uint32_t delay_s)
 {
     const struct nj_msg_parts will = {
         .topic = NJ_STR("will"), .payload = nj_str_of(id), .qos = 1, .expires = NJ_NEVER};
@@ -229,25 +219,23 @@ connect_with_will(struct kit_client *c, const char *id, uint32_t expiry_s, uint3
 
     opening.will = &will;
     opening.will_delay_s = delay_s;
-    kit_client(c);
-    kit_connect_with(c, 0, &opening);
+    kit_client(client);
+    kit_connect_with(client, 0, &opening);
 }
 
 static void
-watch_wills(struct kit_client *c)
+watch_wills(void)
 {
-    kit_connect(c, 1, "watcher", 0);
-    kit_subscribe(c, "will", 0);
+    kit_connect(&w, 1, "watcher", 0);
+    kit_subscribe(&w, "will", 0);
 }
 
 /* [MQTT5-3.1.2-8] [MQTT311-3.1.2-8] */
 static void
 a_will_is_published_when_the_connection_is_lost(void **state)
 {
-    struct kit_client c, w;
-
     (void)state;
-    watch_wills(&w);
+    watch_wills();
     connect_with_will(&c, "a", 0, 0);
     kit_settle();
     kit_sees_nothing(&w);
@@ -261,10 +249,8 @@ a_will_is_published_when_the_connection_is_lost(void **state)
 static void
 a_will_that_is_withdrawn_is_never_published(void **state)
 {
-    struct kit_client c, w;
-
     (void)state;
-    watch_wills(&w);
+    watch_wills();
     connect_with_will(&c, "a", 10, 5);
     kit_leave(&c, true);
     kit_wait_s(20);
@@ -276,10 +262,8 @@ a_will_that_is_withdrawn_is_never_published(void **state)
 static void
 a_delayed_will_is_published_when_its_delay_has_passed(void **state)
 {
-    struct kit_client c, w;
-
     (void)state;
-    watch_wills(&w);
+    watch_wills();
     connect_with_will(&c, "a", 100, 5);
     kit_leave(&c, false);
     kit_wait_s(4);
@@ -296,10 +280,8 @@ a_delayed_will_is_published_when_its_delay_has_passed(void **state)
 static void
 a_client_that_is_back_in_time_keeps_its_delayed_will_to_itself(void **state)
 {
-    struct kit_client c, w;
-
     (void)state;
-    watch_wills(&w);
+    watch_wills();
     connect_with_will(&c, "a", 100, 5);
     kit_leave(&c, false);
     kit_wait_s(4);
@@ -315,10 +297,8 @@ a_client_that_is_back_in_time_keeps_its_delayed_will_to_itself(void **state)
 static void
 the_end_of_the_session_does_not_wait_for_the_delay(void **state)
 {
-    struct kit_client c, w;
-
     (void)state;
-    watch_wills(&w);
+    watch_wills();
     connect_with_will(&c, "a", 3, 60);
     kit_leave(&c, false);
     kit_wait_s(2);
@@ -340,10 +320,8 @@ the_end_of_the_session_does_not_wait_for_the_delay(void **state)
 static void
 a_take_over_publishes_a_will_without_delay_and_forgets_one_with(void **state)
 {
-    struct kit_client c, d, w;
-
     (void)state;
-    watch_wills(&w);
+    watch_wills();
     connect_with_will(&c, "a", 100, 0);
     kit_connect(&d, 0, "a", 100);
     kit_settle();
@@ -357,10 +335,10 @@ a_take_over_publishes_a_will_without_delay_and_forgets_one_with(void **state)
 static void
 a_stopping_broker_publishes_every_will_once(void **state)
 {
-    struct kit_client c, away, w;
+    static struct kit_client away;
 
     (void)state;
-    watch_wills(&w);
+    watch_wills();
     connect_with_will(&c, "here", 0, 0);
     connect_with_will(&away, "away", 100, 50);
     kit_leave(&away, false);
@@ -380,7 +358,6 @@ a_will_may_be_retained_and_expire(void **state)
     const struct nj_msg_parts will = {
         .topic = NJ_STR("will"), .payload = NJ_STR("w"), .retain = true, .expires = NJ_NEVER};
     struct nj_opening opening = kit_opening("a", 0);
-    struct kit_client c, w;
 
     (void)state;
     opening.will = &will;
@@ -408,8 +385,6 @@ a_will_may_be_retained_and_expire(void **state)
 static void
 a_session_that_is_away_too_long_ends(void **state)
 {
-    struct kit_client c;
-
     (void)state;
     kit_connect(&c, 0, "a", 10);
     kit_subscribe(&c, "t", 1);
@@ -428,8 +403,6 @@ a_session_that_is_away_too_long_ends(void **state)
 static void
 for_ever_is_for_ever_unless_the_broker_limits_it(void **state)
 {
-    struct kit_client c;
-
     (void)state;
     kit_connect(&c, 0, "a", NJ_SESSION_FOR_EVER);
     kit_leave(&c, true);
@@ -445,8 +418,6 @@ for_ever_is_for_ever_unless_the_broker_limits_it(void **state)
 static void
 disconnect_may_change_the_expiry_but_not_from_zero(void **state)
 {
-    struct kit_client c;
-
     (void)state;
     kit_connect(&c, 0, "a", 0);
     assert_false(nj_session_set_expiry(c.session, 10));
@@ -465,8 +436,6 @@ disconnect_may_change_the_expiry_but_not_from_zero(void **state)
 static void
 the_store_hears_of_the_end_also_when_disconnect_brought_it(void **state)
 {
-    struct kit_client c;
-
     (void)state;
     kit_connect(&c, 0, "a", 10);
     assert_true(nj_session_set_expiry(c.session, 0));
@@ -485,8 +454,6 @@ the_store_hears_of_the_end_also_when_disconnect_brought_it(void **state)
 static void
 the_same_filter_again_replaces_the_subscription(void **state)
 {
-    struct kit_client c;
-
     (void)state;
     kit_connect(&c, 0, "a", 0);
     kit_subscribe(&c, "t", 0);
@@ -502,7 +469,6 @@ static void
 the_limit_of_subscriptions_lets_replacements_pass(void **state)
 {
     struct nj_subscription third = {.filter = NJ_STR("c")};
-    struct kit_client c;
 
     (void)state;
     kit.opts.max_subscriptions_per_client = 2;
@@ -523,7 +489,6 @@ static void
 a_filter_that_is_too_deep_is_refused(void **state)
 {
     struct nj_subscription s = {.filter = NJ_STR("1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6/7/8/9/0/1")};
-    struct kit_client c;
 
     (void)state;
     kit_connect(&c, 0, "a", 0);
@@ -535,8 +500,6 @@ a_filter_that_is_too_deep_is_refused(void **state)
 static void
 what_is_unsubscribed_comes_no_more(void **state)
 {
-    struct kit_client c;
-
     (void)state;
     kit_connect(&c, 0, "a", 0);
     kit_subscribe(&c, "t", 1);
@@ -551,8 +514,6 @@ what_is_unsubscribed_comes_no_more(void **state)
 static void
 a_suback_of_a_kept_session_waits_for_the_store(void **state)
 {
-    struct kit_client c;
-
     (void)state;
     kit_connect(&c, 0, "a", 10);
     kit_subscribe(&c, "t", 1);
@@ -572,7 +533,7 @@ static void
 a_bridge_subscribes_with_no_local_and_retain_as_published(void **state)
 {
     struct nj_opening opening = kit_opening("bridge", 0);
-    struct kit_client bridge, p;
+    static struct kit_client bridge;
 
     (void)state;
     opening.is_bridge = true;
@@ -592,7 +553,7 @@ sessions_that_are_kept_leave_memory_to_who_comes(void **state)
 {
     struct nj_subscription s = {.filter = NJ_STR("u"), .qos = 1};
     struct nj_publication pub = kit_publication("t", "x", 1);
-    struct kit_client away, kept, late, here;
+    static struct kit_client away, kept, late, here;
     struct nj_opening opening = kit_opening("late", 100);
     void *ballast = nj_alloc(8u << 20);
 

@@ -186,7 +186,6 @@ broker_parse(struct broker *b)
 /* ---- the client's application ---- */
 
 struct application {
-    struct nj_engine *engine;
     int published;
     int confirmed;
     int arrived[MESSAGES];
@@ -196,9 +195,7 @@ struct application {
 static void
 take_events(struct application *a)
 {
-    struct nj_client_event ev;
-
-    while (nj_engine_next(a->engine, &ev)) {
+    while (nj_engine_next(e, &ev)) {
         if (ev.type == NJ_CLIENT_PUBLISHED)
             a->confirmed++;
         if (ev.type != NJ_CLIENT_MESSAGE)
@@ -220,7 +217,7 @@ publish_some(struct application *a, struct nj_rand *r)
 
     while (a->published < MESSAGES && nj_rand_below(r, 3) == 0) {
         (void)snprintf(text, sizeof(text), "%d", a->published);
-        (void)publish_on(a->engine, "t", text, qos_of(a->published));
+        publish("t", text, qos_of(a->published));
         a->published++;
     }
 }
@@ -228,9 +225,9 @@ publish_some(struct application *a, struct nj_rand *r)
 /* ---- the link ---- */
 
 static void
-carry_up(struct application *a, struct broker *b, struct nj_rand *r)
+carry_up(struct broker *b, struct nj_rand *r)
 {
-    struct nj_str output = nj_engine_output(a->engine);
+    struct nj_str output = nj_engine_output(e);
     size_t n = output.n > 0 ? nj_rand_below(r, (uint32_t)NJ_MIN(output.n, (size_t)200) + 1) : 0;
 
     if (n == 0)
@@ -238,7 +235,7 @@ carry_up(struct application *a, struct broker *b, struct nj_rand *r)
     assert_true(b->in_n + n <= sizeof(b->in));
     memcpy(b->in + b->in_n, output.p, n);
     b->in_n += n;
-    nj_engine_written(a->engine, n, 0);
+    nj_engine_written(e, n, 0);
     broker_parse(b);
 }
 
@@ -247,9 +244,9 @@ carry_down(struct application *a, struct broker *b, struct nj_rand *r)
 {
     size_t n = b->out_n > 0 ? nj_rand_below(r, (uint32_t)NJ_MIN(b->out_n, (size_t)200) + 1) : 0;
 
-    if (n == 0 || !nj_engine_wants_input(a->engine))
+    if (n == 0 || !nj_engine_wants_input(e))
         return;
-    feed(a->engine, b->out, n, 0);
+    feed(b->out, n, 0);
     b->out_n -= n;
     memmove(b->out, b->out + n, b->out_n);
     take_events(a);
@@ -258,11 +255,11 @@ carry_down(struct application *a, struct broker *b, struct nj_rand *r)
 static void
 cut(struct application *a, struct broker *b)
 {
-    nj_engine_close(a->engine, NJ_CLIENT_ELOST, NULL);
+    nj_engine_close(e, NJ_CLIENT_ELOST, NULL);
     take_events(a);
-    assert_true(nj_engine_is_offline(a->engine));
+    assert_true(nj_engine_is_offline(e));
     b->in_n = b->out_n = 0;
-    assert_int_equal(nj_engine_open(a->engine, 0), NJ_CLIENT_OK);
+    open_link();
 }
 
 static bool
@@ -272,7 +269,7 @@ is_done(const struct application *a, const struct broker *b)
         if (b->outgoing[i] != DONE)
             return false;
     }
-    return a->confirmed == MESSAGES && nj_engine_unacknowledged(a->engine) == 0;
+    return a->confirmed == MESSAGES && nj_engine_unacknowledged(e) == 0;
 }
 
 static void
@@ -280,37 +277,33 @@ run_seed(uint64_t seed, uint8_t version, bool forgets)
 {
     struct broker *b = nj_zalloc(sizeof(*b));
     struct application a = {.last_new = {-1, -1, -1}};
-    struct nj_client_opts opts;
+    struct nj_client_opts opts = opts_of(version);
     struct nj_rand r;
 
     assert_non_null(b);
     b->version = version;
     memset(b->last_new, 0xff, sizeof(b->last_new));
     nj_rand_seed(&r, seed);
-    nj_client_opts_init(&opts);
-    opts.version = version;
-    opts.client_id = "sim";
     opts.clean_start = false;
     opts.inflight_maximum = (uint16_t)(1 + nj_rand_below(&r, 20));
-    a.engine = engine_with(&opts);
-    assert_int_equal(nj_engine_open(a.engine, 0), NJ_CLIENT_OK);
+    client_with(&opts);
+    open_link();
 
     for (int step = 0; !is_done(&a, b); step++) {
         if (step > 200000)
             fail_msg("seed %llu does not end", (unsigned long long)seed);
         publish_some(&a, &r);
-        carry_up(&a, b, &r);
+        carry_up(b, &r);
         carry_down(&a, b, &r);
         for (int i = 0; i < MESSAGES; i++) {
-            if (b->has_session && b->outgoing[i] == NOT_SENT && nj_engine_is_active(a.engine)) {
+            if (b->has_session && b->outgoing[i] == NOT_SENT && nj_engine_is_active(e)) {
                 if (nj_rand_below(&r, 4) == 0)
                     broker_send(b, i);
                 break;
             }
         }
         /* A CONNACK that does not arrive is no news of a lost session. */
-        if (nj_rand_below(&r, 40) == 0 && step < 20000 &&
-            (!forgets || nj_engine_is_active(a.engine))) {
+        if (nj_rand_below(&r, 40) == 0 && step < 20000 && (!forgets || nj_engine_is_active(e))) {
             if (forgets && nj_rand_below(&r, 3) == 0)
                 broker_forget(b);
             cut(&a, b);
@@ -322,7 +315,6 @@ run_seed(uint64_t seed, uint8_t version, bool forgets)
                      (unsigned long long)seed, i, b->arrived[i], a.arrived[i]);
         assert_true(b->arrived[i] >= 1 && a.arrived[i] >= 1);
     }
-    nj_engine_free(a.engine);
     nj_free(b);
 }
 
@@ -349,9 +341,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(qos_2_arrives_once_however_often_the_link_breaks),
-        cmocka_unit_test(nothing_is_lost_where_the_broker_forgets_the_session),
+        TEST(qos_2_arrives_once_however_often_the_link_breaks),
+        TEST(nothing_is_lost_where_the_broker_forgets_the_session),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests_name("client/session", tests, NULL, NULL);
 }

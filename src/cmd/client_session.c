@@ -149,7 +149,7 @@ is_final(enum nj_client_err err)
            err == NJ_CLIENT_ETOOLARGE || err == NJ_CLIENT_EAUTH || err == NJ_CLIENT_ENOMEM;
 }
 
-int
+void
 nj_client_session_lost(struct nj_client_session *s, const struct nj_client_event *ev)
 {
     const struct nj_client_config *c = s->config;
@@ -160,17 +160,18 @@ nj_client_session_lost(struct nj_client_session *s, const struct nj_client_event
     s->was_up |= !is_before;
     if (ev->error == NJ_CLIENT_EREFUSED) {
         say_refused(c, ev->reason);
-        return ev->reason;
+        nj_client_session_end(s, ev->reason);
+        return;
     }
     if (s->reconnects && !is_final(ev->error) && (!is_before || s->was_up))
-        return -1;
+        return;
     if (ev->error == NJ_CLIENT_ELOOKUP)
         nj_client_say(c, "Unable to connect (%s).\n", nj_mosq_text(number, 0));
     else
         nj_client_say(c, "Error: %s\n", nj_mosq_text(number, error));
     if (is_final(ev->error))
         nj_client_say(c, "(%s)\n", nj_client_detail(s->client));
-    return number;
+    nj_client_session_end(s, number);
 }
 
 /* ---- the client ---- */
@@ -336,7 +337,14 @@ nj_client_session_wait_ms(const struct nj_client_session *s, nj_time at)
 }
 
 void
-nj_client_session_leave(struct nj_client_session *s, unsigned reason)
+nj_client_session_end(struct nj_client_session *s, int code)
+{
+    s->is_ended = true;
+    s->code = code;
+}
+
+void
+nj_client_session_leave(struct nj_client_session *s, unsigned reason, int code)
 {
     struct nj_client_properties properties =
         nj_client_property_list_view(s->config->properties[NJ_FOR_DISCONNECT]);
@@ -344,6 +352,7 @@ nj_client_session_leave(struct nj_client_session *s, unsigned reason)
     struct nj_client_event ev;
     enum nj_client_err err;
 
+    nj_client_session_end(s, code);
     if (s->config->version != NJ_MQTT_5)
         reason = 0;
     if (nj_client_disconnect(s->client, reason, properties) != NJ_CLIENT_OK)
@@ -353,6 +362,21 @@ nj_client_session_leave(struct nj_client_session *s, unsigned reason)
         if (err == NJ_CLIENT_OK && ev.type == NJ_CLIENT_DISCONNECTED)
             return;
     } while (err == NJ_CLIENT_OK || (err == NJ_CLIENT_ESYS && signals_caught == before));
+}
+
+/* Before the broker has answered there is nobody to say goodbye to. */
+void
+nj_client_session_give_up(struct nj_client_session *s)
+{
+    bool has_timed_out = nj_client_session_has_timed_out(s);
+
+    if (!s->was_connected) {
+        nj_client_session_end(s, NJ_EXIT_INTERRUPTED);
+        return;
+    }
+    nj_client_session_leave(s, 4, has_timed_out ? NJ_MOSQ_TIMEOUT : 0);
+    if (has_timed_out)
+        nj_client_say(s->config, "Timed out\n");
 }
 
 /* ---- subscribing ---- */

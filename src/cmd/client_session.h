@@ -41,6 +41,8 @@ struct nj_client_session {
     bool was_up;        /* a connection was there once: CONNECT went out */
     bool was_connected; /* CONNACK 0 came once */
     nj_time until;      /* -W; NJ_NEVER */
+    bool is_ended;
+    int code; /* exit code, once it has ended */
 };
 
 /**
@@ -58,15 +60,16 @@ bool nj_client_session_has_timed_out(const struct nj_client_session *s);
 /* How long to wait for something that is due at `at`, at most until -W; for nj_client_next(). */
 int nj_client_session_wait_ms(const struct nj_client_session *s, nj_time at);
 
-/**
- * A connection ended, or could not be made. Says what Mosquitto's programs say.
- *
- * Result  the exit code; -1: it will be made again, nothing was said.
- */
-int nj_client_session_lost(struct nj_client_session *s, const struct nj_client_event *ev);
+/* A connection ended, or could not be made: unless it will be made again, says what Mosquitto's
+ * programs say, and ends with their exit code. */
+void nj_client_session_lost(struct nj_client_session *s, const struct nj_client_event *ev);
 
-/* Say goodbye and wait until it is said, or a second signal comes. */
-void nj_client_session_leave(struct nj_client_session *s, unsigned reason);
+/* Without a word; the program ends with this exit code. */
+void nj_client_session_end(struct nj_client_session *s, int code);
+/* Say goodbye and wait until it is said, or a second signal comes; then end. */
+void nj_client_session_leave(struct nj_client_session *s, unsigned reason, int code);
+/* As sub and rr do once it is over: with the will, and saying so if the time of -W is up. */
+void nj_client_session_give_up(struct nj_client_session *s);
 
 /* Subscribe as -t and -q and the subscription options say, in one packet; NULL `only` means all
  * topics. */

@@ -22,8 +22,6 @@ struct pub {
     struct nj_client_session session;
     struct nj_client_properties properties;
     bool was_first_sent; /* with a topic alias the topic goes once */
-    int code;
-    bool is_ended;
 
     /* One message, repeated. */
     long left;
@@ -34,13 +32,6 @@ struct pub {
     size_t begin, end, cap; /* of what is read but not published */
     bool is_eof;
 };
-
-static void
-end(struct pub *p, int code)
-{
-    p->is_ended = true;
-    p->code = code;
-}
 
 /* ---- publishing ---- */
 
@@ -100,8 +91,7 @@ publish(struct pub *p, const char *payload, size_t n)
     if (err == NJ_CLIENT_EFULL || (err == NJ_CLIENT_ENOTCONN && c->source == NJ_SOURCE_STDIN_LINE))
         return false;
     say_not_published(p, err);
-    nj_client_session_leave(&p->session, 0);
-    end(p, nj_mosq_number(err));
+    nj_client_session_leave(&p->session, 0, nj_mosq_number(err));
     return false;
 }
 
@@ -123,14 +113,14 @@ make_room(struct pub *p)
     if (waiting > LINE_MAX_BYTES) {
         nj_client_say(&p->config, "Error: Message length must be less than %u bytes.\n",
                       LINE_MAX_BYTES);
-        end(p, NJ_MOSQ_OVERSIZE_PACKET);
+        nj_client_session_end(&p->session, NJ_MOSQ_OVERSIZE_PACKET);
         return false;
     }
     size_t cap = p->cap > 0 ? p->cap * 2 : 2 * (size_t)READ_BYTES;
     char *text = nj_realloc(p->text, cap);
     if (text == NULL) {
         nj_client_say(&p->config, "Error: Out of memory.\n");
-        end(p, NJ_MOSQ_NOMEM);
+        nj_client_session_end(&p->session, NJ_MOSQ_NOMEM);
         return false;
     }
     p->text = text;
@@ -157,7 +147,7 @@ read_lines(struct pub *p)
 static bool
 publish_lines(struct pub *p)
 {
-    while (p->begin < p->end && !p->is_ended) {
+    while (p->begin < p->end && !p->session.is_ended) {
         char *line = p->text + p->begin;
         size_t left = p->end - p->begin;
         const char *stop = memchr(line, '\n', left);
@@ -203,21 +193,19 @@ take_events(struct pub *p)
     struct nj_client_event ev;
     enum nj_client_err err = NJ_CLIENT_OK;
 
-    while (!p->is_ended && (err = nj_client_next(p->session.client, &ev, 0)) == NJ_CLIENT_OK) {
+    while (!p->session.is_ended &&
+           (err = nj_client_next(p->session.client, &ev, 0)) == NJ_CLIENT_OK) {
         if (ev.type == NJ_CLIENT_CONNECTED) {
             p->session.was_connected = true;
             p->was_first_sent = false;
         } else if (ev.type == NJ_CLIENT_PUBLISHED) {
             on_published(p, &ev);
         } else if (ev.type == NJ_CLIENT_DISCONNECTED) {
-            int code = nj_client_session_lost(&p->session, &ev);
-
-            if (code >= 0)
-                end(p, code);
+            nj_client_session_lost(&p->session, &ev);
         }
     }
-    if (!p->is_ended && err != NJ_CLIENT_OK && err != NJ_CLIENT_ETIMEOUT)
-        end(p, nj_mosq_number(err));
+    if (!p->session.is_ended && err != NJ_CLIENT_OK && err != NJ_CLIENT_ETIMEOUT)
+        nj_client_session_end(&p->session, nj_mosq_number(err));
 }
 
 /* One poll over standard input, where it is wanted, and the connection. */
@@ -248,18 +236,16 @@ run_lines(struct pub *p)
 {
     bool has_room = true;
 
-    while (!p->is_ended) {
+    while (!p->session.is_ended) {
         take_events(p);
-        if (!p->is_ended && p->session.was_connected)
+        if (!p->session.is_ended && p->session.was_connected)
             has_room = publish_lines(p);
-        if (p->is_ended)
+        if (p->session.is_ended)
             break;
         if (nj_client_session_is_over(&p->session)) {
-            nj_client_session_leave(&p->session, 4);
-            end(p, 0);
+            nj_client_session_leave(&p->session, 4, 0);
         } else if (p->is_eof && p->begin == p->end && is_all_sent(p)) {
-            nj_client_session_leave(&p->session, 0);
-            end(p, 0);
+            nj_client_session_leave(&p->session, 0, 0);
         } else {
             wait_for_both(p, p->session.was_connected && has_room && !p->is_eof);
         }
@@ -273,13 +259,13 @@ run_message(struct pub *p)
 
     p->left = c->repeat;
     p->next_at = 0;
-    while (!p->is_ended) {
+    while (!p->session.is_ended) {
         take_events(p);
-        if (p->is_ended)
+        if (p->session.is_ended)
             break;
         if (nj_client_session_is_over(&p->session)) {
-            nj_client_session_leave(&p->session, 4);
-            end(p, p->session.was_connected ? 0 : NJ_EXIT_INTERRUPTED);
+            nj_client_session_leave(&p->session, 4,
+                                    p->session.was_connected ? 0 : NJ_EXIT_INTERRUPTED);
             break;
         }
         nj_time now = nj_clock_monotonic_ms();
@@ -292,8 +278,7 @@ run_message(struct pub *p)
         }
         if (p->session.was_connected && p->next_at == NJ_NEVER && is_all_sent(p)) {
             if (p->left == 0) {
-                nj_client_session_leave(&p->session, 0);
-                end(p, 0);
+                nj_client_session_leave(&p->session, 0, 0);
             }
             p->next_at = now + c->repeat_delay_us / 1000;
             continue;
@@ -318,7 +303,7 @@ nj_cmd_pub(int argc, char **argv)
     }
     p.properties = nj_client_property_list_view(p.config.properties[NJ_FOR_PUBLISH]);
     if (nj_client_start(p.session.client) != NJ_CLIENT_OK)
-        end(&p, NJ_MOSQ_INVAL);
+        nj_client_session_end(&p.session, NJ_MOSQ_INVAL);
     else if (has_lines)
         run_lines(&p);
     else
@@ -327,5 +312,5 @@ nj_cmd_pub(int argc, char **argv)
     nj_client_session_close(&p.session);
     nj_free(p.text);
     nj_client_config_fini(&p.config);
-    return p.code;
+    return p.session.code;
 }

@@ -11,23 +11,7 @@ struct rr {
     struct nj_client_property_list *properties;
     int64_t asked_ns;
     bool is_asked;
-    int code;
-    bool is_ended;
 };
-
-static void
-end(struct rr *r, int code)
-{
-    r->is_ended = true;
-    r->code = code;
-}
-
-static void
-leave(struct rr *r, int code)
-{
-    nj_client_session_leave(&r->session, 0);
-    end(r, code);
-}
 
 /* The publisher's properties and, in MQTT 5, where the answer is to go. */
 static bool
@@ -85,7 +69,7 @@ ask(struct rr *r)
     r->is_asked = err == NJ_CLIENT_OK;
     if (err != NJ_CLIENT_OK) {
         nj_client_say(c, "Error: %s\n", nj_mosq_text(nj_mosq_number(err), 0));
-        leave(r, nj_mosq_number(err));
+        nj_client_session_leave(&r->session, 0, nj_mosq_number(err));
     }
 }
 
@@ -103,7 +87,7 @@ print_latency(int64_t ns)
 }
 
 static void
-on_message(struct rr *r, const struct nj_client_message *m)
+on_answer(struct rr *r, const struct nj_client_message *m)
 {
     struct timespec now;
 
@@ -113,11 +97,11 @@ on_message(struct rr *r, const struct nj_client_message *m)
     if (r->config.latency && r->is_asked)
         print_latency(nj_clock_monotonic_ns() - r->asked_ns);
     nj_client_print_message(&r->config, m, &now, stdout);
-    leave(r, 0);
+    nj_client_session_leave(&r->session, 0, 0);
 }
 
 static void
-on_event(struct rr *r, const struct nj_client_event *ev)
+on_step(struct rr *r, const struct nj_client_event *ev)
 {
     enum nj_client_err err;
     int code;
@@ -128,23 +112,21 @@ on_event(struct rr *r, const struct nj_client_event *ev)
         err = nj_client_session_subscribe(&r->session, r->config.response_topic);
         if (err != NJ_CLIENT_OK) {
             nj_client_say(&r->config, "Error: %s\n", nj_mosq_text(nj_mosq_number(err), 0));
-            leave(r, nj_mosq_number(err));
+            nj_client_session_leave(&r->session, 0, nj_mosq_number(err));
         }
         break;
     case NJ_CLIENT_SUBSCRIBED:
         code = nj_client_session_subscribed(&r->session, ev);
         if (code != 0)
-            leave(r, code);
+            nj_client_session_leave(&r->session, 0, code);
         else
             ask(r);
         break;
     case NJ_CLIENT_MESSAGE:
-        on_message(r, &ev->message);
+        on_answer(r, &ev->message);
         break;
     case NJ_CLIENT_DISCONNECTED:
-        code = nj_client_session_lost(&r->session, ev);
-        if (code >= 0)
-            end(r, code);
+        nj_client_session_lost(&r->session, ev);
         break;
     case NJ_CLIENT_PUBLISHED:
     case NJ_CLIENT_UNSUBSCRIBED:
@@ -153,41 +135,26 @@ on_event(struct rr *r, const struct nj_client_event *ev)
 }
 
 static void
-on_over(struct rr *r)
-{
-    bool has_timed_out = nj_client_session_has_timed_out(&r->session);
-
-    if (!r->session.was_connected) {
-        end(r, NJ_EXIT_INTERRUPTED);
-        return;
-    }
-    nj_client_session_leave(&r->session, 4); /* with the will */
-    if (has_timed_out)
-        nj_client_say(&r->config, "Timed out\n");
-    end(r, has_timed_out ? NJ_MOSQ_TIMEOUT : 0);
-}
-
-static void
-run(struct rr *r)
+converse(struct rr *r)
 {
     struct nj_client_event ev;
 
     if (nj_client_start(r->session.client) != NJ_CLIENT_OK) {
-        end(r, NJ_MOSQ_INVAL);
+        nj_client_session_end(&r->session, NJ_MOSQ_INVAL);
         return;
     }
-    while (!r->is_ended) {
+    while (!r->session.is_ended) {
         enum nj_client_err err = nj_client_next(r->session.client, &ev, 0);
 
         if (err == NJ_CLIENT_OK) {
-            on_event(r, &ev);
+            on_step(r, &ev);
         } else if (nj_client_session_is_over(&r->session)) {
-            on_over(r);
+            nj_client_session_give_up(&r->session);
         } else if (err == NJ_CLIENT_ETIMEOUT) {
             (void)nj_client_wait(r->session.client,
                                  nj_client_session_wait_ms(&r->session, NJ_NEVER));
         } else {
-            end(r, nj_mosq_number(err));
+            nj_client_session_end(&r->session, nj_mosq_number(err));
         }
     }
 }
@@ -202,8 +169,8 @@ nj_cmd_rr(int argc, char **argv)
         (!make_properties(&r) || !nj_client_session_open(&r.session, &r.config, false)))
         code = 1;
     if (code == 0) {
-        run(&r);
-        code = r.code;
+        converse(&r);
+        code = r.session.code;
         (void)fflush(stdout);
         nj_client_session_close(&r.session);
     }

@@ -15,20 +15,11 @@ struct sub {
     struct nj_client_session session;
     struct nj_rand rand;
     long received;
-    bool is_done; /* as many as were asked for, or the first that is not retained */
-    int code;     /* exit code, once it is decided */
-    bool is_ended;
+    bool is_done;        /* as many as were asked for, or the first that is not retained */
     nj_time next_second; /* --message-rate */
     long this_second;
     struct nj_strings lines; /* --watch: the topics, in the order of their lines */
 };
-
-static void
-end(struct sub *s, int code)
-{
-    s->is_ended = true;
-    s->code = code;
-}
 
 /* ---- a message ---- */
 
@@ -132,8 +123,7 @@ on_connected(struct sub *s)
     }
     if (err != NJ_CLIENT_OK) {
         nj_client_say(c, "Error: %s\n", nj_mosq_text(nj_mosq_number(err), 0));
-        nj_client_session_leave(&s->session, 0);
-        end(s, nj_mosq_number(err));
+        nj_client_session_leave(&s->session, 0, nj_mosq_number(err));
     }
 }
 
@@ -144,15 +134,12 @@ on_subscribed(struct sub *s, const struct nj_client_event *ev)
 
     if (denied == 0 && !s->config.exit_after_sub)
         return;
-    nj_client_session_leave(&s->session, 0);
-    end(s, denied);
+    nj_client_session_leave(&s->session, 0, denied);
 }
 
 static void
-on_event(struct sub *s, const struct nj_client_event *ev)
+take(struct sub *s, const struct nj_client_event *ev)
 {
-    int code;
-
     switch (ev->type) {
     case NJ_CLIENT_CONNECTED:
         on_connected(s);
@@ -164,9 +151,7 @@ on_event(struct sub *s, const struct nj_client_event *ev)
         on_subscribed(s, ev);
         break;
     case NJ_CLIENT_DISCONNECTED:
-        code = nj_client_session_lost(&s->session, ev);
-        if (code >= 0)
-            end(s, code);
+        nj_client_session_lost(&s->session, ev);
         break;
     case NJ_CLIENT_PUBLISHED:
     case NJ_CLIENT_UNSUBSCRIBED:
@@ -187,22 +172,6 @@ print_rate(struct sub *s)
     s->next_second = now + 1000;
 }
 
-/* Before the broker has answered there is nobody to say goodbye to. */
-static void
-on_over(struct sub *s)
-{
-    bool has_timed_out = nj_client_session_has_timed_out(&s->session);
-
-    if (!s->session.was_connected) {
-        end(s, NJ_EXIT_INTERRUPTED);
-        return;
-    }
-    nj_client_session_leave(&s->session, 4); /* with the will */
-    if (has_timed_out)
-        nj_client_say(&s->config, "Timed out\n");
-    end(s, has_timed_out ? NJ_MOSQ_TIMEOUT : 0);
-}
-
 static void
 finish(struct sub *s)
 {
@@ -214,40 +183,39 @@ finish(struct sub *s)
         if (nj_client_drain(s->session.client, wait) == NJ_CLIENT_ENOTCONN)
             break;
     }
-    nj_client_session_leave(&s->session, 0);
-    end(s, 0);
+    nj_client_session_leave(&s->session, 0, 0);
 }
 
 static void
-run(struct sub *s)
+listen_on(struct sub *s)
 {
     struct nj_client *client = s->session.client;
     struct nj_client_event ev;
     enum nj_client_err err;
 
     if (nj_client_start(client) != NJ_CLIENT_OK) {
-        end(s, NJ_MOSQ_INVAL);
+        nj_client_session_end(&s->session, NJ_MOSQ_INVAL);
         return;
     }
-    while (!s->is_ended) {
+    while (!s->session.is_ended) {
         err = nj_client_next(client, &ev, 0);
         if (err == NJ_CLIENT_ETIMEOUT) {
             /* All that came is printed; now it may be seen, and now we may wait. */
             (void)fflush(stdout);
             print_rate(s);
             if (nj_client_session_is_over(&s->session)) {
-                on_over(s);
+                nj_client_session_give_up(&s->session);
                 break;
             }
             nj_time at = s->config.message_rate ? s->next_second : NJ_NEVER;
             (void)nj_client_wait(client, nj_client_session_wait_ms(&s->session, at));
         } else if (err == NJ_CLIENT_OK) {
-            on_event(s, &ev);
+            take(s, &ev);
         } else {
             nj_client_say(&s->config, "Error: %s\n", nj_mosq_text(nj_mosq_number(err), 0));
-            end(s, nj_mosq_number(err));
+            nj_client_session_end(&s->session, nj_mosq_number(err));
         }
-        if (s->is_done && !s->is_ended)
+        if (s->is_done && !s->session.is_ended)
             finish(s);
     }
     (void)fflush(stdout);
@@ -268,11 +236,11 @@ nj_cmd_sub(int argc, char **argv)
     nj_rand_seed(&s.rand, seed);
     if (s.config.watch)
         printf("\033[2J\033[1;1HBroker: %s\n", s.config.host != NULL ? s.config.host : "localhost");
-    run(&s);
+    listen_on(&s);
     nj_client_session_close(&s.session);
     for (size_t i = 0; i < s.lines.count; i++)
         nj_free(s.lines.at[i]);
     nj_free(s.lines.at);
     nj_client_config_fini(&s.config);
-    return s.code;
+    return s.session.code;
 }

@@ -384,12 +384,16 @@ want_of_descriptors_is_told_apart(void **state)
 {
     struct sockaddr_storage address = {0};
     socklen_t length;
-    struct end *l = end_new(listen_on(AF_INET, &address, &length));
-    int client = socket(AF_INET, SOCK_STREAM, 0), fd = -1;
     struct rlimit limit, none;
     struct nj_peer peer;
+    struct end *l;
+    int client, fd = -1;
 
     (void)state;
+    if (getenv("NJ_VALGRIND") != NULL)
+        skip(); /* it lets a program have what its hard limit allows, whatever the other says */
+    l = end_new(listen_on(AF_INET, &address, &length));
+    client = socket(AF_INET, SOCK_STREAM, 0);
     assert_int_equal(nj_reactor_watch(reactor, &l->io, NJ_IO_READ), NJ_OK);
     assert_int_equal(connect(client, (struct sockaddr *)&address, length), 0);
     assert_int_equal(nj_reactor_wait(reactor, -1), 1);

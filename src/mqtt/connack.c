@@ -8,7 +8,7 @@
 /* In 3.1 the first byte is reserved and means nothing. [MQTT311-3.2.2-4] [MQTT5-3.2.2-1]
  * [MQTT5-3.2.2-6] */
 static enum nj_cause
-read_flags(uint8_t flags, enum nj_version v, struct nj_connack *out)
+judge_flags(uint8_t flags, enum nj_version v, struct nj_connack *out)
 {
     out->session_present = v > NJ_MQTT_31 && (flags & SESSION_PRESENT) != 0;
     if (v == NJ_MQTT_31)
@@ -30,7 +30,7 @@ nj_connack_decode(const struct nj_frame *f, enum nj_version v, struct nj_connack
     out->code = nj_read_u8(&r);
     if (r.is_short)
         return NJ_CAUSE_PACKET_SHORT;
-    cause = read_flags(flags, v, out);
+    cause = judge_flags(flags, v, out);
     if (cause != NJ_CAUSE_NONE)
         return cause;
     if (v < NJ_MQTT_5)

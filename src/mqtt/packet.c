@@ -5,7 +5,7 @@
 static const struct {
     const char *name;
     bool from_client, from_server;
-} packets[16] = {
+} types[16] = {
     [0] = {"RESERVED", false, false},
     [NJ_CONNECT] = {"CONNECT", true, false},
     [NJ_CONNACK] = {"CONNACK", false, true},
@@ -27,7 +27,7 @@ static const struct {
 const char *
 nj_packet_name(unsigned type)
 {
-    return packets[type < NJ_COUNT_OF(packets) ? type : 0].name;
+    return types[type < NJ_COUNT_OF(types) ? type : 0].name;
 }
 
 static enum nj_cause
@@ -44,9 +44,9 @@ enum nj_cause
 nj_packet_decode(const struct nj_frame *f, enum nj_version v, enum nj_side from,
                  struct nj_packet *out)
 {
-    if (f->type == 0 || f->type >= NJ_COUNT_OF(packets))
+    if (f->type == 0 || f->type >= NJ_COUNT_OF(types))
         return NJ_CAUSE_PACKET_TYPE;
-    if (!(from == NJ_FROM_CLIENT ? packets[f->type].from_client : packets[f->type].from_server))
+    if (!(from == NJ_FROM_CLIENT ? types[f->type].from_client : types[f->type].from_server))
         return NJ_CAUSE_UNEXPECTED_PACKET;
 
     out->type = (enum nj_packet_type)f->type;

@@ -155,7 +155,7 @@ make_will(struct nj_actor *a, struct nj_connect_out *c, uint8_t *payload, struct
     c->will_qos = m.qos;
     c->will_topic = nj_str_of(nj_twin_topics[m.topic]);
     c->will_payload = (struct nj_str){(const char *)payload,
-                                      nj_twin_payload(a->twin, (unsigned)a->will, payload)};
+                                      nj_twin_payload(a->twin, (unsigned)a->will, payload, 16)};
 }
 
 static void
@@ -262,8 +262,8 @@ put_publish(struct nj_actor *a, unsigned number, uint16_t packet_id, bool dup)
     }
     h.payload_bytes = m->is_empty ? 0 : m->bytes;
     nj_publish_head_encode(&w, a->version, &h);
-    NJ_ASSERT(!w.is_full && (size_t)(packet + sizeof(packet) - w.p) >= h.payload_bytes);
-    w.p += nj_twin_payload(a->twin, number, w.p);
+    NJ_ASSERT(!w.is_full);
+    w.p += nj_twin_payload(a->twin, number, w.p, (size_t)(packet + sizeof(packet) - w.p));
     bytes = written(packet, &w);
     put(a, bytes.p, bytes.n);
     nj_twin_say(a->twin, "c%u -> message %u (d%d q%u r%d m%u, %u bytes) %s", a->index, number, dup,

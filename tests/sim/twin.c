@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "twin.h"
 
+#include "base/assert.h"
 #include "mqtt/topic.h"
 
 #include <stdarg.h>
@@ -78,13 +79,14 @@ nj_twin_publish(struct nj_twin *t, const struct nj_twin_message *what)
 }
 
 size_t
-nj_twin_payload(const struct nj_twin *t, unsigned message, uint8_t *out)
+nj_twin_payload(const struct nj_twin *t, unsigned message, uint8_t *out, size_t room)
 {
     const struct nj_twin_message *m = &t->messages[message];
     size_t n = m->bytes;
 
     if (m->is_empty)
         return 0;
+    NJ_ASSERT(n >= 2 && n <= room);
     out[0] = (uint8_t)(message >> 8);
     out[1] = (uint8_t)message;
     for (size_t i = 2; i < n; i++)
@@ -274,7 +276,7 @@ find_message(const struct nj_twin *t, unsigned client, const struct nj_publish *
     number = (unsigned)bytes[0] << 8 | bytes[1];
     if (number >= t->count)
         nj_twin_fail(t, "c%u: got message %u, which is not published yet", client, number);
-    if (nj_twin_payload(t, number, expected) != p->payload.n ||
+    if (nj_twin_payload(t, number, expected, sizeof(expected)) != p->payload.n ||
         memcmp(expected, bytes, p->payload.n) != 0)
         nj_twin_fail(t, "c%u: message %u has another payload than it was published with", client,
                      number);

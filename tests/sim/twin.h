@@ -106,8 +106,8 @@ extern const char *const nj_twin_topics[NJ_TWIN_TOPICS];
 
 /* Number of the new message; fewer than NJ_TWIN_EMPTY exist. */
 unsigned nj_twin_publish(struct nj_twin *t, const struct nj_twin_message *what);
-/* Its payload: a number and a pattern. Returns how many bytes. */
-size_t nj_twin_payload(const struct nj_twin *t, unsigned message, uint8_t *out);
+/* Its payload: a number and a pattern. Returns how many bytes; there is room for them. */
+size_t nj_twin_payload(const struct nj_twin *t, unsigned message, uint8_t *out, size_t room);
 /* It is sent again, on another connection. */
 void nj_twin_again(struct nj_twin *t, unsigned message);
 /* PUBACK or PUBREC has come. */

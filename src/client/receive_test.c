@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the broker sends: messages are told and acknowledged, all else ends the connection. */
+#include "client/kit_test.h"
+
+/* [MQTT5-4.3.2-4] [MQTT311-4.3.2-2] */
+static void
+qos_1_message_is_handed_on_and_acknowledged(void **state)
+{
+    (void)state;
+    connected(NJ_MQTT_311);
+    FEED(0x33, 6, 0, 1, 'a', 0, 9, 'x');
+    expect_event(NJ_CLIENT_MESSAGE);
+    assert_string_equal(ev.message.topic, "a");
+    assert_int_equal(ev.message.payload_n, 1);
+    assert_int_equal(ev.message.qos, 1);
+    assert_true(ev.message.retain);
+    EXPECT_OUTPUT(0x40, 2, 0, 9);
+}
+
+/* [MQTT5-4.3.3-8] [MQTT5-4.3.3-10] [MQTT5-4.3.3-11] [MQTT5-4.3.3-12] [MQTT311-4.3.3-2] */
+static void
+qos_2_message_is_handed_on_once(void **state)
+{
+    (void)state;
+    connected(NJ_MQTT_5);
+    FEED(0x34, 7, 0, 1, 'a', 0, 9, 0, 'x');
+    expect_event(NJ_CLIENT_MESSAGE);
+    FEED(0x3c, 7, 0, 1, 'a', 0, 9, 0, 'x');
+    expect_nothing();
+    EXPECT_OUTPUT(0x50, 2, 0, 9, 0x50, 2, 0, 9);
+    FEED(0x62, 2, 0, 9);
+    expect_nothing();
+    EXPECT_OUTPUT(0x70, 2, 0, 9);
+    FEED(0x34, 7, 0, 1, 'a', 0, 9, 0, 'y'); /* the identifier is free for another one */
+    expect_event(NJ_CLIENT_MESSAGE);
+}
+
+static void
+unknown_pubrel_is_answered(void **state)
+{
+    (void)state;
+    connected(NJ_MQTT_5);
+    FEED(0x62, 2, 0, 9);
+    expect_nothing();
+    EXPECT_OUTPUT(0x70, 3, 0, 9, 0x92);
+    connected(NJ_MQTT_311);
+    FEED(0x62, 2, 0, 9);
+    expect_nothing();
+    EXPECT_OUTPUT(0x70, 2, 0, 9);
+}
+
+/* The broker takes the identifier for another message. [MQTT5-3.2.2-5] */
+static void
+received_identifiers_of_a_lost_session_are_forgotten(void **state)
+{
+    (void)state;
+    client(NJ_MQTT_311);
+    for (int connection = 0; connection < 2; connection++) {
+        connect_again(false);
+        FEED(0x34, 6, 0, 1, 'a', 0, 7, 'x');
+        expect_event(NJ_CLIENT_MESSAGE);
+        lose_link();
+    }
+}
+
+/* ---- what a hostile broker may try ---- */
+
+/* [MQTT5-3.3.4-9] [MQTT5-3.3.4-8] */
+static void
+broker_that_exceeds_our_receive_maximum_is_told_so(void **state)
+{
+    struct nj_client_opts opts = opts_of(NJ_MQTT_5);
+
+    (void)state;
+    opts.receive_maximum = 1;
+    client_with(&opts);
+    connect_again(false);
+    FEED(0x34, 6, 0, 1, 'a', 0, 1, 0, 0x34, 6, 0, 1, 'a', 0, 2, 0);
+    expect_event(NJ_CLIENT_MESSAGE);
+    drop_output(0);
+    expect_event(NJ_CLIENT_DISCONNECTED);
+    assert_int_equal(ev.error, NJ_CLIENT_EPROTOCOL);
+    EXPECT_OUTPUT(0xe0, 1, 0x93);
+}
+
+/* A broker that sends and does not read cannot make us hold its answers. */
+static void
+answers_are_bounded(void **state)
+{
+    static uint8_t flood[7 * 100000];
+    int told = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(flood); i += 7)
+        memcpy(flood + i, "\x32\x05\0\1a\0\1", 7);
+    connected(NJ_MQTT_311);
+    for (int i = 0; i < 4; i++) {
+        if (nj_engine_wants_input(e))
+            feed(flood, sizeof(flood), 0);
+        while (nj_engine_next(e, &ev))
+            told++;
+        assert_true(nj_engine_output(e).n < (1 << 20) + 64);
+    }
+    assert_false(nj_engine_wants_input(e));
+    assert_true(told > 0);
+    drop_output(0);
+    assert_true(nj_engine_next(e, &ev));
+}
+
+static void
+hostile_bytes_end_the_connection_with_a_reason(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t n;
+        uint8_t version;
+        enum nj_client_err err;
+    } cases[] = {
+        {"\x90\x02\0\1", 4, 4, NJ_CLIENT_EMALFORMED},       /* SUBACK without codes */
+        {"\x90\x03\0\1\0", 5, 5, NJ_CLIENT_EMALFORMED},     /* and in 5.0 */
+        {"\x90\x04\0\1\0\0", 6, 4, NJ_CLIENT_EPROTOCOL},    /* one code too many */
+        {"\x90\x03\0\7\0", 5, 4, NJ_CLIENT_EPROTOCOL},      /* nobody asked */
+        {"\xb0\x02\0\1", 4, 4, NJ_CLIENT_EPROTOCOL},        /* UNSUBACK for a SUBSCRIBE */
+        {"\x40\x02\0\1", 4, 4, NJ_CLIENT_EPROTOCOL},        /* PUBACK for a SUBSCRIBE */
+        {"\x70\x02\0\2", 4, 4, NJ_CLIENT_EPROTOCOL},        /* PUBCOMP before PUBREC */
+        {"\x40\x02\0\2", 4, 4, NJ_CLIENT_EPROTOCOL},        /* PUBACK for QoS 2 */
+        {"\x40\x02\0\0", 4, 4, NJ_CLIENT_EMALFORMED},       /* packet identifier 0 */
+        {"\x40\x01\0", 3, 4, NJ_CLIENT_EMALFORMED},         /* cut short */
+        {"\x40\x03\0\2\0", 5, 4, NJ_CLIENT_EMALFORMED},     /* too long */
+        {"\x10\x02\0\0", 4, 4, NJ_CLIENT_EPROTOCOL},        /* CONNECT */
+        {"\x82\x06\0\1\0\1a\0", 8, 4, NJ_CLIENT_EPROTOCOL}, /* SUBSCRIBE */
+        {"\xc0\0", 2, 4, NJ_CLIENT_EPROTOCOL},              /* PINGREQ */
+        {"\xe0\0", 2, 4, NJ_CLIENT_EPROTOCOL},              /* DISCONNECT before 5.0 */
+        {"\xf0\0", 2, 5, NJ_CLIENT_EPROTOCOL},              /* AUTH without a method */
+        {"\x00\0", 2, 4, NJ_CLIENT_EMALFORMED},             /* type 0 */
+        {"\x36\x06\0\1a\0\1x", 8, 4, NJ_CLIENT_EMALFORMED}, /* QoS 3 */
+        {"\x30\x04\0\1#x", 6, 4, NJ_CLIENT_EPROTOCOL},      /* wildcard in a topic */
+        {"\x30\x03\0\0x", 5, 4, NJ_CLIENT_EPROTOCOL},       /* empty topic */
+        {"\x30\xff\xff\xff\xff\x01", 6, 4, NJ_CLIENT_EMALFORMED},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < NJ_COUNT_OF(cases); i++) {
+        connected(cases[i].version);
+        subscribe("a");
+        publish("a", "x", 2);
+        feed(cases[i].bytes, cases[i].n, 0);
+        if (!nj_engine_next(e, &ev))
+            fail_msg("case %zu is let pass", i);
+        if (ev.type != NJ_CLIENT_DISCONNECTED || ev.error != cases[i].err)
+            fail_msg("case %zu gives event %d, error %d", i, ev.type, ev.error);
+        assert_true(nj_engine_detail(e)[0] != '\0');
+    }
+}
+
+/* [MQTT5-3.1.2-24] refused when its header is here */
+static void
+oversized_packet_is_refused_before_it_arrives(void **state)
+{
+    struct nj_client_opts opts = opts_of(NJ_MQTT_311);
+
+    (void)state;
+    opts.maximum_packet_size = 1000;
+    client_with(&opts);
+    connect_again(false);
+    FEED(0x30, 0xff, 0xff, 0xff, 0x7f);
+    expect_end(NJ_CLIENT_ETOOLARGE);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(qos_1_message_is_handed_on_and_acknowledged),
+        TEST(qos_2_message_is_handed_on_once),
+        TEST(unknown_pubrel_is_answered),
+        TEST(received_identifiers_of_a_lost_session_are_forgotten),
+        TEST(broker_that_exceeds_our_receive_maximum_is_told_so),
+        TEST(answers_are_bounded),
+        TEST(hostile_bytes_end_the_connection_with_a_reason),
+        TEST(oversized_packet_is_refused_before_it_arrives),
+    };
+
+    return cmocka_run_group_tests_name("client/receive", tests, NULL, NULL);
+}
