@@ -68,7 +68,7 @@ before_5_a_refusal_is_one_of_five_codes_or_silence(void **state)
     assert_int_equal(nj_cause_return_code(NJ_CAUSE_MAX_KEEPALIVE), 2);
     assert_int_equal(nj_cause_return_code(NJ_CAUSE_MAX_CONNECTIONS), 3);
     assert_int_equal(nj_cause_return_code(NJ_CAUSE_OUT_OF_MEMORY), 3);
-    assert_int_equal(nj_cause_return_code(NJ_CAUSE_BAD_CREDENTIALS), 4);
+    assert_int_equal(nj_cause_return_code(NJ_CAUSE_NO_IDENTITY), 4);
     assert_int_equal(nj_cause_return_code(NJ_CAUSE_NOT_AUTHORIZED), 5);
     assert_int_equal(nj_cause_return_code(NJ_CAUSE_PROTOCOL_NAME), -1);
     assert_int_equal(nj_cause_return_code(NJ_CAUSE_UTF8), -1);
