@@ -3,7 +3,7 @@
  * broker; then the connection, step by step, as a client would make it. */
 #include "cmd/doctor.h"
 
-#include "base/nearest.h"
+#include "base/secret.h"
 #include "cmd/cmd.h"
 
 #include <stdlib.h>
@@ -12,6 +12,7 @@
 struct option {
     const char *name, *other;
     const char **text;
+    char **secret;
     bool *flag;
     int *number;
 };
@@ -38,8 +39,7 @@ nj_doctor_wants_tls(const struct nj_doctor *d)
 {
     if (d->no_tls)
         return false;
-    return d->cafile != NULL || d->capath != NULL || d->cert != NULL || d->key != NULL ||
-           d->use_os_certs || d->insecure || d->port == 8883;
+    return d->cafile != NULL || d->capath != NULL || d->use_os_certs || d->port == 8883;
 }
 
 struct nj_judge_end
@@ -122,7 +122,10 @@ read_option(const struct option *options, char **argv)
         return 0;
     if (o->number != NULL)
         return read_number(argv[1], 65535, o->number) ? 2 : 0;
-    *o->text = argv[1];
+    if (o->secret != NULL)
+        *o->secret = argv[1];
+    else
+        *o->text = argv[1];
     return 2;
 }
 
@@ -130,26 +133,26 @@ static bool
 read_line(struct nj_doctor *d, int argc, char **argv)
 {
     const struct option options[] = {
-        {"--host", "-h", &d->host, NULL, NULL},
-        {"--port", "-p", NULL, NULL, &d->port},
-        {"--config", "-c", &d->config, NULL, NULL},
-        {"--files", NULL, NULL, &d->is_offline, NULL},
-        {"--json", NULL, NULL, &d->is_json, NULL},
-        {"--cafile", NULL, &d->cafile, NULL, NULL},
-        {"--capath", NULL, &d->capath, NULL, NULL},
-        {"--cert", NULL, &d->cert, NULL, NULL},
-        {"--key", NULL, &d->key, NULL, NULL},
-        {"--tls-version", NULL, &d->tls_version, NULL, NULL},
-        {"--ciphers", NULL, &d->ciphers, NULL, NULL},
-        {"--insecure", NULL, NULL, &d->insecure, NULL},
-        {"--tls-use-os-certs", NULL, NULL, &d->use_os_certs, NULL},
-        {"--no-tls", NULL, NULL, &d->no_tls, NULL},
-        {"--username", "-u", &d->user, NULL, NULL},
-        {"--pw", "-P", &d->password, NULL, NULL},
-        {"--id", "-i", &d->id, NULL, NULL},
-        {"--topic", "-t", &d->topic, NULL, NULL},
-        {"--protocol-version", "-V", NULL, NULL, &d->version},
-        {NULL, NULL, NULL, NULL, NULL},
+        {"--host", "-h", .text = &d->host},
+        {"--port", "-p", .number = &d->port},
+        {"--config", "-c", .text = &d->config},
+        {"--files", NULL, .flag = &d->is_offline},
+        {"--json", NULL, .flag = &d->is_json},
+        {"--cafile", NULL, .text = &d->cafile},
+        {"--capath", NULL, .text = &d->capath},
+        {"--cert", NULL, .text = &d->cert},
+        {"--key", NULL, .text = &d->key},
+        {"--tls-version", NULL, .text = &d->tls_version},
+        {"--ciphers", NULL, .text = &d->ciphers},
+        {"--insecure", NULL, .flag = &d->insecure},
+        {"--tls-use-os-certs", NULL, .flag = &d->use_os_certs},
+        {"--no-tls", NULL, .flag = &d->no_tls},
+        {"--username", "-u", .text = &d->user},
+        {"--pw", "-P", .secret = &d->password},
+        {"--id", "-i", .text = &d->id},
+        {"--topic", "-t", .text = &d->topic},
+        {"--protocol-version", "-V", .number = &d->version},
+        {.name = NULL},
     };
 
     for (int i = 1; i < argc;) {
@@ -198,10 +201,28 @@ examine(const struct nj_doctor *d)
     return is_bad ? NJ_EXIT_FOUND : NJ_EXIT_GOOD;
 }
 
+/* Off the command line, so that `ps` shows none; or from the environment, as the clients' own. */
+static bool
+take_password(struct nj_doctor *d, struct nj_secret *out)
+{
+    const char *given = d->password != NULL ? d->password : getenv("NIGHTJAR_PASSWORD");
+
+    if (given == NULL)
+        return true;
+    if (!nj_secret_init(out, strlen(given) + 1))
+        return false;
+    memcpy(out->p, given, strlen(given) + 1);
+    if (d->password != NULL)
+        nj_secret_wipe(d->password, strlen(d->password));
+    d->password = out->p;
+    return true;
+}
+
 int
 nj_cmd_doctor(int argc, char **argv)
 {
     struct nj_doctor d = {.host = NULL};
+    struct nj_secret password = {0};
 
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0) {
@@ -209,7 +230,9 @@ nj_cmd_doctor(int argc, char **argv)
             return NJ_EXIT_GOOD;
         }
     }
-    if (!read_line(&d, argc, argv))
+    if (!read_line(&d, argc, argv) || !take_password(&d, &password))
         return NJ_EXIT_COULD_NOT;
-    return examine(&d);
+    int code = examine(&d);
+    nj_secret_fini(&password);
+    return code;
 }

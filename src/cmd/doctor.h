@@ -17,7 +17,8 @@ struct nj_doctor {
 
     const char *cafile, *capath, *cert, *key;
     const char *tls_version, *ciphers;
-    const char *user, *password, *id, *topic;
+    const char *user, *id, *topic;
+    char *password; /* never argv's own */
     bool insecure, use_os_certs, no_tls;
     int version; /* of MQTT; 0: 3.1.1 */
 };
