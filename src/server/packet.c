@@ -301,7 +301,6 @@ on_disconnect(struct nj_conn *c, const struct nj_frame *frame)
         nj_properties_has(&p.properties, NJ_PROPERTY_SESSION_EXPIRY_INTERVAL) &&
         !nj_session_set_expiry(c->session, p.properties.session_expiry_interval_s))
         return NJ_CAUSE_SESSION_EXPIRY_RAISED;
-    c->is_mute = true;
     return p.reason == NJ_REASON_SUCCESS ? NJ_CAUSE_CLIENT_DISCONNECT
                                          : NJ_CAUSE_CLIENT_DISCONNECT_WILL;
 }

@@ -473,6 +473,17 @@ def test_refusal_fits_the_clients_maximum_packet_size(start):
         peer.expect_closed()
 
 
+@each_version
+def test_all_in_one_segment_is_answered_before_the_end(client, version, uid):
+    """DISCONNECT ends the talk, it does not take back the answers that are due."""
+    peer = client.raw(version)
+    peer.send(mqtt.connect(uid, version) + mqtt.publish(uid, "x", qos=1, mid=7, version=version)
+              + mqtt.disconnect())
+    peer.expect(mqtt.CONNACK, code=0)
+    peer.expect(mqtt.PUBACK, mid=7)
+    peer.expect_closed()
+
+
 # ---------------------------------------------------------------- who is still connected
 
 
