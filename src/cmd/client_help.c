@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* client_help.c — pub, sub and rr in words: help, manual page and completion, from the table of
  * options. */
+#include "base/mdoc.h"
 #include "cmd/client_config.h"
 #include "cmd/cmd.h"
 #include "cmd/words.h"
@@ -151,16 +152,16 @@ static void
 print_manual(enum nj_client_tool tool, FILE *out)
 {
     const struct about *a = &abouts[tool];
+    char name[32];
 
+    (void)snprintf(name, sizeof(name), "nightjar-%s", a->name);
+    nj_mdoc_begin(out, name, 1);
     (void)fprintf(out,
-                  ".Dd $Mdocdate$\n.Dt NIGHTJAR-%s 1\n.Os\n.Sh NAME\n.Nm nightjar-%s ,\n"
+                  ".Nm %s ,\n"
                   ".Nm mosquitto_%s\n.Nd %s\n.Sh SYNOPSIS\n.Nm nightjar %s\n"
                   ".Op Ar option ...\n.Ar %s\n.Nm mosquitto_%s\n.Op Ar option ...\n.Ar %s\n"
                   ".Sh OPTIONS\n",
-                  tool == NJ_TOOL_PUB   ? "PUB"
-                  : tool == NJ_TOOL_SUB ? "SUB"
-                                        : "RR",
-                  a->name, a->name, a->does, a->name, a->usage, a->name, a->usage_url);
+                  name, a->name, a->does, a->name, a->usage, a->name, a->usage_url);
     print_manual_rows(out, tool, false);
     (void)fputs(".Pp\n"
                 "Known, but not supported yet:\n",

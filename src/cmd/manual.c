@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* manual.c — what `./dev install` puts in place and the table of commands knows: nightjar(1), and
  * completion for bash. */
+#include "base/mdoc.h"
 #include "cmd/cmd.h"
 
 #include <stdbool.h>
@@ -24,11 +25,8 @@ print_commands(FILE *out, bool is_later)
 void
 nj_cmd_print_manual(FILE *out)
 {
-    fputs(".Dd $Mdocdate$\n"
-          ".Dt NIGHTJAR 1\n"
-          ".Os\n"
-          ".Sh NAME\n"
-          ".Nm nightjar\n"
+    nj_mdoc_begin(out, "nightjar", 1);
+    fputs(".Nm nightjar\n"
           ".Nd an MQTT broker, its clients, and tools to secure them\n"
           ".Sh SYNOPSIS\n"
           ".Nm\n"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The manual, in mdoc(7): what the tables know, and around it what they do not. */
+#include "base/mdoc.h"
 #include "config/args.h"
 #include "config/config.h"
 #include "config/option.h"
@@ -58,16 +59,10 @@ put_argument(FILE *out, const char *macro, const char *text)
 }
 
 static void
-put_head(FILE *out, const char *name, const char *section, const char *does)
+put_head(FILE *out, const char *name, int section, const char *does)
 {
-    (void)fprintf(out,
-                  ".Dd November 21, 2026\n"
-                  ".Dt %s %s\n"
-                  ".Os nightjar\n"
-                  ".Sh NAME\n"
-                  ".Nm %s\n"
-                  ".Nd %s\n",
-                  name, section, name, does);
+    nj_mdoc_begin(out, name, section);
+    (void)fprintf(out, ".Nm %s\n.Nd %s\n", name, does);
 }
 
 /* --- nightjar.conf(5) --- */
@@ -149,7 +144,7 @@ put_option(FILE *out, const struct nj_option *o)
 void
 nj_config_print_man(FILE *out)
 {
-    put_head(out, "nightjar.conf", "5", "configuration file of the MQTT broker");
+    put_head(out, "nightjar.conf", 5, "configuration file of the MQTT broker");
     (void)fputs(".Sh DESCRIPTION\n", out);
     for (size_t i = 0; i < NJ_COUNT_OF(about_the_file); i++)
         put_paragraph(out, about_the_file[i]);
@@ -181,7 +176,7 @@ nj_config_print_man(FILE *out)
 void
 nj_config_print_broker_man(FILE *out)
 {
-    put_head(out, "nightjar-broker", "1", "MQTT broker");
+    put_head(out, "nightjar-broker", 1, "MQTT broker");
     (void)fputs(".Sh SYNOPSIS\n.Nm nightjar broker\n", out);
     for (size_t i = 0; i < nj_flag_count; i++) {
         const struct nj_flag *f = &nj_flags[i];
