@@ -110,11 +110,8 @@ nj_passwd_print_options(FILE *out)
 void
 nj_passwd_print_manual(FILE *out)
 {
-    fputs(".Dd November 22, 2026\n"
-          ".Dt NIGHTJAR-PASSWD 1\n"
-          ".Os nightjar\n"
-          ".Sh NAME\n"
-          ".Nm nightjar-passwd\n"
+    nj_mdoc_begin(out, "nightjar-passwd", 1);
+    fputs(".Nm nightjar-passwd\n"
           ".Nd users and passwords of the broker\n"
           ".Sh SYNOPSIS\n"
           ".Nm nightjar passwd\n"

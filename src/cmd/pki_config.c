@@ -140,7 +140,8 @@ nj_pki_print_options(FILE *out)
 void
 nj_pki_print_manual(FILE *out)
 {
-    (void)fputs(".Dd $Mdocdate$\n.Dt NIGHTJAR-PKI 1\n.Os\n.Sh NAME\n.Nm nightjar-pki\n"
+    nj_mdoc_begin(out, "nightjar-pki", 1);
+    (void)fputs(".Nm nightjar-pki\n"
                 ".Nd a certificate authority for MQTT\n.Sh SYNOPSIS\n.Nm nightjar pki\n"
                 ".Ar verb\n.Op Ar option ...\n.Op Ar operand\n.Sh DESCRIPTION\n"
                 ".Bl -tag -width Ds\n",
