@@ -7,6 +7,7 @@
  * more. */
 #include "auth/password.h"
 #include "base/assert.h"
+#include "base/mdoc.h"
 #include "base/save.h"
 #include "base/writer.h"
 #include "cmd/cmd.h"

@@ -3,6 +3,7 @@
  * parser, help, manual page and completion come. */
 #include "cmd/pki_config.h"
 
+#include "base/mdoc.h"
 #include "base/nearest.h"
 #include "cmd/cmd.h"
 #include "cmd/words.h"
