@@ -171,6 +171,20 @@ set_server(struct nj_tls_context *x, SSL_CTX *ssl, const struct nj_tls_opts *o)
     (void)SSL_CTX_set_tlsext_servername_arg(ssl, x);
 }
 
+/* What the system's configuration (openssl.cnf) allows is narrowed, never widened. */
+static void
+set_versions(SSL_CTX *ssl, const struct nj_tls_opts *o)
+{
+    long oldest = o->oldest == NJ_TLS_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION;
+    long newest = o->newest == NJ_TLS_1_2 ? TLS1_2_VERSION : TLS1_3_VERSION;
+    long newest_of_system = SSL_CTX_get_max_proto_version(ssl);
+
+    if (SSL_CTX_get_min_proto_version(ssl) < oldest)
+        (void)SSL_CTX_set_min_proto_version(ssl, (int)oldest);
+    if (newest_of_system == 0 || newest_of_system > newest)
+        (void)SSL_CTX_set_max_proto_version(ssl, (int)newest);
+}
+
 /* One that is like the others; what it shows is loaded into it afterwards. */
 static enum nj_err
 make_shown(struct nj_tls_context *x, SSL_CTX **out, const struct nj_tls_opts *o,
@@ -182,10 +196,7 @@ make_shown(struct nj_tls_context *x, SSL_CTX **out, const struct nj_tls_opts *o,
     if (ssl == NULL)
         return nj_diag_fail(diag, NJ_ENOMEM, "Error: Out of memory.");
     *out = ssl;
-    (void)SSL_CTX_set_min_proto_version(ssl,
-                                        o->oldest == NJ_TLS_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION);
-    (void)SSL_CTX_set_max_proto_version(ssl,
-                                        o->newest == NJ_TLS_1_2 ? TLS1_2_VERSION : TLS1_3_VERSION);
+    set_versions(ssl, o);
     (void)SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                     SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     (void)SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);

@@ -35,9 +35,8 @@ WAITING = {"19", "20b"}
 NOT_STARTED = {"08b", "09b", "09c", "09d", "20", "11", "11c", "15b", "17d"}
 
 
-# Where nightjar is another broker than mosquitto: it sends no root along, and offers TLS 1.3 whatever
-# the system's configuration of OpenSSL says, so that these two set-ups work.
-OURS = {"03": {"unknown_issuer"}, "12c": set(), "12d": set()}
+# Where nightjar is another broker than mosquitto: it sends no root along.
+OURS = {"03": {"unknown_issuer"}}
 # Nightjar does not start: nobody could ever connect.
 REFUSED = {"07e"}
 
