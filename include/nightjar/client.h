@@ -61,7 +61,9 @@ enum nj_client_err {
     NJ_CLIENT_EQOS = 15,          /* the broker does not support this QoS */
     NJ_CLIENT_ERETAIN = 16,       /* the broker does not support retained messages */
     NJ_CLIENT_EAUTH = 17,         /* the authentication exchange failed on our side */
-    NJ_CLIENT_EUNSUPPORTED = 18   /* the protocol version does not have this */
+    NJ_CLIENT_EUNSUPPORTED = 18,  /* the protocol version does not have this */
+    NJ_CLIENT_ETLS = 19,          /* TLS failed, in the handshake or later: nj_client_detail() */
+    NJ_CLIENT_ETLSFILES = 20      /* the files for TLS are of no use: nj_client_detail() */
 };
 
 /* A few words for people. Static. */
@@ -131,6 +133,36 @@ typedef enum nj_client_err (*nj_client_auth_fn)(void *ctx, unsigned reason, cons
 /* A line for people on every packet that comes or goes, without its end of line. */
 typedef void (*nj_client_log_fn)(void *ctx, const char *line);
 
+/* The password of the encrypted key in `file`: up to `n` bytes of it into `out`. Returns how many,
+ * or -1: it is not known. */
+typedef int (*nj_client_password_fn)(void *ctx, const char *file, char *out, int n);
+
+/* How TLS is spoken: 1.2 and 1.3. The broker's certificate is always verified, against the CAs
+ * named here and against the host that the options name, by a name or an address in it. Zeroed:
+ * with the system's CAs. All texts may be NULL. */
+struct nj_client_tls {
+    const char *cafile;  /* CA certificates to trust, in PEM */
+    const char *capath;  /* the same as a directory, made by `openssl rehash` */
+    bool use_os_certs;   /* the system's, too; alone, where nothing else is named */
+    const char *cert;    /* our certificate in PEM, what lies between it and its CA behind it */
+    const char *key;     /* its key in PEM, or its name in the engine; both or neither */
+    bool insecure;       /* the host is not looked for in the certificate; its CA, dates and
+                          * purpose are verified all the same */
+    const char *version; /* the oldest to be spoken: "tlsv1.2" or "tlsv1.3". "tlsv1.2" */
+    const char *ciphers; /* of TLS 1.2, in OpenSSL's words. Its own choice */
+    const char *ciphersuites; /* of TLS 1.3, the same */
+    const char *alpn;         /* the protocol to ask for, "mqtt" say. None */
+    const char *psk;          /* a shared key in hex, instead of certificates; both or neither */
+    const char *psk_identity;
+    const char *engine;             /* of OpenSSL. None */
+    const char *keyform;            /* "pem" or "engine". "pem" */
+    const char *engine_kpass_sha1;  /* SHA-1 of the password of the engine's key, in hex */
+    const char *keylog;             /* file to which the session keys are appended: whoever has it
+                                     * reads all that was said */
+    nj_client_password_fn password; /* NULL: the terminal is asked, where there is one */
+    void *password_ctx;
+};
+
 struct nj_client_opts {
     /* Where to. */
     const char *host;            /* name or address; "localhost" means ::1, then 127.0.0.1 */
@@ -138,7 +170,8 @@ struct nj_client_opts {
     const char *unix_path;       /* a Unix socket instead of host and port; NULL */
     const char *bind_address;    /* address or name of ours to connect from; NULL */
     bool nodelay;                /* TCP_NODELAY */
-    uint32_t connect_timeout_ms; /* for each address of the host, and for CONNACK: 30,000 */
+    uint32_t connect_timeout_ms; /* for each address of the host, for TLS, for CONNACK: 30,000 */
+    const struct nj_client_tls *tls; /* NULL: plain. Over a Unix socket `host` is who is expected */
 
     /* CONNECT. */
     uint8_t version;       /* 3, 4 or 5 (3.1, 3.1.1, 5.0): 4 */
@@ -324,9 +357,15 @@ NJ_EXPORT size_t nj_client_unacknowledged(const struct nj_client *c);
 NJ_EXPORT size_t nj_client_unwritten_bytes(const struct nj_client *c);
 /* Of the last ESYS. */
 NJ_EXPORT int nj_client_errno(const struct nj_client *c);
-/* What exactly ended the last connection; empty if nothing did. Valid until the next call that
- * takes the client. */
+/* What exactly ended the last connection; empty if nothing did. With ETLS and ETLSFILES the cause
+ * in the first line, the certificate that it is about and what mends it in those that follow. Valid
+ * until the next call that takes the client. */
 NJ_EXPORT const char *nj_client_detail(const struct nj_client *c);
+/* "TLSv1.3 TLS_AES_256_GCM_SHA384"; empty while there is no connection, or no TLS. Valid as long as
+ * the connection. */
+NJ_EXPORT const char *nj_client_tls_in_use(const struct nj_client *c);
+/* The OpenSSL that is loaded: "OpenSSL 3.0.15 3 Sep 2024". Static. */
+NJ_EXPORT const char *nj_client_tls_library(void);
 
 #ifdef __cplusplus
 }

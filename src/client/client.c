@@ -4,9 +4,10 @@
  *
  *          start              connected              broken, refused
  *   IDLE ────────► DIALLING ────────────► UP ─────────────────────────► PAUSED ──┐
- *     ▲                ▲ │ no address answers                             ▲  │    │ time
- *     │                │ └───────────────────────────────────────────────┘  │    │
- *     │ goodbye, or    └─────────────────────────────────────────────────────────┘
+ *     ▲               ▲ │ └► SECURING ──►  TLS, where it is wished       ▲  │    │ time
+ *     │               │ │ no address answers, no handshake               │  │    │
+ *     │               │ └────────────────────────────────────────────────┘  │    │
+ *     │ goodbye, or   └──────────────────────────────────────────────────────────┘
  *     └─ no reconnect wished ◄─────────────────────────────────────────── any */
 #include "base/mem.h"
 #include "base/rand.h"
@@ -14,6 +15,7 @@
 #include "client/engine.h"
 #include "client/inbox.h"
 #include "client/opts.h"
+#include "client/tunnel.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -24,6 +26,7 @@
 enum phase {
     PHASE_IDLE,
     PHASE_DIALLING,
+    PHASE_SECURING,
     PHASE_UP,
     PHASE_PAUSED,
 };
@@ -35,6 +38,7 @@ struct nj_client {
     bool is_leaving; /* goodbye was said */
     struct nj_dial dial;
     int fd;
+    struct nj_tunnel tunnel;
     struct nj_rand rand;
     nj_time retry_at;
     uint32_t pause_ms;
@@ -42,7 +46,7 @@ struct nj_client {
     enum nj_client_err failed;
     int error;
     struct nj_inbox inbox;
-    const char *detail; /* of the dialling; NULL: the engine's */
+    const char *detail; /* of the dialling or of TLS; NULL: the engine's */
 };
 
 enum nj_client_err
@@ -76,15 +80,25 @@ fail:
     return err;
 }
 
+/* Whatever there is of a connection. */
+static void
+hang_up(struct nj_client *c)
+{
+    if (c->dial.fd >= 0)
+        (void)close(c->dial.fd);
+    if (c->fd >= 0)
+        (void)close(c->fd);
+    c->dial.fd = c->fd = -1;
+    nj_tunnel_end(&c->tunnel);
+}
+
 void
 nj_client_free(struct nj_client *c)
 {
     if (c == NULL)
         return;
-    if (c->fd >= 0)
-        (void)close(c->fd);
-    if (c->phase == PHASE_DIALLING && c->dial.fd >= 0)
-        (void)close(c->dial.fd);
+    hang_up(c);
+    nj_tunnel_fini(&c->tunnel);
     nj_engine_free(c->engine);
     nj_inbox_fini(&c->inbox);
     nj_free(c);
@@ -120,6 +134,51 @@ attempt_failed(struct nj_client *c, enum nj_client_err err, int error, const cha
 }
 
 static void
+open_engine(struct nj_client *c, nj_time now)
+{
+    enum nj_client_err err = nj_engine_open(c->engine, now);
+
+    if (err != NJ_CLIENT_OK) {
+        hang_up(c);
+        attempt_failed(c, err, 0, nj_client_error_text(err), now);
+        return;
+    }
+    c->detail = NULL;
+    c->phase = PHASE_UP;
+}
+
+static void
+secure(struct nj_client *c, nj_time now)
+{
+    enum nj_client_err err;
+
+    switch (nj_tunnel_shake(&c->tunnel, c->fd)) {
+    case NJ_TUNNEL_WAITING:
+        c->phase = PHASE_SECURING;
+        break;
+    case NJ_TUNNEL_OPEN:
+        open_engine(c, now);
+        break;
+    case NJ_TUNNEL_FAILED:
+        err = nj_tunnel_explain(&c->tunnel, nj_engine_opts(c->engine));
+        hang_up(c);
+        attempt_failed(
+            c, err, 0,
+            err == NJ_CLIENT_ETLS ? nj_tunnel_detail(&c->tunnel) : nj_client_error_text(err), now);
+        break;
+    }
+}
+
+static void
+securing_took_too_long(struct nj_client *c, nj_time now)
+{
+    hang_up(c);
+    attempt_failed(c, NJ_CLIENT_ETIMEOUT, 0,
+                   "the broker did not finish the TLS handshake in time; is this its port for TLS?",
+                   now);
+}
+
+static void
 dialled(struct nj_client *c, enum nj_dial_result result, nj_time now)
 {
     enum nj_client_err err;
@@ -131,25 +190,32 @@ dialled(struct nj_client *c, enum nj_dial_result result, nj_time now)
         attempt_failed(c, NJ_CLIENT_ESYS, c->dial.error, strerror(c->dial.error), now);
         return;
     }
-    err = nj_engine_open(c->engine, now);
-    if (err != NJ_CLIENT_OK) {
-        (void)close(c->dial.fd);
-        c->dial.fd = -1;
-        attempt_failed(c, err, 0, nj_client_error_text(err), now);
-        return;
-    }
     c->fd = c->dial.fd;
     c->dial.fd = -1;
-    c->detail = NULL;
-    c->phase = PHASE_UP;
+    err = nj_tunnel_begin(&c->tunnel, nj_engine_opts(c->engine), now);
+    if (err != NJ_CLIENT_OK) {
+        hang_up(c);
+        attempt_failed(c, err, 0, nj_client_error_text(err), now);
+    } else if (nj_tunnel_is_on(&c->tunnel)) {
+        secure(c, now);
+    } else {
+        open_engine(c, now);
+    }
 }
 
 static void
 dial(struct nj_client *c, nj_time now)
 {
     const struct nj_client_opts *opts = nj_engine_opts(c->engine);
-    enum nj_client_err err = nj_dial_look_up(&c->dial, opts);
+    enum nj_client_err err;
 
+    c->detail = NULL;
+    err = nj_tunnel_prepare(&c->tunnel, opts);
+    if (err != NJ_CLIENT_OK) {
+        attempt_failed(c, err, 0, nj_tunnel_detail(&c->tunnel), now);
+        return;
+    }
+    err = nj_dial_look_up(&c->dial, opts);
     if (err == NJ_CLIENT_OK)
         dialled(c, nj_dial_start(&c->dial, opts, now), now);
     else
@@ -157,6 +223,21 @@ dial(struct nj_client *c, nj_time now)
 }
 
 /* ---- the socket ---- */
+
+/* send(2) and recv(2), through TLS where it is spoken. */
+static ssize_t
+push(struct nj_client *c, struct nj_str bytes)
+{
+    return nj_tunnel_is_on(&c->tunnel) ? nj_tunnel_send(&c->tunnel, c->fd, bytes)
+                                       : send(c->fd, bytes.p, bytes.n, MSG_NOSIGNAL);
+}
+
+static ssize_t
+pull(struct nj_client *c, void *space, size_t room)
+{
+    return nj_tunnel_is_on(&c->tunnel) ? nj_tunnel_recv(&c->tunnel, c->fd, space, room)
+                                       : recv(c->fd, space, room, 0);
+}
 
 static void
 flush(struct nj_client *c, nj_time now)
@@ -167,7 +248,7 @@ flush(struct nj_client *c, nj_time now)
 
         if (output.n == 0)
             return;
-        n = send(c->fd, output.p, output.n, MSG_NOSIGNAL);
+        n = push(c, output);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && errno == EAGAIN)
@@ -194,16 +275,41 @@ settle(struct nj_client *c)
         return;
     if (nj_engine_wants_close(c->engine)) {
         flush(c, nj_clock_monotonic_ms());
+        nj_tunnel_leave(&c->tunnel, c->fd);
         nj_engine_close(c->engine, NJ_CLIENT_OK, NULL);
     }
-    if (!nj_engine_has_transport(c->engine) && c->fd >= 0) {
-        (void)close(c->fd);
-        c->fd = -1;
-    }
+    if (!nj_engine_has_transport(c->engine))
+        hang_up(c);
     if (nj_engine_is_offline(c->engine)) {
         now = nj_clock_monotonic_ms();
         pause_or_stop(c, now);
     }
+}
+
+/* The connection broke, with the errno that recv() left; 0: the broker closed it. */
+static void
+broken(struct nj_client *c, int error)
+{
+    enum nj_client_err err = nj_tunnel_explain(&c->tunnel, nj_engine_opts(c->engine));
+
+    if (err == NJ_CLIENT_ETLS)
+        c->detail = nj_tunnel_detail(&c->tunnel);
+    if (error != 0 && err != NJ_CLIENT_ETLS)
+        c->error = error;
+    nj_engine_close(c->engine, err != NJ_CLIENT_OK ? err : NJ_CLIENT_ELOST,
+                    error != 0 ? strerror(error) : "closed by the broker");
+}
+
+/* What `n` bytes in the engine's space mean, n as recv(2) says. */
+static void
+filled(struct nj_client *c, ssize_t n, nj_time now)
+{
+    if (n > 0)
+        nj_engine_input_filled(c->engine, (size_t)n, now);
+    else if (n == 0)
+        broken(c, 0);
+    else if (errno != EAGAIN)
+        broken(c, errno);
 }
 
 static void
@@ -218,16 +324,29 @@ fill(struct nj_client *c, nj_time now)
         return;
     }
     do {
-        n = recv(c->fd, space, room, 0);
+        n = pull(c, space, room);
     } while (n < 0 && errno == EINTR);
-    if (n > 0) {
-        nj_engine_input_filled(c->engine, (size_t)n, now);
-    } else if (n == 0) {
-        nj_engine_close(c->engine, NJ_CLIENT_ELOST, "closed by the broker");
-    } else if (errno != EAGAIN) {
-        c->error = errno;
-        nj_engine_close(c->engine, NJ_CLIENT_ELOST, strerror(errno));
-    }
+    filled(c, n, now);
+}
+
+/* Bytes that TLS holds already: no poll would tell of them. */
+static bool
+has_inside(const struct nj_client *c)
+{
+    return c->phase == PHASE_UP && nj_tunnel_is_on(&c->tunnel) && c->tunnel.has_more &&
+           nj_engine_wants_input(c->engine);
+}
+
+static void
+fill_from_inside(struct nj_client *c)
+{
+    size_t room;
+    void *space = nj_engine_input_space(c->engine, &room);
+
+    if (space == NULL)
+        nj_engine_close(c->engine, NJ_CLIENT_ENOMEM, "no memory for input");
+    else
+        filled(c, nj_tunnel_recv_inside(&c->tunnel, space, room), nj_clock_monotonic_ms());
 }
 
 /* ---- in a loop of the application's ---- */
@@ -254,15 +373,28 @@ nj_client_fd(const struct nj_client *c)
 bool
 nj_client_wants_read(const struct nj_client *c)
 {
+    if (c->phase == PHASE_SECURING)
+        return true;
     return c->phase == PHASE_UP && c->fd >= 0 && nj_engine_wants_input(c->engine);
 }
 
 bool
 nj_client_wants_write(const struct nj_client *c)
 {
-    return c->phase == PHASE_DIALLING ||
-           (c->phase == PHASE_UP && c->fd >= 0 &&
-            (nj_engine_output(c->engine).n > 0 || nj_engine_wants_close(c->engine)));
+    switch (c->phase) {
+    case PHASE_IDLE:
+    case PHASE_PAUSED:
+        return false;
+    case PHASE_DIALLING:
+        return true;
+    case PHASE_SECURING:
+        return nj_tunnel_wants_write(&c->tunnel);
+    case PHASE_UP:
+        return c->fd >= 0 &&
+               (nj_tunnel_wants_write(&c->tunnel) || nj_engine_wants_close(c->engine) ||
+                (nj_engine_output(c->engine).n > 0 && !c->tunnel.waits_for_input));
+    }
+    return false;
 }
 
 static nj_time
@@ -273,6 +405,8 @@ deadline(const struct nj_client *c)
         return NJ_NEVER;
     case PHASE_DIALLING:
         return c->dial.deadline;
+    case PHASE_SECURING:
+        return c->tunnel.deadline;
     case PHASE_UP:
         return nj_engine_deadline(c->engine);
     case PHASE_PAUSED:
@@ -296,9 +430,15 @@ nj_client_timeout_ms(const struct nj_client *c)
 void
 nj_client_on_readable(struct nj_client *c)
 {
+    nj_time now = nj_clock_monotonic_ms();
+
+    if (c->phase == PHASE_SECURING) {
+        secure(c, now);
+        return;
+    }
     settle(c);
     if (nj_client_wants_read(c))
-        fill(c, nj_clock_monotonic_ms());
+        fill(c, now);
 }
 
 void
@@ -310,9 +450,15 @@ nj_client_on_writable(struct nj_client *c)
         dialled(c, nj_dial_go_on(&c->dial, nj_engine_opts(c->engine), true, now), now);
         return;
     }
+    if (c->phase == PHASE_SECURING) {
+        secure(c, now);
+        return;
+    }
     settle(c);
-    if (c->phase == PHASE_UP && c->fd >= 0)
+    if (c->phase == PHASE_UP && c->fd >= 0) {
+        nj_tunnel_flush(&c->tunnel, c->fd);
         flush(c, now);
+    }
     settle(c);
 }
 
@@ -330,6 +476,9 @@ nj_client_on_time(struct nj_client *c)
     case PHASE_DIALLING:
         dialled(c, nj_dial_go_on(&c->dial, nj_engine_opts(c->engine), false, now), now);
         break;
+    case PHASE_SECURING:
+        securing_took_too_long(c, now);
+        break;
     case PHASE_UP:
         nj_engine_on_time(c->engine, now);
         break;
@@ -346,10 +495,15 @@ static bool
 take(struct nj_client *c, struct nj_client_event *out)
 {
     settle(c);
-    if (nj_engine_next(c->engine, out)) {
-        if (out->type == NJ_CLIENT_CONNECTED)
-            c->pause_ms = 0;
-        return true;
+    for (;;) {
+        if (nj_engine_next(c->engine, out)) {
+            if (out->type == NJ_CLIENT_CONNECTED)
+                c->pause_ms = 0;
+            return true;
+        }
+        if (!has_inside(c))
+            break;
+        fill_from_inside(c);
     }
     settle(c);
     if (c->failed != NJ_CLIENT_OK) {
@@ -363,7 +517,7 @@ take(struct nj_client *c, struct nj_client_event *out)
 static bool
 has_news(const struct nj_client *c)
 {
-    return c->failed != NJ_CLIENT_OK || nj_engine_may_have_event(c->engine);
+    return c->failed != NJ_CLIENT_OK || nj_engine_may_have_event(c->engine) || has_inside(c);
 }
 
 /* The sooner of two time-outs, of which -1 is none. */
@@ -599,12 +753,10 @@ nj_client_disconnect(struct nj_client *c, unsigned reason, struct nj_client_prop
     if (err != NJ_CLIENT_OK && err != NJ_CLIENT_ENOTCONN)
         return err;
     c->is_leaving = true;
-    if (c->phase == PHASE_DIALLING) {
-        (void)close(c->dial.fd);
-        c->dial.fd = -1;
-    }
-    if (c->phase != PHASE_UP)
+    if (c->phase != PHASE_UP) {
+        hang_up(c);
         c->phase = PHASE_IDLE;
+    }
     return err;
 }
 
@@ -638,6 +790,18 @@ int
 nj_client_errno(const struct nj_client *c)
 {
     return c->error;
+}
+
+const char *
+nj_client_tls_in_use(const struct nj_client *c)
+{
+    return c->tunnel.in_use;
+}
+
+const char *
+nj_client_tls_library(void)
+{
+    return nj_tls_library();
 }
 
 const char *

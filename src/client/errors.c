@@ -46,6 +46,10 @@ nj_client_error_text(enum nj_client_err err)
         return "the authentication exchange failed";
     case NJ_CLIENT_EUNSUPPORTED:
         return "not supported by this version of the protocol";
+    case NJ_CLIENT_ETLS:
+        return "TLS failed";
+    case NJ_CLIENT_ETLSFILES:
+        return "the files for TLS are of no use";
     }
     return "unknown error";
 }

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/rand.h"
+#include "base/secret.h"
 #include "client/props.h"
 #include "mqtt/packet.h"
 #include "mqtt/topic.h"
@@ -52,6 +53,19 @@ will_is_good(const struct nj_client_message *will, uint8_t version)
 }
 
 static bool
+is_one_of(const char *text, const char *a, const char *b)
+{
+    return text == NULL || strcmp(text, a) == 0 || strcmp(text, b) == 0;
+}
+
+static bool
+tls_is_good(const struct nj_client_tls *t)
+{
+    return (t->cert == NULL) == (t->key == NULL) && (t->psk == NULL) == (t->psk_identity == NULL) &&
+           is_one_of(t->version, "tlsv1.2", "tlsv1.3") && is_one_of(t->keyform, "pem", "engine");
+}
+
+static bool
 opts_are_good(const struct nj_client_opts *o)
 {
     bool has_id = o->client_id != NULL && o->client_id[0] != '\0';
@@ -72,6 +86,8 @@ opts_are_good(const struct nj_client_opts *o)
     if (o->password != NULL && o->user_name == NULL && o->version < NJ_MQTT_5)
         return false;
     if (o->will != NULL && !will_is_good(o->will, o->version))
+        return false;
+    if (o->tls != NULL && (!tls_is_good(o->tls) || o->host == NULL))
         return false;
     return block_is_good(o->properties, o->version, NJ_PROPERTIES_OF(NJ_CONNECT));
 }
@@ -125,6 +141,46 @@ keep_will(const struct nj_client_message **field, const struct nj_client_message
            keep(&copy->properties.p, will->properties.p, will->properties.n);
 }
 
+/* The texts of TLS, for all who walk them. */
+#define TLS_TEXTS(X)                                                                               \
+    X(cafile)                                                                                      \
+    X(capath)                                                                                      \
+    X(cert)                                                                                        \
+    X(key)                                                                                         \
+    X(version)                                                                                     \
+    X(ciphers)                                                                                     \
+    X(ciphersuites)                                                                                \
+    X(alpn)                                                                                        \
+    X(psk)                                                                                         \
+    X(psk_identity)                                                                                \
+    X(engine)                                                                                      \
+    X(keyform)                                                                                     \
+    X(engine_kpass_sha1)                                                                           \
+    X(keylog)
+
+static bool
+keep_tls(const struct nj_client_tls **field, const struct nj_client_tls *tls)
+{
+    struct nj_client_tls *copy;
+    bool is_kept = true;
+
+    *field = NULL;
+    if (tls == NULL)
+        return true;
+    copy = nj_zalloc(sizeof(*copy));
+    if (copy == NULL)
+        return false;
+    *field = copy;
+    copy->use_os_certs = tls->use_os_certs;
+    copy->insecure = tls->insecure;
+    copy->password = tls->password;
+    copy->password_ctx = tls->password_ctx;
+#define X(name) is_kept = keep_text(&copy->name, tls->name) && is_kept;
+    TLS_TEXTS(X)
+#undef X
+    return is_kept;
+}
+
 /* 3.1 wants one to 23 characters from every client, so it cannot leave the name to the broker. */
 static bool
 make_up_client_id(const char **field)
@@ -150,6 +206,7 @@ nj_client_opts_copy(struct nj_client_opts *out, const struct nj_client_opts *in)
     o.host = o.unix_path = o.bind_address = o.client_id = o.user_name = NULL;
     o.password = o.properties.p = NULL;
     o.will = NULL;
+    o.tls = NULL;
     if (o.connect_timeout_ms == 0)
         o.connect_timeout_ms = 30000;
     if (o.reconnect_max_ms < o.reconnect_min_ms)
@@ -164,7 +221,8 @@ nj_client_opts_copy(struct nj_client_opts *out, const struct nj_client_opts *in)
         (needs_id ? make_up_client_id(&o.client_id)
                   : keep_text(&o.client_id, in->client_id != NULL ? in->client_id : "")) &&
         keep_text(&o.user_name, in->user_name) && keep(&o.password, in->password, in->password_n) &&
-        keep(&o.properties.p, in->properties.p, in->properties.n) && keep_will(&o.will, in->will)) {
+        keep(&o.properties.p, in->properties.p, in->properties.n) && keep_will(&o.will, in->will) &&
+        keep_tls(&o.tls, in->tls)) {
         *out = o;
         return NJ_CLIENT_OK;
     }
@@ -184,6 +242,31 @@ free_const(const void *p)
     nj_free(u.owned);
 }
 
+/* The same for a secret of n bytes, which nobody reads in the memory afterwards. */
+static void
+wipe(const void *p, size_t n)
+{
+    union {
+        const void *lent;
+        void *owned;
+    } u = {.lent = p};
+
+    if (p != NULL)
+        nj_secret_wipe(u.owned, n);
+    nj_free(u.owned);
+}
+
+static void
+free_tls(const struct nj_client_tls *tls)
+{
+    if (tls == NULL)
+        return;
+#define X(name) wipe(tls->name, tls->name != NULL ? strlen(tls->name) : 0);
+    TLS_TEXTS(X)
+#undef X
+    free_const(tls);
+}
+
 void
 nj_client_opts_rename(struct nj_client_opts *o, const char *id)
 {
@@ -199,14 +282,7 @@ nj_client_opts_fini(struct nj_client_opts *o)
     free_const(o->bind_address);
     free_const(o->client_id);
     free_const(o->user_name);
-    if (o->password != NULL) {
-        union {
-            const void *lent;
-            void *owned;
-        } secret = {.lent = o->password};
-        explicit_bzero(secret.owned, o->password_n);
-    }
-    free_const(o->password);
+    wipe(o->password, o->password_n);
     free_const(o->properties.p);
     if (o->will != NULL) {
         free_const(o->will->topic);
@@ -214,5 +290,6 @@ nj_client_opts_fini(struct nj_client_opts *o)
         free_const(o->will->properties.p);
     }
     free_const(o->will);
+    free_tls(o->tls);
     *o = (struct nj_client_opts){0};
 }
