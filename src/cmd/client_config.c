@@ -141,19 +141,21 @@ later(const char *what)
     return nj_client_mistake("Error: %s is not supported yet.\n", what);
 }
 
-/* mqtt://[user[:password]@]host[:port]/topic. The host ends at its first colon. */
+/* mqtt[s]://[user[:password]@]host[:port]/topic. The host ends at its first colon. */
 static bool
 read_url(struct nj_client_config *c, const char *url)
 {
     char *text, *rest, *slash, *at, *colon;
+    bool is_mqtts = strncasecmp(url, "mqtts://", 8) == 0;
     bool is_read = false;
 
-    if (strncasecmp(url, "mqtts://", 8) == 0 || strncasecmp(url, "ws://", 5) == 0 ||
-        strncasecmp(url, "wss://", 6) == 0)
-        return later("a URL with TLS or WebSocket");
-    if (strncasecmp(url, "mqtt://", 7) != 0)
+    if (strncasecmp(url, "ws://", 5) == 0 || strncasecmp(url, "wss://", 6) == 0)
+        return later("a URL with WebSocket");
+    if (!is_mqtts && strncasecmp(url, "mqtt://", 7) != 0)
         return nj_client_mistake("Error: unsupported URL scheme.\n\n");
-    text = nj_str_dup(nj_str_of(url + 7));
+    url += is_mqtts ? 8 : 7;
+    c->is_mqtts = is_mqtts;
+    text = nj_str_dup(nj_str_of(url));
     if (text == NULL)
         return nj_client_mistake("Error: Out of memory.\n");
     rest = text;
@@ -189,7 +191,7 @@ read_url(struct nj_client_config *c, const char *url)
     }
     is_read = keep(&c->host, rest) && (slash[1] == '\0' || add_topic(c, "-L", slash + 1));
 out:
-    explicit_bzero(text, strlen(url + 7));
+    explicit_bzero(text, strlen(url));
     nj_free(text);
     return is_read;
 }
@@ -240,6 +242,22 @@ FLAG(WILL_RETAIN, will_retain)
 FLAG(DEBUG, debug)
 FLAG(QUIET, quiet)
 FLAG(NO_TLS, no_tls)
+FLAG(ASK_PASSWORD, asks_password)
+FLAG(USE_OS_CERTS, use_os_certs)
+FLAG(INSECURE, insecure)
+TEXT(CAFILE, cafile)
+TEXT(CAPATH, capath)
+TEXT(CERT, cert)
+TEXT(KEY, key)
+TEXT(KEYFORM, keyform)
+TEXT(CIPHERS, ciphers)
+TEXT(TLS_VERSION, tls_version)
+TEXT(TLS_ALPN, tls_alpn)
+TEXT(PSK, psk)
+TEXT(PSK_IDENTITY, psk_identity)
+TEXT(TLS_ENGINE, tls_engine)
+TEXT(TLS_ENGINE_KPASS_SHA1, tls_engine_kpass_sha1)
+TEXT(TLS_KEYLOG, tls_keylog)
 TEXT(HOST, host)
 TEXT(UNIX, unix_path)
 TEXT(BIND, bind_address)
@@ -551,7 +569,8 @@ walk(struct nj_client_config *c, char **words, int count)
         }
         if (!o->set(c, o->has_value ? words[i + 1] : NULL))
             return WALK_MISTAKE;
-        if (o->id == OPTION_PASSWORD)
+        if (o->id == OPTION_PASSWORD || o->id == OPTION_PSK ||
+            o->id == OPTION_TLS_ENGINE_KPASS_SHA1)
             hide(words[i + 1]);
         if (o->id == OPTION_URL)
             hide_url(words[i + 1]);
@@ -757,9 +776,11 @@ check_all(struct nj_client_config *c)
         return false;
     if (c->tool == NJ_TOOL_SUB && c->topics.count == 0 && c->unsubscribes.count == 0)
         return nj_client_mistake("Error: You must specify a topic to subscribe to.\n");
-    if (c->port == 8883 && !c->no_tls && c->unix_path == NULL)
-        return later("TLS, which port 8883 stands for (--no-tls goes without)");
-    return nj_client_config_properties_check(c);
+    if (!nj_client_config_check_tls(c))
+        return false;
+    if (c->port < 0)
+        c->port = nj_client_config_has_tls(c) ? 8883 : 1883;
+    return nj_client_config_properties_check(c) && nj_client_config_find_password(c);
 }
 
 /* What a tool says when something it cannot do without is missing; empty: all is there. */
@@ -852,12 +873,18 @@ drop(struct nj_strings *list)
 void
 nj_client_config_fini(struct nj_client_config *c)
 {
-    char *const texts[] = {c->host,   c->unix_path,  c->bind_address, c->user,    c->password,
-                           c->id,     c->id_prefix,  c->text,         c->payload, c->response_topic,
-                           c->format, c->will_topic, c->will_payload};
+    char *const texts[] = {
+        c->host,      c->unix_path,  c->bind_address, c->user,       c->password,
+        c->id,        c->id_prefix,  c->text,         c->payload,    c->response_topic,
+        c->format,    c->will_topic, c->will_payload, c->cafile,     c->capath,
+        c->cert,      c->key,        c->keyform,      c->ciphers,    c->tls_version,
+        c->tls_alpn,  c->psk,        c->psk_identity, c->tls_engine, c->tls_engine_kpass_sha1,
+        c->tls_keylog};
 
     if (c->password != NULL)
         explicit_bzero(c->password, strlen(c->password));
+    if (c->psk != NULL)
+        explicit_bzero(c->psk, strlen(c->psk));
     for (size_t i = 0; i < NJ_COUNT_OF(texts); i++)
         nj_free(texts[i]);
     drop(&c->topics);

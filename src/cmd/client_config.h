@@ -48,10 +48,16 @@ struct nj_client_config {
     char *host, *unix_path, *bind_address, *user, *password, *id, *id_prefix;
     int port;    /* -1: by default */
     int version; /* 3, 4, 5; 0: by default */
-    bool is_persistent, has_expiry, nodelay, no_tls;
+    bool is_persistent, has_expiry, nodelay;
+    bool asks_password;
     uint32_t expiry_s;
     int keep_alive_s;
     int inflight;
+
+    /* client_tls.c; `no_tls` goes before all others. */
+    bool no_tls, use_os_certs, insecure, is_mqtts;
+    char *cafile, *capath, *cert, *key, *keyform, *ciphers, *tls_version, *tls_alpn, *psk,
+        *psk_identity, *tls_engine, *tls_engine_kpass_sha1, *tls_keylog;
 
     struct nj_strings topics, filters_out, unsubscribes;
     char *response_topic;
@@ -99,6 +105,19 @@ void nj_client_say(const struct nj_client_config *c, const char *fmt, ...) NJ_PR
 
 /* A mistake on the command line, which --quiet does not hide; false. */
 bool nj_client_mistake(const char *fmt, ...) NJ_PRINTF(1, 2);
+
+/* client_tls.c */
+/* Whether the options of TLS fit together; false: said why. */
+bool nj_client_config_check_tls(const struct nj_client_config *c);
+bool nj_client_config_has_tls(const struct nj_client_config *c);
+/* The same for the library, as long as `c`. */
+struct nj_client_tls nj_client_config_tls(const struct nj_client_config *c);
+/* What --insecure skips and what it does not. */
+void nj_client_warn_insecure(const struct nj_client_config *c);
+
+/* client_password.c: the password, where the options have none, from the environment or the
+ * terminal. False: said why. */
+bool nj_client_config_find_password(struct nj_client_config *c);
 
 /* client_help.c. */
 void nj_client_print_help(const struct nj_client_config *c, FILE *out);

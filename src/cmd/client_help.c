@@ -84,7 +84,10 @@ nj_client_print_help(const struct nj_client_config *c, FILE *out)
         for (size_t i = 0; i < NJ_COUNT_OF(escapes); i++)
             nj_words_row(out, escapes[i].letters, escapes[i].text);
     }
-    (void)fputs("\nNot supported yet: TLS, PSK, proxies, WebSocket, SRV records.\n", out);
+    (void)fputs(
+        "\nPasswords may stand in the environment: NIGHTJAR_PASSWORD, and NIGHTJAR_KEY_PASSWORD "
+        "for\nthe key of --key.\n\nNot supported yet: proxies, WebSocket, SRV records.\n",
+        out);
 }
 
 void
@@ -177,12 +180,22 @@ print_manual(enum nj_client_tool tool, FILE *out)
         "holds one option a line, with its value after the first blank; lines that begin\n"
         "with # are comments. The command line goes on from there. Called as\n"
         ".Nm mosquitto_%s ,\nthe file is that of the same name.\n"
+        ".Sh ENVIRONMENT\n"
+        ".Bl -tag -width Ds\n"
+        ".It Ev NIGHTJAR_PASSWORD\nthe password, where\n.Fl u\nis given and\n.Fl P\nis not\n"
+        ".It Ev NIGHTJAR_KEY_PASSWORD\nthe password of an encrypted\n.Fl -key ;\n"
+        "without it the terminal is asked\n"
+        ".El\n"
         ".Sh EXIT STATUS\n"
         "0 when all went well; 1 for a mistake on the command line; the code of CONNACK\n"
         "where the broker refuses; 27 after\n.Fl W ;\n"
         "255 after a signal before the broker has answered; otherwise Mosquitto's number\n"
-        "of the error: 4 not connected, 7 connection lost, 14 system error, 15 unknown host,\n"
-        "24 QoS not supported, 25 message too large.\n"
+        "of the error: 4 not connected, 7 connection lost, 8 TLS failed, 14 system error,\n"
+        "15 unknown host, 24 QoS not supported, 25 message too large.\n"
+        ".Sh DIAGNOSTICS\n"
+        "When TLS fails, the first line names the cause, the next ones the certificate that it\n"
+        "is about and what mends it. Where only the broker knows why, the possible causes are\n"
+        "listed, most likely first, after a look at the files given here.\n"
         ".Sh SEE ALSO\n.Xr nightjar 1\n",
         a->name, a->name, a->name);
 }

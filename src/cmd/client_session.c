@@ -59,6 +59,10 @@ nj_mosq_number(enum nj_client_err err)
     case NJ_CLIENT_ERETAIN:
     case NJ_CLIENT_EUNSUPPORTED:
         return NJ_MOSQ_NOT_SUPPORTED;
+    case NJ_CLIENT_ETLS:
+        return NJ_MOSQ_TLS;
+    case NJ_CLIENT_ETLSFILES:
+        return 1; /* as a mistake on the command line */
     }
     return NJ_MOSQ_PROTOCOL;
 }
@@ -146,7 +150,28 @@ static bool
 is_final(enum nj_client_err err)
 {
     return err == NJ_CLIENT_EPROTOCOL || err == NJ_CLIENT_EMALFORMED ||
-           err == NJ_CLIENT_ETOOLARGE || err == NJ_CLIENT_EAUTH || err == NJ_CLIENT_ENOMEM;
+           err == NJ_CLIENT_ETOOLARGE || err == NJ_CLIENT_EAUTH || err == NJ_CLIENT_ENOMEM ||
+           err == NJ_CLIENT_ETLS || err == NJ_CLIENT_ETLSFILES;
+}
+
+/* How a connection ended, in Mosquitto's words; of TLS besides what those do not tell. */
+static void
+say_lost(const struct nj_client_session *s, enum nj_client_err err)
+{
+    const struct nj_client_config *c = s->config;
+    const char *detail = nj_client_detail(s->client);
+    int number = nj_mosq_number(err);
+
+    if (err == NJ_CLIENT_ETLS)
+        nj_client_say(c, "Error: A TLS error occurred: %s\n", detail);
+    else if (err == NJ_CLIENT_ETLSFILES)
+        nj_client_say(c, "Error: Problem setting TLS options: %s\n", detail);
+    else if (err == NJ_CLIENT_ELOOKUP)
+        nj_client_say(c, "Unable to connect (%s).\n", nj_mosq_text(number, 0));
+    else
+        nj_client_say(c, "Error: %s\n", nj_mosq_text(number, nj_client_errno(s->client)));
+    if (is_final(err) && number != NJ_MOSQ_TLS && err != NJ_CLIENT_ETLSFILES)
+        nj_client_say(c, "(%s)\n", detail);
 }
 
 void
@@ -154,8 +179,6 @@ nj_client_session_lost(struct nj_client_session *s, const struct nj_client_event
 {
     const struct nj_client_config *c = s->config;
     bool is_before = ev->error == NJ_CLIENT_ELOOKUP || ev->error == NJ_CLIENT_ESYS;
-    int number = nj_mosq_number(ev->error);
-    int error = nj_client_errno(s->client);
 
     s->was_up |= !is_before;
     if (ev->error == NJ_CLIENT_EREFUSED) {
@@ -165,13 +188,8 @@ nj_client_session_lost(struct nj_client_session *s, const struct nj_client_event
     }
     if (s->reconnects && !is_final(ev->error) && (!is_before || s->was_up))
         return;
-    if (ev->error == NJ_CLIENT_ELOOKUP)
-        nj_client_say(c, "Unable to connect (%s).\n", nj_mosq_text(number, 0));
-    else
-        nj_client_say(c, "Error: %s\n", nj_mosq_text(number, error));
-    if (is_final(ev->error))
-        nj_client_say(c, "(%s)\n", nj_client_detail(s->client));
-    nj_client_session_end(s, number);
+    say_lost(s, ev->error);
+    nj_client_session_end(s, nj_mosq_number(ev->error));
 }
 
 /* ---- the client ---- */
@@ -227,6 +245,7 @@ make_client(struct nj_client_session *s, const char *id, struct nj_client_proper
     const struct nj_client_config *c = s->config;
     struct nj_client_opts o;
     struct nj_client_message will;
+    struct nj_client_tls tls;
     enum nj_client_err err;
 
     nj_client_opts_init(&o);
@@ -260,6 +279,11 @@ make_client(struct nj_client_session *s, const char *id, struct nj_client_proper
             .properties = nj_client_property_list_view(c->properties[NJ_FOR_WILL]),
         };
         o.will = &will;
+    }
+    if (nj_client_config_has_tls(c)) {
+        tls = nj_client_config_tls(c);
+        o.tls = &tls;
+        nj_client_warn_insecure(c);
     }
     err = nj_client_new(&s->client, &o);
     if (err == NJ_CLIENT_OK)

@@ -16,6 +16,7 @@ enum nj_mosq_err {
     NJ_MOSQ_NO_CONN = 4,
     NJ_MOSQ_CONN_REFUSED = 5,
     NJ_MOSQ_CONN_LOST = 7,
+    NJ_MOSQ_TLS = 8,
     NJ_MOSQ_NOT_SUPPORTED = 10,
     NJ_MOSQ_AUTH = 11,
     NJ_MOSQ_ERRNO = 14,

@@ -36,6 +36,7 @@ def test_version_names_version_commit_and_libraries():
     assert done.returncode == GOOD
     assert re.match(r"nightjar \d+\.\d+\.\d+ \(commit \w+", done.stdout)
     assert "liburcu" in done.stdout
+    assert re.search(r"^running with OpenSSL 3\.", done.stdout, re.M)
     assert nightjar("--version").stdout == done.stdout
 
 
