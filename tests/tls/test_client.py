@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""pub beside a broker that is set up with each mistake of the table: the client says what is wrong where it is
+the one to know, or what may be where only the broker is; set-ups that work bring no complaint."""
+import os
+import re
+
+import pytest
+
+import rows
+from support.broker import ROOT, Broker, NotStarted
+from support.tool import NIGHTJAR_TOOLS, run
+
+FILES, TLS = 1, 8
+
+# What the broker cannot start with, or refuses by CONNACK, is not for TLS in the client to tell; 13a is a
+# client without TLS: the broker is the one that sees it.
+NOT_THE_CLIENTS = {"08b", "09b", "09c", "09d", "11", "11c", "15b", "17d", "20", "20b", "19", "13a"}
+# Mosquitto's clients take an address as text in a certificate; OpenSSL, which checks names here, does not.
+HOST_AS_TEXT = {"01e", "02c", "10"}
+# OpenSSL looks at names before it looks at signatures.
+TOLD_FIRST = {"03b": {"host_as_text"}}
+
+
+def words():
+    """The table's sentence for each finding, for client and broker."""
+    text = open(os.path.join(ROOT, "src", "pki", "finding.def"), encoding="utf-8").read()
+    found = re.findall(r'^X\(\w+, "(\w+)", \w+,\s*"(.*?)",\s*"(.*?)",\s*"(?:.*)"\)', text, re.M)
+    return {name: sentences for name, *sentences in found}
+
+
+# Sentences that are sharpened with names and files: what stays of them.
+SHARP = {
+    "same_name_as_ca": "has the same subject as the CA that signed it",
+    "host_address": "by which the client reaches it", "host_name": "by which the client reaches it",
+    "host_as_text": "only as text", "unknown_issuer": "is not in |is none of the system's|signed by an issuer",
+    "other_ca_of_this_name": "another generation of the CA", "leaf_as_ca": "holds the broker's certificate itself",
+    "file_missing": "No such file or directory", "file_unreadable": "Permission denied",
+    "file_der": "in DER; only PEM", "file_other_kind": "holds a private key, where a certificate is wanted",
+    "file_empty": "is empty", "self_signed": "signed by itself", "expired": "expired on",
+    "not_yet_valid": "is valid from .* on|is not valid yet", "clock_behind": "the clock of the client is behind",
+    "key_mismatch": "does not belong to the certificate", "half_a_pair": "Both certfile and keyfile must be provided",
+    "not_a_ca": "but is no CA itself", "ca_may_not_sign": "lacks keyCertSign", "path_too_long": "pathlen",
+    "weak_key": "too small|has 1024 bits", "weak_digest": "SHA-1|sha1", "weak_ca_key": "1024 bits",
+    "capath_unhashed": "hashed name", "capath_missing": "No such file or directory", "key_encrypted": "is encrypted",
+    "wrong_purpose": "extendedKeyUsage lacks", "no_intermediate": "does not send",
+    "no_version": "--tls-version is tlsv1.2 or tlsv1.3",          # before anything is sent
+    "no_root": "the root .* above it is missing", "ca_not_given": "was given no CA of its own",
+}
+
+
+def is_told(name, err):
+    patterns = [SHARP[name]] if name in SHARP else []
+    patterns += [re.escape(sentence) for sentence in words()[name]]
+    return any(re.search(p, err) for p in patterns)
+
+
+@pytest.fixture
+def publish(tmp_path):
+    """(exit code, what was said) of a pub that is set up as a row says."""
+    started = []
+
+    def go(setup):
+        broker = Broker("mosquitto", setup.config(), env=setup.broker_env)
+        started.append(broker)
+        try:
+            broker.start()
+        except NotStarted:
+            return None
+        command = NIGHTJAR_TOOLS.command("pub") + ["-h", setup.host, "-p", str(broker.port), "-t", "t", "-m", "x"]
+        if setup.port_is_8883:                   # that port stands for the system's CAs
+            command += ["--tls-use-os-certs"]
+        if setup.client_user != "root":
+            command = ["setpriv", f"--reuid={setup.client_user}", "--clear-groups", "--inh-caps=-all"] + command
+        code, out, err = run(command + setup.client_args(), env=setup.client_env)
+        assert out == b""
+        return code, err.decode()
+
+    yield go
+    for broker in started:
+        broker.kill()
+
+
+@pytest.mark.parametrize("number", sorted(set(rows.ROWS) - NOT_THE_CLIENTS))
+def test_client_tells_the_mistake(lab, number, publish):
+    row = rows.ROWS[number]
+    setup = row.make(lab)
+    if setup.client_user != "root" and os.getuid() != 0:
+        pytest.skip("needs root to become another user")
+    done = publish(setup)
+    assert done is not None, "the broker did not start"
+    code, err = done
+    wanted = TOLD_FIRST.get(number) or row.faults | row.live
+    if number in HOST_AS_TEXT:
+        wanted = {"host_as_text"}
+    if not wanted:
+        assert (code, err) == (0, "")
+        return
+    assert code in (FILES, TLS), err
+    assert any(is_told(name, err) for name in wanted), f"{wanted} is not in:\n{err}"
+    assert err.startswith("Error: ") and not re.fullmatch(r"Error: A TLS error occurred\W*", err)
