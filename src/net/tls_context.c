@@ -25,7 +25,8 @@ on_info(const SSL *ssl, int where, int value)
 {
     struct nj_tls *t = nj_tls_of(ssl);
 
-    if ((where & SSL_CB_ALERT) != 0 && t != NULL)
+    /* A warning ends nothing. */
+    if ((where & SSL_CB_ALERT) != 0 && value >> 8 == SSL3_AL_FATAL && t != NULL)
         nj_tls_note_alert(t, (where & SSL_CB_WRITE) != 0, value & 0xff);
 }
 

@@ -267,6 +267,18 @@ knock(struct probing *p)
         out->is_timed_out = false; /* nothing was said against us */
 }
 
+/* SNI; its setter wants what it copies to be writable. */
+static void
+name_host(SSL *ssl, const char *host)
+{
+    char name[TLSEXT_MAXLEN_host_name + 1];
+
+    if (host == NULL || is_address(host))
+        return;
+    (void)snprintf(name, sizeof(name), "%s", host);
+    (void)SSL_set_tlsext_host_name(ssl, name);
+}
+
 enum nj_err
 nj_tls_probe_run(struct nj_tls_probe *out, int fd, const struct nj_tls_probe_opts *opts)
 {
@@ -284,8 +296,7 @@ nj_tls_probe_run(struct nj_tls_probe *out, int fd, const struct nj_tls_probe_opt
         SSL_set_bio(p.ssl, p.received, p.to_send);
         SSL_set_app_data(p.ssl, &p);
         SSL_set_connect_state(p.ssl);
-        if (opts->host != NULL && !is_address(opts->host))
-            (void)SSL_set_tlsext_host_name(p.ssl, opts->host);
+        name_host(p.ssl, opts->host);
         ERR_clear_error();
         knock(&p);
         err = NJ_OK;

@@ -746,46 +746,63 @@ nj_judge_error(struct nj_finding *out, const struct nj_judge_chain *c, int error
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
     case X509_V_ERR_CERT_UNTRUSTED:
-        return judge_no_issuer(out, c, x);
+        judge_no_issuer(out, c, x);
+        break;
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-        return judge_apparent_root(out, c, x);
+        judge_apparent_root(out, c, x);
+        break;
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-        return judge_strange_root(out, c, x);
+        judge_strange_root(out, c, x);
+        break;
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
-        return judge_no_root(out, c, x);
+        judge_no_root(out, c, x);
+        break;
     case X509_V_ERR_CERT_SIGNATURE_FAILURE:
-        return judge_bad_signature(out, c, x);
+        judge_bad_signature(out, c, x);
+        break;
     case X509_V_ERR_CERT_NOT_YET_VALID:
-        return judge_not_yet(out, c);
+        judge_not_yet(out, c);
+        break;
     case X509_V_ERR_CERT_HAS_EXPIRED:
-        return judge_expired(out, c);
+        judge_expired(out, c);
+        break;
     case X509_V_ERR_INVALID_CA:
     case X509_V_ERR_KEYUSAGE_NO_CERTSIGN:
-        return judge_invalid_ca(out, c, x);
+        judge_invalid_ca(out, c, x);
+        break;
     case X509_V_ERR_PATH_LENGTH_EXCEEDED:
-        return judge_path(out, c);
+        judge_path(out, c);
+        break;
     case X509_V_ERR_INVALID_PURPOSE:
-        return judge_purpose(out, c, x);
+        judge_purpose(out, c, x);
+        break;
     case X509_V_ERR_EE_KEY_TOO_SMALL:
-        return judge_weak(out, c, NJ_FINDING_WEAK_KEY, x);
+        judge_weak(out, c, NJ_FINDING_WEAK_KEY, x);
+        break;
     case X509_V_ERR_CA_KEY_TOO_SMALL:
-        return judge_weak(out, c, NJ_FINDING_WEAK_CA_KEY, x);
+        judge_weak(out, c, NJ_FINDING_WEAK_CA_KEY, x);
+        break;
     case X509_V_ERR_CA_MD_TOO_WEAK:
-        return judge_weak(out, c, NJ_FINDING_WEAK_DIGEST, x);
+        judge_weak(out, c, NJ_FINDING_WEAK_DIGEST, x);
+        break;
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
-        return judge_host(out, c, x);
+        judge_host(out, c, x);
+        break;
     case X509_V_ERR_CERT_REVOKED:
-        return judge_revoked(out, c);
+        judge_revoked(out, c);
+        break;
     case X509_V_ERR_UNABLE_TO_GET_CRL:
     case X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER:
     case X509_V_ERR_CRL_SIGNATURE_FAILURE:
     case X509_V_ERR_CRL_NOT_YET_VALID:
     case X509_V_ERR_CRL_HAS_EXPIRED:
-        return judge_crl(out, c, error);
+        judge_crl(out, c, error);
+        break;
     default:
         nj_finding_cause(out, "%s does not verify: %s", whose(c, depth),
                          X509_verify_cert_error_string(error));
+        break;
     }
 }
 

@@ -40,7 +40,7 @@ void
 nj_refusals_add(struct nj_refusals *r, nj_time now, struct nj_str why)
 {
     struct refusal new = {now, nj_str_dup(why)};
-    struct refusal old = new;
+    struct refusal old;
 
     if (new.why == NULL)
         return;
