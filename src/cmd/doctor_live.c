@@ -134,9 +134,6 @@ nj_doctor_connect(struct nj_report *report, const struct nj_doctor *d)
         reach(&v);
     if (!v.is_hopeless && v.has_tls)
         nj_visit_tls(&v);
-    if (!v.is_hopeless && v.has_tls)
-        nj_step_came(nj_report_step(report, "connect", "CONNECT"), NJ_STEP_SKIPPED,
-                     "the client speaks no TLS yet");
-    else if (!v.is_hopeless)
+    if (!v.is_hopeless)
         nj_visit_mqtt(&v);
 }

@@ -250,7 +250,19 @@ make_client(struct talk *t)
 {
     const struct nj_doctor *d = t->v->d;
     struct nj_client_opts opts = t->v->opts;
+    const struct nj_client_tls tls = {
+        .cafile = d->cafile,
+        .capath = d->capath,
+        .use_os_certs = d->use_os_certs || (d->cafile == NULL && d->capath == NULL),
+        .cert = d->cert,
+        .key = d->key,
+        /* A name that stands in the certificate as text has been compared by now. */
+        .insecure = d->insecure || t->v->is_text_only,
+        .version = d->tls_version,
+        .ciphers = d->ciphers,
+    };
 
+    opts.tls = t->v->has_tls ? &tls : NULL;
     opts.client_id = d->id;
     opts.user_name = d->user;
     opts.password = d->password;
