@@ -45,7 +45,7 @@ static struct {
     struct nj_log_ring ring;
     uint64_t head;
     uint64_t tail;         /* of the slowest destination */
-    uint64_t unstated_gap; /* lines that met a full ring since the last that did not */
+    uint32_t unstated_gap; /* lines that met a full ring since the last that did not */
     const struct change *change;
     struct stamp_style stamp;
 
@@ -174,9 +174,9 @@ make_harmless(char out[NJ_LOG_LINE_MAX + 1], const char *line, size_t n)
 
 /* --- Queuing it --- */
 
-/* Under the lock. False if there is no room. */
+/* Under the lock. `lost` is how many lines this one says were lost. False if there is no room. */
 static bool
-queue_line(enum nj_log_type type, const char *line, size_t n)
+queue_line(enum nj_log_type type, const char *line, size_t n, uint32_t lost)
 {
     size_t bytes = nj_log_record_bytes(n + 1);
     size_t to_end = NJ_LOG_RING_BYTES - (l.head - l.ring.origin) % NJ_LOG_RING_BYTES;
@@ -193,6 +193,7 @@ queue_line(enum nj_log_type type, const char *line, size_t n)
     }
     r->type = (uint16_t)type;
     r->n = (uint16_t)(n + 1);
+    r->lost = lost;
     memcpy(r->text, line, n);
     r->text[n] = '\n';
     l.head += bytes;
@@ -207,14 +208,14 @@ put_or_lose(enum nj_log_type type, const char *line, size_t n, const char *stamp
 
     if (l.unstated_gap > 0) {
         int gap_n = snprintf(gap, sizeof(gap),
-                             "%.*sWarning: %llu log lines were lost here, the log was full.",
-                             (int)stamp_n, stamp, (unsigned long long)l.unstated_gap);
+                             "%.*sWarning: %u log lines were lost here, the log was full.",
+                             (int)stamp_n, stamp, l.unstated_gap);
 
-        if (queue_line(NJ_LOG_WARNING, gap, (size_t)gap_n))
+        if (queue_line(NJ_LOG_WARNING, gap, (size_t)gap_n, l.unstated_gap))
             l.unstated_gap = 0;
     }
-    if (l.unstated_gap > 0 || !queue_line(type, line, n)) {
-        l.unstated_gap++;
+    if (l.unstated_gap > 0 || !queue_line(type, line, n, 0)) {
+        l.unstated_gap += l.unstated_gap < UINT32_MAX;
         atomic_fetch_add_explicit(&nj_log_lost_lines, 1, memory_order_relaxed);
     }
 }

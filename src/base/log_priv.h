@@ -24,6 +24,7 @@
 struct nj_log_record {
     uint16_t n;    /* bytes of text, its LF included; in a filler: of the whole record */
     uint16_t type; /* enum nj_log_type; 0: a filler, which runs to the end of the ring */
+    uint32_t lost; /* how many lines it says were lost; a filler ends before this */
     char text[];
 };
 

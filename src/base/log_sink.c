@@ -247,11 +247,15 @@ nj_log_sink_skip(struct nj_log_sink *s, const struct nj_log_ring *ring, uint64_t
     uint64_t lines = 0;
 
     for (; s->tail < to; s->tail = nj_log_record_after(ring, s->tail)) {
-        if (nj_log_record_at(ring, s->tail)->type == 0)
+        const struct nj_log_record *r = nj_log_record_at(ring, s->tail);
+
+        if (r->type == 0)
             continue;
         s->is_torn |= s->partial > 0;
         s->partial = 0;
-        lines++;
+        /* What it says was lost is counted already, but not told here yet. */
+        s->gap += r->lost;
+        lines += r->lost == 0;
     }
     lose(s, lines);
 }

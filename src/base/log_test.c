@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The log: what a line looks like, that nobody waits for it, and that nothing is lost silently. */
 #include "base/log.h"
+#include "base/log_priv.h"
 
 #include "base/clock.h"
 #include "base/test.h"
@@ -425,6 +426,25 @@ a_pipe_that_nobody_reads_stops_nobody(void **state)
     assert_true(in_file.lines > c->lines);
 }
 
+/* A note that a slow sink leaves out stands for the lines that it told of. */
+static void
+what_a_lost_note_told_is_told_again(void **state)
+{
+    static _Alignas(uint64_t) char bytes[64];
+    struct nj_log_ring ring = {.p = bytes};
+    struct nj_log_record *note = nj_log_record_at(&ring, 0);
+    struct nj_log_record *line = nj_log_record_at(&ring, nj_log_record_bytes(1));
+    struct nj_log_sink s = {.kind = NJ_LOG_SINK_STDOUT};
+    uint64_t dropped = nj_log_dropped();
+
+    (void)state;
+    *note = (struct nj_log_record){.n = 1, .type = NJ_LOG_WARNING, .lost = 816};
+    *line = (struct nj_log_record){.n = 1, .type = NJ_LOG_INFO};
+    nj_log_sink_skip(&s, &ring, 2 * nj_log_record_bytes(1));
+    assert_int_equal(s.gap, 817);
+    assert_int_equal(nj_log_dropped(), dropped + 1);
+}
+
 static void
 close_gives_up_on_a_pipe_that_nobody_reads(void **state)
 {
@@ -613,6 +633,7 @@ main(void)
         cmocka_unit_test(a_file_is_private_and_followed_when_renamed),
         cmocka_unit_test(links_and_fifos_are_no_log_files),
         cmocka_unit_test(a_pipe_that_nobody_reads_stops_nobody),
+        cmocka_unit_test(what_a_lost_note_told_is_told_again),
         cmocka_unit_test(close_gives_up_on_a_pipe_that_nobody_reads),
         cmocka_unit_test(a_write_that_fails_is_counted),
         cmocka_unit_test(the_topic_hears_all_but_debug),
