@@ -192,7 +192,7 @@ nj_secure_wait(struct nj_conn *c)
 }
 
 /* As the listener wants it: the user is who the certificate, or the key's identity, names. */
-static bool
+static void
 take_user(struct nj_conn *c)
 {
     const struct nj_listener_opts *l = nj_conn_listener(c);
@@ -201,7 +201,6 @@ take_user(struct nj_conn *c)
         c->secure->user = nj_tls_peer_name(c->secure->tls, NJ_TLS_COMMON_NAME);
     else if (l->use_subject_as_username)
         c->secure->user = nj_tls_peer_name(c->secure->tls, NJ_TLS_SUBJECT);
-    return true;
 }
 
 /* It is over: what the peer has sent behind it is plaintext already. */
@@ -211,7 +210,7 @@ finish(struct nj_conn *c, struct nj_tls_io *io)
     struct nj_worker *w = c->worker;
     ssize_t n;
 
-    (void)take_user(c);
+    take_user(c);
     nj_metric_add(&w->metrics, NJ_METRIC_TLS_HANDSHAKES, 1);
     if (nj_tls_is_resumed(c->secure->tls))
         nj_metric_add(&w->metrics, NJ_METRIC_TLS_RESUMED, 1);
