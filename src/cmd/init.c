@@ -207,7 +207,7 @@ take_words(struct nj_setup_wish *wish, bool *is_upgrade, int argc, char **argv)
             return mistake("%s needs its %s.", options[o].name, options[o].argument);
         } else {
             code = take(wish, is_upgrade, (enum option)o,
-                        options[o].argument != NULL ? argv[++i] : NULL);
+                        options[o].argument != NULL ? argv[++i] : argv[i]);
         }
     }
     if (code == NJ_EXIT_GOOD && (wish->dir == NULL || wish->dir[0] == '\0'))
