@@ -50,6 +50,7 @@ int nj_cmd_rr(int argc, char **argv);
 int nj_cmd_doctor(int argc, char **argv);
 int nj_cmd_passwd(int argc, char **argv);
 int nj_cmd_pki(int argc, char **argv);
+int nj_cmd_init(int argc, char **argv);
 
 /* What the commands' tables of options give besides; for nj_cmds. */
 void nj_pub_print_manual(FILE *out);
@@ -62,5 +63,7 @@ void nj_passwd_print_manual(FILE *out);
 void nj_passwd_print_options(FILE *out);
 void nj_pki_print_manual(FILE *out);
 void nj_pki_print_options(FILE *out);
+void nj_init_print_manual(FILE *out);
+void nj_init_print_options(FILE *out);
 
 #endif

@@ -240,6 +240,8 @@ is_loopback(const struct nj_listening *l)
 static const char *
 who_may_connect(const struct nj_listener_opts *o)
 {
+    if (o->use_identity_as_username || o->use_subject_as_username)
+        return "whom the certificate or key names";
     if (o->users == NULL)
         return o->allow_anonymous ? "no password asked"
                                   : "nobody is let in (no password_file, allow_anonymous false)";

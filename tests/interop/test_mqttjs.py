@@ -1,37 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """MQTT.js from npm (mqttjs/package-lock.json says which): every version and QoS, in one run of mqttjs/talk.mjs."""
 import json
-import os
-import shutil
 import subprocess
 
 import pytest
 
+from support.mqttjs import installed          # noqa: F401 (a fixture)
 from support.tool import environment
 
-HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "mqttjs")
-UNREACHABLE = "ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT", "CERT_IN_CHAIN"
-
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory):
-    """mqttjs/ with its node_modules, in a directory outside the tree; npm's cache is used where it can be."""
-    if not shutil.which("node") or not shutil.which("npm"):
-        pytest.skip("node and npm are not installed")
-    place = tmp_path_factory.mktemp("mqttjs")
-    for name in ("package.json", "package-lock.json", "talk.mjs"):
-        shutil.copy(os.path.join(HERE, name), place)
-    done = subprocess.run(["npm", "ci", "--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=place,
-                          capture_output=True, text=True, timeout=240, check=False)
-    if done.returncode != 0:
-        reason = done.stderr.strip().splitlines()
-        assert any(w in done.stderr for w in UNREACHABLE), done.stderr
-        pytest.skip(f"npm cannot reach its registry: {reason[0] if reason else ''}")
-    return place
-
-
-@pytest.fixture(scope="module")
-def results(installed, module_broker):
+def results(installed, module_broker):  # noqa: F811
     done = subprocess.run(["node", "talk.mjs", str(module_broker.port), "mqttjs"], cwd=installed, capture_output=True,
                           text=True, timeout=480, check=False, env=environment())
     assert done.returncode == 0, done.stderr
