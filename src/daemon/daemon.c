@@ -283,18 +283,34 @@ say_security(const struct daemon *d, const struct nj_listening *l, const struct 
             l->address, l->port, how, who);
 }
 
+/* The first one that takes who says no more than where; NULL: none. */
+static const struct nj_listening *
+open_to_all(const struct daemon *d)
+{
+    for (size_t i = 0; i < d->door_count; i++) {
+        const struct nj_listener_opts *o = &d->config->server.listeners[d->doors[i].listener];
+
+        if (o->tls == NULL && o->allow_anonymous)
+            return &d->sockets[i];
+    }
+    return NULL;
+}
+
 static void
 say_how_to_try(const struct daemon *d)
 {
+    const struct nj_listening *l = open_to_all(d);
     /* As it was typed, so that it can be typed again. */
     const char *program =
         strchr(program_invocation_name, '/') != NULL ? program_invocation_name : "nightjar";
     char where[160] = "";
 
-    if (d->sockets[0].family == AF_UNIX)
-        (void)snprintf(where, sizeof(where), " --unix %s", d->sockets[0].address);
-    else if (d->sockets[0].port != 1883)
-        (void)snprintf(where, sizeof(where), " -p %u", d->sockets[0].port);
+    if (l == NULL)
+        return;
+    if (l->family == AF_UNIX)
+        (void)snprintf(where, sizeof(where), " --unix %s", l->address);
+    else if (l->port != 1883)
+        (void)snprintf(where, sizeof(where), " -p %u", l->port);
     nj_log(NJ_LOG_INFO, "Try it, in two other terminals:");
     nj_log(NJ_LOG_INFO, "  %s sub%s -t '#' -v", program, where);
     nj_log(NJ_LOG_INFO, "  %s pub%s -t cheese/strudel -m hello", program, where);
@@ -635,8 +651,10 @@ run(struct daemon *d)
     deps.stores = d->ports;
     nj_rand_system(&deps.seed, sizeof(deps.seed));
     err = nj_server_new(&d->server, &deps, &diag);
-    if (err == NJ_OK)
+    if (err == NJ_OK) {
+        say_running(d); /* all of it, before anybody's lines can come in between */
         err = nj_server_start(d->server, &diag);
+    }
     if (err != NJ_OK) {
         say_failure(&diag);
         nj_server_free(d->server);
@@ -645,7 +663,6 @@ run(struct daemon *d)
     atomic_store_explicit(&d->log_server, d->server, memory_order_release);
     nj_sys_init(&d->sys, &sys_ports, "nightjar version " NJ_VERSION,
                 d->config->broker.sys_interval_s, nj_clock_wall_ms() / 1000);
-    say_running(d);
     if (has_tls(d))
         look_at_dates(d, true);
     serve(d);
