@@ -65,5 +65,7 @@ void nj_pki_print_manual(FILE *out);
 void nj_pki_print_options(FILE *out);
 void nj_init_print_manual(FILE *out);
 void nj_init_print_options(FILE *out);
+void nj_doctor_print_manual(FILE *out);
+void nj_doctor_print_options(FILE *out);
 
 #endif

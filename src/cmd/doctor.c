@@ -3,36 +3,109 @@
  * broker; then the connection, step by step, as a client would make it. */
 #include "cmd/doctor.h"
 
+#include "base/compiler.h"
+#include "base/mdoc.h"
 #include "base/secret.h"
 #include "cmd/cmd.h"
+#include "cmd/words.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct option {
-    const char *name, *other;
-    const char **text;
-    char **secret;
-    bool *flag;
-    int *number;
+enum type {
+    FLAG,
+    TEXT,
+    SECRET,
+    NUMBER
 };
 
-static const char usage[] =
-    "usage: nightjar doctor [HOST[:PORT]] [client options] [--config FILE] [--files] [--json]\n"
-    "\n"
-    "Finds why a connection fails: connects as a client would, step by step, and says for each\n"
-    "failure what was tried, what came back, why, and the command that mends it.\n"
-    "\n"
-    "  HOST[:PORT], -h HOST, -p PORT   the broker; by default localhost, 1883 or 8883\n"
-    "  --cafile FILE, --capath DIR, --cert FILE, --key FILE, --insecure, --tls-use-os-certs,\n"
-    "  --tls-version VERSION, --ciphers LIST\n"
-    "  -u USER, -P PASSWORD, -i ID, -t TOPIC, -V VERSION\n"
-    "                                  as the client is given them\n"
-    "  --config FILE                   judge this configuration of a broker as well\n"
-    "  --files                         judge files only, and connect nowhere\n"
-    "  --json                          the same for programs\n"
-    "\n"
-    "Ends with 0 (no fault), 1 (a fault was found) or 2 (could not run).\n";
+static const struct option {
+    const char *name, *other, *argument;
+    size_t offset;
+    enum type type;
+    const char *help;
+} options[] = {
+#define DOCTOR_OPTION(name, other, argument, field, type, help)                                    \
+    {name, other, argument, offsetof(struct nj_doctor, field), type, help},
+#include "cmd/doctor_option.def"
+#undef DOCTOR_OPTION
+};
+
+/* --- help --- */
+
+static void
+print_help(FILE *out)
+{
+    (void)fputs("nightjar doctor: why does a connection fail?\n\n"
+                "usage: nightjar doctor [HOST[:PORT]] [OPTION]...\n\n"
+                "Connects as a client would, step by step, and says for each failure what was\n"
+                "tried, what came back, why, and the command that mends it.\n\n",
+                out);
+    for (size_t i = 0; i < NJ_COUNT_OF(options); i++) {
+        const struct option *o = &options[i];
+        char names[64];
+
+        (void)snprintf(names, sizeof(names), "%s%s%s%s%s", o->other != NULL ? o->other : "",
+                       o->other != NULL ? ", " : "", o->name, o->argument != NULL ? " " : "",
+                       o->argument != NULL ? o->argument : "");
+        nj_words_row(out, names, o->help);
+    }
+    (void)fputs("\nEnds with 0 (no fault), 1 (a fault was found) or 2 (could not run).\n", out);
+}
+
+void
+nj_doctor_print_options(FILE *out)
+{
+    for (size_t i = 0; i < NJ_COUNT_OF(options); i++) {
+        (void)fprintf(out, "%s\n", options[i].name);
+        if (options[i].other != NULL)
+            (void)fprintf(out, "%s\n", options[i].other);
+    }
+    (void)fputs("--help\n", out);
+}
+
+static void
+print_manual_option(FILE *out, const struct option *o)
+{
+    (void)fputs(".It ", out);
+    if (o->other != NULL)
+        (void)fprintf(out, "Fl %s , ", o->other + 1);
+    (void)fprintf(out, "Fl %s%s%s\n", o->name + 1, o->argument != NULL ? " Ar " : "",
+                  o->argument != NULL ? o->argument : "");
+    nj_words_roff(out, o->help);
+}
+
+void
+nj_doctor_print_manual(FILE *out)
+{
+    nj_mdoc_begin(out, "nightjar-doctor", 1);
+    (void)fputs(".Nm nightjar-doctor\n.Nd find why a connection fails\n"
+                ".Sh SYNOPSIS\n.Nm nightjar doctor\n"
+                ".Op Ar host Ns Op : Ns Ar port\n.Op Ar option ...\n.Sh DESCRIPTION\n"
+                "Judges the files that a client was given, then connects as that client would:\n"
+                "name, connection, handshake, login, subscription, message.\n"
+                "For each failure it says what was tried, what came back, why,\n"
+                "and the command that mends it.\n"
+                "A cause that is only probable is called so.\n"
+                ".Pp\nWith\n.Fl -config\n"
+                "it judges a broker's configuration, listener by listener;\n"
+                "with\n.Fl -files\nit connects nowhere.\n.Sh OPTIONS\n.Bl -tag -width Ds\n",
+                out);
+    for (size_t i = 0; i < NJ_COUNT_OF(options); i++)
+        print_manual_option(out, &options[i]);
+    (void)fputs(".El\n.Sh ENVIRONMENT\n.Bl -tag -width Ds\n"
+                ".It Ev NIGHTJAR_PASSWORD\nThe password, where\n.Fl P\nis not given.\n.El\n"
+                ".Sh EXIT STATUS\n0 no fault; 1 a fault was found; 2 it could not run.\n"
+                ".Sh EXAMPLES\n.Bd -literal -offset indent\n"
+                "nightjar doctor broker.example:8883 --cafile ca.crt\n"
+                "nightjar doctor 192.168.56.101 -u sensor1 --json\n"
+                "nightjar doctor --config /etc/mosquitto/mosquitto.conf --files\n"
+                ".Ed\n.Sh SEE ALSO\n.Xr nightjar 1 ,\n.Xr nightjar-pki 1 ,\n.Xr nightjar.conf 5\n",
+                out);
+}
+
+/* --- parser --- */
 
 bool
 nj_doctor_wants_tls(const struct nj_doctor *d)
@@ -97,9 +170,11 @@ read_host(struct nj_doctor *d, char *text)
 }
 
 static const struct option *
-find_option(const struct option *options, const char *word)
+find_option(const char *word)
 {
-    for (const struct option *o = options; o->name != NULL; o++) {
+    for (size_t i = 0; i < NJ_COUNT_OF(options); i++) {
+        const struct option *o = &options[i];
+
         if (strcmp(o->name, word) == 0 || (o->other != NULL && strcmp(o->other, word) == 0))
             return o;
     }
@@ -108,55 +183,35 @@ find_option(const struct option *options, const char *word)
 
 /* One option and its value; how many words it took, 0: it is none. */
 static int
-read_option(const struct option *options, char **argv)
+read_option(struct nj_doctor *d, char **argv)
 {
-    const struct option *o = find_option(options, argv[0]);
+    const struct option *o = find_option(argv[0]);
+    void *field;
 
-    if (o == NULL)
+    if (o == NULL || (o->argument != NULL && argv[1] == NULL))
         return 0;
-    if (o->flag != NULL) {
-        *o->flag = true;
+    field = (char *)d + o->offset;
+    switch (o->type) {
+    case FLAG:
+        *(bool *)field = true;
         return 1;
+    case TEXT:
+        *(const char **)field = argv[1];
+        return 2;
+    case SECRET:
+        *(char **)field = argv[1];
+        return 2;
+    case NUMBER:
+        return read_number(argv[1], 65535, field) ? 2 : 0;
     }
-    if (argv[1] == NULL)
-        return 0;
-    if (o->number != NULL)
-        return read_number(argv[1], 65535, o->number) ? 2 : 0;
-    if (o->secret != NULL)
-        *o->secret = argv[1];
-    else
-        *o->text = argv[1];
-    return 2;
+    return 0;
 }
 
 static bool
 read_line(struct nj_doctor *d, int argc, char **argv)
 {
-    const struct option options[] = {
-        {"--host", "-h", .text = &d->host},
-        {"--port", "-p", .number = &d->port},
-        {"--config", "-c", .text = &d->config},
-        {"--files", NULL, .flag = &d->is_offline},
-        {"--json", NULL, .flag = &d->is_json},
-        {"--cafile", NULL, .text = &d->cafile},
-        {"--capath", NULL, .text = &d->capath},
-        {"--cert", NULL, .text = &d->cert},
-        {"--key", NULL, .text = &d->key},
-        {"--tls-version", NULL, .text = &d->tls_version},
-        {"--ciphers", NULL, .text = &d->ciphers},
-        {"--insecure", NULL, .flag = &d->insecure},
-        {"--tls-use-os-certs", NULL, .flag = &d->use_os_certs},
-        {"--no-tls", NULL, .flag = &d->no_tls},
-        {"--username", "-u", .text = &d->user},
-        {"--pw", "-P", .secret = &d->password},
-        {"--id", "-i", .text = &d->id},
-        {"--topic", "-t", .text = &d->topic},
-        {"--protocol-version", "-V", .number = &d->version},
-        {.name = NULL},
-    };
-
     for (int i = 1; i < argc;) {
-        int took = read_option(options, argv + i);
+        int took = read_option(d, argv + i);
 
         if (took == 0 && (argv[i][0] == '-' || d->host != NULL || !read_host(d, argv[i]))) {
             (void)complain("what is meant by ", argv[i]);
@@ -226,7 +281,7 @@ nj_cmd_doctor(int argc, char **argv)
 
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0) {
-            (void)fputs(usage, stdout);
+            print_help(stdout);
             return NJ_EXIT_GOOD;
         }
     }

@@ -309,17 +309,15 @@ nj_tls_has_peer_certificate(const struct nj_tls *t)
     return SSL_get0_peer_certificate(t->ssl) != NULL;
 }
 
-/* The last CN of the subject, as Mosquitto takes it. One with a NUL would be read as two names. */
+/* The first CN of the subject, as Mosquitto takes it. One with a NUL would be read as two names. */
 static char *
 common_name(X509_NAME *subject)
 {
-    int at = -1, next;
+    int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
     unsigned char *text = NULL;
     char *copy = NULL;
     int n;
 
-    while ((next = X509_NAME_get_index_by_NID(subject, NID_commonName, at)) >= 0)
-        at = next;
     if (at < 0)
         return NULL;
     n = ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));

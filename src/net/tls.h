@@ -171,7 +171,7 @@ bool nj_tls_is_resumed(const struct nj_tls *t);
 struct nj_str nj_tls_alpn(const struct nj_tls *t);
 
 enum nj_tls_name {
-    NJ_TLS_COMMON_NAME, /* of the certificate's subject, its last; or the PSK identity */
+    NJ_TLS_COMMON_NAME, /* of the certificate's subject, its first; or the PSK identity */
     NJ_TLS_SUBJECT,     /* all of it, as in RFC 2253 */
 };
 /* Of the peer, verified; on the heap, for nj_free(). NULL: it has none, or one with a NUL in it, or

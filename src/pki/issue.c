@@ -316,18 +316,33 @@ name_subject(struct asked *asked, struct nj_diag *diag)
     return set_common_name(asked->subject, first, diag);
 }
 
+/* Brokers take one of them for the user, some the first and some the last. */
+static enum nj_err
+refuse_two_common_names(X509_NAME *subject, struct nj_diag *diag)
+{
+    int first = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+
+    if (first < 0 || X509_NAME_get_index_by_NID(subject, NID_commonName, first) < 0)
+        return NJ_OK;
+    nj_diag_hint(diag, "Have the request made anew, with one common name.");
+    return nj_diag_fail(diag, NJ_EINVAL,
+                        "the subject of the request has more than one common name: whoever reads "
+                        "it may take its owner for somebody else");
+}
+
 static enum nj_err
 read_request(struct asked *out, X509_REQ *request, const struct nj_issue *wish,
              struct nj_diag *diag)
 {
     STACK_OF(X509_EXTENSION) *extensions = X509_REQ_get_extensions(request);
-    enum nj_err err = NJ_OK;
+    enum nj_err err;
 
     out->subject = X509_REQ_get_subject_name(request);
     (void)nj_issue_common_name(out->subject, out->common_name, sizeof(out->common_name));
+    err = refuse_two_common_names(out->subject, diag);
     if (wish->names.count > 0)
         out->names = wish->names;
-    else
+    else if (err == NJ_OK)
         err = read_names(&out->names, extensions, diag);
     out->kind = wish->kind;
     if (wish->kind == NJ_ISSUE_AS_ASKED)

@@ -402,9 +402,9 @@ nj_conn_on_connect(struct nj_conn *c, const struct nj_frame *frame)
         cause = check_version(c, &p);
     }
     if (cause == NJ_CAUSE_NONE)
-        cause = check_has_name(c, &p);
-    if (cause == NJ_CAUSE_NONE)
         cause = nj_conn_take_identity(c, &p);
+    if (cause == NJ_CAUSE_NONE)
+        cause = check_has_name(c, &p);
     if (cause == NJ_CAUSE_NONE)
         cause = name(c, &p);
     if (cause == NJ_CAUSE_NONE)

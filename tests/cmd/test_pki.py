@@ -354,6 +354,7 @@ def test_what_a_request_is_for_is_asked_for_or_said(ready):
     ("/CN=two words", ["--as", "server"], "neither names nor addresses"),
     ("/CN=two words", [], "blank"),
     ("/", [], "neither a subject nor a name"),
+    ("/CN=sensor/CN=admin", [], "more than one common name"),
     ("/CN=x", ["--as", "broker"], "server or client")])
 def test_requests_that_would_make_a_useless_certificate_are_refused(ready, subject, words, why):
     assert why in ready("sign", ready.request(subject), *words, code=COULD_NOT)

@@ -57,7 +57,7 @@ def test_the_programs_of_mosquitto_are_links_to_the_one_binary(installed):
 def test_there_is_a_manual_page_of_every_command(installed):
     pages = {page.name for page in (installed / "share" / "man").glob("man*/*")}
     assert {"nightjar.1", "nightjar-broker.1", "nightjar-pub.1", "nightjar-sub.1", "nightjar-rr.1", "nightjar-passwd.1",
-            "nightjar-pki.1", "nightjar.conf.5"} <= pages
+            "nightjar-pki.1", "nightjar-doctor.1", "nightjar.conf.5"} <= pages
     for page in (installed / "share" / "man").glob("man*/*"):
         assert ".Sh NAME" in page.read_text()
 
@@ -67,6 +67,7 @@ def test_completion_offers_commands_and_their_options(installed):
     assert complete(installed, "nightjar", "bro") == ["broker"]
     assert "--config-file" in complete(installed, "nightjar", "broker", "--c")
     assert "--retain" in complete(installed, "nightjar", "pub", "--re")
+    assert "--files" in complete(installed, "nightjar", "doctor", "--fi")
     assert "--retained-only" in complete(installed, "mosquitto_sub", "--retained")
 
 

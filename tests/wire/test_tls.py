@@ -25,6 +25,7 @@ def certs():
     a.issue("broker", sans="DNS:localhost,IP:127.0.0.1", usage="serverAuth")
     a.issue("second", sans="DNS:second.example", usage="serverAuth")
     a.issue("ciel", subject="/O=ISIS/CN=ciel", usage="clientAuth")
+    a.issue("two", subject="/CN=sensor/CN=admin", usage="clientAuth")
     a.issue("nobody", subject="/O=ISIS", usage="clientAuth")
     a.issue("revoked", subject="/CN=revoked", usage="clientAuth")
     a.issue("wrong", subject="/CN=wrong", usage="serverAuth")
@@ -38,7 +39,7 @@ class Doors:
 
     def __init__(self, certs, extra="", args=("-v",)):
         self.certs = certs
-        self.tls, self.mutual, self.psk = free_port(), free_port(), free_port()
+        self.tls, self.mutual, self.psk, self.named = free_port(), free_port(), free_port(), free_port()
         shutil.copy(certs.path("broker.crt"), certs.path("live.crt"))
         shutil.copy(certs.path("broker.key"), certs.path("live.key"))
         pair = f"certfile {certs.path('live.crt')}\nkeyfile {certs.path('live.key')}\n"
@@ -51,7 +52,10 @@ class Doors:
                              f"listener {self.mutual} 127.0.0.1\n{pair}cafile {certs.ca}\n"
                              f"crlfile {certs.crl('revoked')}\n"
                              "require_certificate true\nuse_identity_as_username true\n"
-                             f"listener {self.psk} 127.0.0.1\npsk_hint hint\nuse_identity_as_username true\n",
+                             f"listener {self.psk} 127.0.0.1\npsk_hint hint\nuse_identity_as_username true\n"
+                             f"listener {self.named} 127.0.0.1\n{pair}cafile {certs.ca}\n"
+                             "require_certificate true\nuse_subject_as_username true\n"
+                             "use_username_as_clientid true\n",
                              args=args)
 
     def context(self, name=None, ca=None):
@@ -171,6 +175,18 @@ def test_client_certificate_is_the_user(b, request):
     with b.peer(b.mutual, b.context("ciel")) as p:
         p.connect("mutual")
     b.broker.log.wait(r"New client connected from .* as mutual \(p4, c1, k60, u'ciel'\)", since(request))
+
+
+def test_first_of_two_common_names_is_the_user(b, request):
+    with b.peer(b.mutual, b.context("two")) as p:
+        p.connect("twice")
+    b.broker.log.wait(r"as twice \(p4, c1, k60, u'sensor'\)", since(request))
+
+
+def test_certificate_may_name_the_client_too(b, request):
+    with b.peer(b.named, b.context("ciel")) as p:
+        p.connect("whoever")
+    b.broker.log.wait(r"as CN=ciel,O=ISIS \(p4, c1, k60, u'CN=ciel,O=ISIS'\)", since(request))
 
 
 @pytest.mark.parametrize("version,code", [(4, 4), (5, 0x86)])
