@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "caller.h"
 
+#include "seal.h"
+
 #include "base/assert.h"
 #include "base/mem.h"
 
@@ -60,8 +62,21 @@ bind_source(int fd, uint8_t source)
         nj_bench_die("cannot use the source address 127.0.0.%u", source);
 }
 
+static ssize_t
+give(struct nj_caller *p, const void *bytes, size_t n, int flags)
+{
+    return p->seal != NULL ? nj_seal_write(p->seal, bytes, n)
+                           : send(p->fd, bytes, n, MSG_NOSIGNAL | flags);
+}
+
+static ssize_t
+take(struct nj_caller *p, uint8_t *bytes, size_t n)
+{
+    return p->seal != NULL ? nj_seal_read(p->seal, bytes, n) : recv(p->fd, bytes, n, 0);
+}
+
 void
-nj_caller_open(struct nj_caller *p, const struct sockaddr_in *broker, uint8_t source,
+nj_caller_open(struct nj_caller *p, const struct nj_bench_broker *broker, uint8_t source,
                uint8_t version, const char *client_id, struct nj_wire_welcome *out)
 {
     uint8_t packet[512];
@@ -73,10 +88,12 @@ nj_caller_open(struct nj_caller *p, const struct sockaddr_in *broker, uint8_t so
         nj_bench_die("cannot make a socket for %s", client_id);
     if (source != 0)
         bind_source(p->fd, source);
-    if (connect(p->fd, (const struct sockaddr *)broker, sizeof(*broker)) != 0)
-        nj_bench_die("cannot connect %s to port %u", client_id, ntohs(broker->sin_port));
+    if (connect(p->fd, (const struct sockaddr *)&broker->address, sizeof(broker->address)) != 0)
+        nj_bench_die("cannot connect %s to port %u", client_id, ntohs(broker->address.sin_port));
     setsockopt(p->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
 
+    if (broker->tls != NULL)
+        p->seal = nj_seal_new(broker->tls, p->fd, broker->session);
     nj_caller_send(p, packet, nj_wire_connect_write(packet, version, client_id, KEEP_ALIVE_S));
     errno = 0;
     if (!nj_caller_wait_packet(p, ANSWER_TIMEOUT_MS, packet, sizeof(packet), &f) ||
@@ -117,11 +134,14 @@ nj_caller_wait_packet(struct nj_caller *p, int timeout_ms, uint8_t *buffer, size
 
         if (nj_wire_frame_next(buffer, n, f) > 0)
             return true;
+        /* A broker that gathers small writes would otherwise wait for our delayed acknowledgement.
+         */
+        setsockopt(p->fd, IPPROTO_TCP, TCP_QUICKACK, &(int){1}, sizeof(int));
         if (n == bytes || poll(&ready, 1, timeout_ms) != 1)
             return false;
 
         /* Nothing comes behind an answer that has not been asked for. */
-        ssize_t got = recv(p->fd, buffer + n, bytes - n, 0);
+        ssize_t got = take(p, buffer + n, bytes - n);
 
         if (got <= 0)
             return false;
@@ -132,7 +152,7 @@ nj_caller_wait_packet(struct nj_caller *p, int timeout_ms, uint8_t *buffer, size
 void
 nj_caller_send(struct nj_caller *p, const void *bytes, size_t n)
 {
-    if (send(p->fd, bytes, n, MSG_NOSIGNAL) != (ssize_t)n)
+    if (give(p, bytes, n, 0) != (ssize_t)n)
         nj_bench_die("cannot send");
 }
 
@@ -142,7 +162,10 @@ nj_caller_close(struct nj_caller *p)
     uint8_t packet[2];
 
     if (!p->is_closed && !nj_caller_has_output(p))
-        (void)!send(p->fd, packet, nj_wire_disconnect_write(packet), MSG_NOSIGNAL | MSG_DONTWAIT);
+        (void)give(p, packet, nj_wire_disconnect_write(packet), MSG_DONTWAIT);
+    if (p->seal != NULL)
+        nj_seal_end(p->seal);
+    nj_seal_free(p->seal);
     close(p->fd);
     nj_free(p->out);
     nj_free(p->rest);
@@ -165,7 +188,7 @@ nj_caller_flush(struct nj_caller *p)
     if (p->is_closed)
         return;
 
-    ssize_t n = send(p->fd, p->out + p->out_from, p->out_to - p->out_from, MSG_NOSIGNAL);
+    ssize_t n = give(p, p->out + p->out_from, p->out_to - p->out_from, 0);
 
     if (n >= 0)
         p->out_from += (size_t)n;
@@ -184,7 +207,7 @@ nj_caller_read(struct nj_caller *p, uint8_t *buffer, size_t bytes)
         memcpy(buffer, p->rest, before);
     p->rest_bytes = 0;
 
-    ssize_t n = recv(p->fd, buffer + before, bytes - before, 0);
+    ssize_t n = take(p, buffer + before, bytes - before);
 
     if (n == 0 || (n < 0 && errno != EAGAIN))
         p->is_closed = true;

@@ -15,8 +15,20 @@
 
 #include <netinet/in.h>
 
+struct ssl_ctx_st;
+struct ssl_session_st;
+struct ssl_st;
+
+/* Where callers go, and how; lent to them for the call. */
+struct nj_bench_broker {
+    struct sockaddr_in address;
+    struct ssl_ctx_st *tls;         /* seal.h; NULL: plain */
+    struct ssl_session_st *session; /* to be taken up again; NULL: none */
+};
+
 struct nj_caller {
     int fd;
+    struct ssl_st *seal; /* TLS; NULL: plain. Owned */
     uint8_t version;
     bool is_closed;   /* by the broker */
     bool wants_write; /* its socket was full */
@@ -33,9 +45,9 @@ struct nj_caller {
 /* `text` and errno on stderr, exit code 2: could not run. */
 NJ_NORETURN void nj_bench_die(const char *fmt, ...) NJ_PRINTF(1, 2);
 
-/* Connect to `broker` from 127.0.0.`source` (0: any), say CONNECT with a clean session, wait for
- * the CONNACK. */
-void nj_caller_open(struct nj_caller *p, const struct sockaddr_in *broker, uint8_t source,
+/* Connect to `broker` from 127.0.0.`source` (0: any), in TLS if it has that, say CONNECT with a
+ * clean session, wait for the CONNACK. */
+void nj_caller_open(struct nj_caller *p, const struct nj_bench_broker *broker, uint8_t source,
                     uint8_t version, const char *client_id, struct nj_wire_welcome *out);
 /* Wait until the subscription stands. */
 void nj_caller_subscribe(struct nj_caller *p, const char *filter, uint8_t qos);

@@ -23,7 +23,7 @@ topic_of(char *out, uint32_t i)
 
 static void
 open_listener(struct nj_caller *p, uint32_t i, const struct nj_idle_opts *opts,
-              const struct sockaddr_in *broker)
+              const struct nj_bench_broker *broker)
 {
     uint8_t source = (uint8_t)(FIRST_SOURCE + i / NJ_IDLE_PER_SOURCE);
     struct nj_wire_welcome welcome;
@@ -62,7 +62,7 @@ check_listener(struct nj_caller *publisher, struct nj_caller *p, uint32_t i, str
 
 static void
 check_all(struct nj_caller *callers, const struct nj_idle_opts *opts,
-          const struct sockaddr_in *broker, struct nj_tally *t)
+          const struct nj_bench_broker *broker, struct nj_tally *t)
 {
     struct nj_caller publisher;
     struct nj_wire_welcome welcome;
@@ -75,7 +75,7 @@ check_all(struct nj_caller *callers, const struct nj_idle_opts *opts,
 
 /* The first client, which makes the broker set up what it sets up but once. */
 static void
-warm_up(const struct nj_idle_opts *opts, const struct sockaddr_in *broker, struct nj_tally *t)
+warm_up(const struct nj_idle_opts *opts, const struct nj_bench_broker *broker, struct nj_tally *t)
 {
     struct nj_idle_opts one = *opts;
     struct nj_caller caller;
@@ -87,7 +87,7 @@ warm_up(const struct nj_idle_opts *opts, const struct sockaddr_in *broker, struc
 }
 
 void
-nj_idle_run(const struct nj_idle_opts *opts, const struct sockaddr_in *broker,
+nj_idle_run(const struct nj_idle_opts *opts, const struct nj_bench_broker *broker,
             struct nj_idle_result *out)
 {
     struct nj_caller *callers = nj_alloc_array(opts->connections, sizeof(*callers));

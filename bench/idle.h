@@ -9,9 +9,9 @@
 #ifndef NJ_BENCH_IDLE_H
 #define NJ_BENCH_IDLE_H
 
+#include "caller.h"
 #include "ledger.h"
 
-#include <netinet/in.h>
 #include <sys/types.h>
 
 /* From each of 127.0.0.2, 127.0.0.3 … at most this many, well below the ports there are. */
@@ -32,7 +32,7 @@ struct nj_idle_result {
     struct nj_tally tally;
 };
 
-void nj_idle_run(const struct nj_idle_opts *opts, const struct sockaddr_in *broker,
+void nj_idle_run(const struct nj_idle_opts *opts, const struct nj_bench_broker *broker,
                  struct nj_idle_result *out);
 
 #endif

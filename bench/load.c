@@ -3,10 +3,12 @@
  *
  * Exit code: 0 every message arrived once and in order, 1 something was lost, doubled, reordered,
  * damaged or cut off, 2 could not run. */
+#include "connect.h"
 #include "cost.h"
 #include "driver.h"
 #include "idle.h"
 #include "scene.h"
+#include "seal.h"
 
 #include "base/clock.h"
 
@@ -14,6 +16,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +41,20 @@ enum number_opt {
     OPT_TURN_US,
     OPT_WARMUP_MS,
     OPT_MEASURE_MS,
+    OPT_RESUME,
     OPT_COUNT,
+};
+
+enum file_opt {
+    OPT_CAFILE,
+    OPT_CERT,
+    OPT_KEY,
+    OPT_FILES,
+};
+
+struct args {
+    uint32_t numbers[OPT_COUNT];
+    const char *files[OPT_FILES]; /* NULL: not given */
 };
 
 /* 0 as a default: what the scenario says. */
@@ -55,7 +71,7 @@ static const struct {
     [OPT_QOS] = {"qos", 0, 0, 2, "of messages and subscriptions"},
     [OPT_PUBLISHERS] = {"publishers", 0, 1, 100000, "how many publish"},
     [OPT_SUBSCRIBERS] = {"subscribers", 0, 1, 100000, "how many subscribe"},
-    [OPT_CONNECTIONS] = {"connections", 10000, 1, NJ_IDLE_MAX, "idle ones, for conns"},
+    [OPT_CONNECTIONS] = {"connections", 10000, 1, NJ_IDLE_MAX, "for conns and connect"},
     [OPT_PAYLOAD] = {"payload", 64, NJ_PAYLOAD_HEAD_BYTES, 16u << 20, "bytes"},
     [OPT_WINDOW] = {"window", 0, 1, 60000, "messages under way, per publisher"},
     [OPT_BATCH] = {"batch", 0, 1, 60000, "least free window worth a write; default: half of it"},
@@ -63,14 +79,26 @@ static const struct {
     [OPT_TURN_US] = {"turn-us", 1000, 0, 1000000, "shortest turn of the generator"},
     [OPT_WARMUP_MS] = {"warmup-ms", 500, 0, 600000, "before measuring"},
     [OPT_MEASURE_MS] = {"measure-ms", 2000, 1, 600000, "measured"},
+    [OPT_RESUME] = {"resume", 0, 0, 1, "1: connect takes up the TLS session of before"},
+};
+
+static const struct {
+    const char *name;
+    const char *text;
+} file_opts[OPT_FILES] = {
+    [OPT_CAFILE] = {"cafile", "speak TLS 1.3, with a broker whose certificate this CA signed"},
+    [OPT_CERT] = {"cert", "show this certificate"},
+    [OPT_KEY] = {"key", "its key"},
 };
 
 static void
 usage(FILE *to)
 {
-    fputs("Usage: load p2p|fanout|fanin|share|conns [options]\n", to);
+    fputs("Usage: load p2p|fanout|fanin|share|conns|connect [options]\n", to);
     for (int i = 0; i < OPT_COUNT; i++)
-        fprintf(to, "  --%-12s N  %s\n", number_opts[i].name, number_opts[i].text);
+        fprintf(to, "  --%-12s N     %s\n", number_opts[i].name, number_opts[i].text);
+    for (int i = 0; i < OPT_FILES; i++)
+        fprintf(to, "  --%-12s FILE  %s\n", file_opts[i].name, file_opts[i].text);
 }
 
 static uint32_t
@@ -91,18 +119,24 @@ parse_number(int opt, const char *text)
 }
 
 static void
-parse(int argc, char **argv, uint32_t *numbers)
+parse(int argc, char **argv, struct args *args)
 {
-    struct option longs[OPT_COUNT + 1] = {0};
+    struct option longs[OPT_COUNT + OPT_FILES + 1] = {0};
     int index;
     int got;
 
     for (int i = 0; i < OPT_COUNT; i++) {
         longs[i] = (struct option){number_opts[i].name, required_argument, NULL, 0};
-        numbers[i] = number_opts[i].initial;
+        args->numbers[i] = number_opts[i].initial;
     }
-    while ((got = getopt_long(argc, argv, "", longs, &index)) == 0)
-        numbers[index] = parse_number(index, optarg);
+    for (int i = 0; i < OPT_FILES; i++)
+        longs[OPT_COUNT + i] = (struct option){file_opts[i].name, required_argument, NULL, 0};
+    while ((got = getopt_long(argc, argv, "", longs, &index)) == 0) {
+        if (index < OPT_COUNT)
+            args->numbers[index] = parse_number(index, optarg);
+        else
+            args->files[index - OPT_COUNT] = optarg;
+    }
     if (got != -1 || argc - optind != 1) {
         usage(stderr);
         exit(2);
@@ -130,7 +164,7 @@ print_faults(const struct nj_tally *t, uint64_t closed)
 }
 
 static int
-run_idle(const uint32_t *numbers, const struct sockaddr_in *broker)
+run_idle(const uint32_t *numbers, const struct nj_bench_broker *broker)
 {
     struct nj_idle_opts opts = {
         .connections = numbers[OPT_CONNECTIONS],
@@ -153,6 +187,28 @@ run_idle(const uint32_t *numbers, const struct sockaddr_in *broker)
            (double)r.cpu_ns / 1e3 / opts.connections);
     print_faults(&r.tally, 0);
     return nj_tally_is_clean(&r.tally) ? 0 : 1;
+}
+
+static int
+run_connect(const uint32_t *numbers, const struct nj_bench_broker *broker)
+{
+    struct nj_connect_opts opts = {
+        .connections = numbers[OPT_CONNECTIONS],
+        .version = (uint8_t)numbers[OPT_VERSION],
+        .resumes = numbers[OPT_RESUME] != 0,
+        .pid = (pid_t)numbers[OPT_PID],
+    };
+    const struct nj_tally none = {0};
+    struct nj_connect_result r;
+
+    if (opts.pid == 0)
+        nj_bench_die("connect measures the broker and wants its --pid");
+    nj_connect_run(&opts, broker, &r);
+    printf("{\"scenario\":\"connect\",\"connections\":%u,\"version\":%u,\"resumed\":%u,"
+           "\"broker_us\":%.3f,",
+           opts.connections, opts.version, r.resumed, (double)r.cpu_ns / 1e3 / opts.connections);
+    print_faults(&none, 0);
+    return 0;
 }
 
 /* One reading of everything that is measured. */
@@ -214,7 +270,7 @@ scene_opts(const struct nj_scenario *scenario, const uint32_t *numbers)
 
 static int
 run_flow(const struct nj_scenario *scenario, const uint32_t *numbers,
-         const struct sockaddr_in *broker)
+         const struct nj_bench_broker *broker)
 {
     struct nj_scene_opts opts = scene_opts(scenario, numbers);
     pid_t pid = (pid_t)numbers[OPT_PID];
@@ -248,30 +304,44 @@ run_flow(const struct nj_scenario *scenario, const uint32_t *numbers,
     return is_complete && closed == 0 && nj_tally_is_clean(&tally) ? 0 : 1;
 }
 
+static int
+run(const char *name, const struct args *args, const struct nj_bench_broker *broker)
+{
+    const struct nj_scenario *scenario = nj_scenario_find(name);
+
+    if (strcmp(name, "conns") == 0)
+        return run_idle(args->numbers, broker);
+    if (strcmp(name, "connect") == 0)
+        return run_connect(args->numbers, broker);
+    if (scenario != NULL)
+        return run_flow(scenario, args->numbers, broker);
+    usage(stderr);
+    return 2;
+}
+
 int
 main(int argc, char **argv)
 {
-    uint32_t numbers[OPT_COUNT];
+    struct args args = {0};
 
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
         usage(stdout);
         return 0;
     }
-    parse(argc, argv, numbers);
+    parse(argc, argv, &args);
     raise_descriptors();
+    (void)signal(SIGPIPE, SIG_IGN); /* OpenSSL writes without MSG_NOSIGNAL */
 
-    struct sockaddr_in broker = {.sin_family = AF_INET,
-                                 .sin_port = htons((uint16_t)numbers[OPT_PORT]),
-                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct nj_seal_opts seal = {args.files[OPT_CAFILE], args.files[OPT_CERT], args.files[OPT_KEY]};
+    struct nj_bench_broker broker = {.address.sin_family = AF_INET,
+                                     .address.sin_port = htons((uint16_t)args.numbers[OPT_PORT]),
+                                     .address.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 
-    if (strcmp(argv[optind], "conns") == 0)
-        return run_idle(numbers, &broker);
+    if (seal.cafile != NULL)
+        broker.tls = nj_seal_context_new(&seal);
 
-    const struct nj_scenario *scenario = nj_scenario_find(argv[optind]);
+    int result = run(argv[optind], &args, &broker);
 
-    if (scenario == NULL) {
-        usage(stderr);
-        return 2;
-    }
-    return run_flow(scenario, numbers, &broker);
+    nj_seal_context_free(broker.tls);
+    return result;
 }

@@ -40,7 +40,7 @@ zeroed(size_t count, size_t size)
 }
 
 static void
-open_publisher(struct nj_scene *s, uint32_t i, const struct sockaddr_in *broker)
+open_publisher(struct nj_scene *s, uint32_t i, const struct nj_bench_broker *broker)
 {
     struct nj_publisher *p = &s->publishers[i];
     struct nj_wire_welcome welcome;
@@ -65,7 +65,7 @@ open_publisher(struct nj_scene *s, uint32_t i, const struct sockaddr_in *broker)
 }
 
 static void
-open_subscriber(struct nj_scene *s, uint32_t i, const struct sockaddr_in *broker)
+open_subscriber(struct nj_scene *s, uint32_t i, const struct nj_bench_broker *broker)
 {
     struct nj_subscriber *sub = &s->subscribers[i];
     bool is_paired = s->opts.scenario->is_paired;
@@ -93,7 +93,7 @@ make_filler(struct nj_scene *s)
 
 void
 nj_scene_open(struct nj_scene *s, const struct nj_scene_opts *opts,
-              const struct sockaddr_in *broker)
+              const struct nj_bench_broker *broker)
 {
     *s = (struct nj_scene){.opts = *opts};
     make_filler(s);

@@ -75,7 +75,7 @@ const struct nj_scenario *nj_scenario_find(const char *name);
 
 /* Connect and subscribe everybody; the callers are non-blocking afterwards. */
 void nj_scene_open(struct nj_scene *s, const struct nj_scene_opts *opts,
-                   const struct sockaddr_in *broker);
+                   const struct nj_bench_broker *broker);
 /* After the last message: what is missing is counted as lost in `t`. */
 void nj_scene_settle(struct nj_scene *s, struct nj_tally *t);
 void nj_scene_close(struct nj_scene *s);
