@@ -51,13 +51,13 @@ write_client_certificates(FILE *out, const struct nj_setup *s)
 {
     (void)fprintf(out,
                   "\n# Clients are let in who hold a key that this authority has certified:\n"
-                  "# nightjar pki --dir %s client NAME\n"
+                  "# nightjar pki client NAME --dir %s\n"
                   "cafile %s/ca.crt\nrequire_certificate true\n"
                   "# The name in the certificate is the user name; what a client says of itself "
                   "counts for nothing.\n"
                   "use_identity_as_username true\n"
-                  "# Except those that were revoked: nightjar pki --dir %s revoke NAME\n"
-                  "# The list has an end, like a certificate (nightjar pki --dir %s list shows it, "
+                  "# Except those that were revoked: nightjar pki revoke NAME --dir %s\n"
+                  "# The list has an end, like a certificate (nightjar pki list --dir %s shows it, "
                   "`crl` renews it):\n"
                   "# after it nobody is let in.\n"
                   "crlfile %s/crl.pem\n",

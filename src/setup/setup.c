@@ -322,7 +322,7 @@ choose_names(struct nj_setup *s, const struct nj_setup_wish *wish, bool was_open
     enum nj_err err = NJ_OK;
 
     if (wish->user != NULL && strcmp(wish->user, s->user) != 0 && !was_open) {
-        nj_diag_hint(diag, "nightjar passwd, or nightjar pki --dir %s client, adds another.",
+        nj_diag_hint(diag, "nightjar passwd, or nightjar pki client NAME --dir %s, adds another.",
                      s->dir);
         return nj_diag_fail(diag, NJ_EINVAL, "the first user of %s is %s", s->dir, s->user);
     }
@@ -332,8 +332,8 @@ choose_names(struct nj_setup *s, const struct nj_setup_wish *wish, bool was_open
         return err;
     if (access(nj_setup_path(s, NULL, "hosts/" NJ_SETUP_HOST "/server.crt", path), F_OK) == 0) {
         nj_diag_hint(diag,
-                     "nightjar pki --dir %s server " NJ_SETUP_HOST
-                     " --force --san NAMES makes another.",
+                     "nightjar pki server " NJ_SETUP_HOST
+                     " --force --san NAMES --dir %s makes another.",
                      s->dir);
         return nj_diag_fail(diag, NJ_EINVAL, "the broker of %s has its certificate", s->dir);
     }

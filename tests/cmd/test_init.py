@@ -269,6 +269,16 @@ def test_every_directive_says_why(place):
     assert setup.text.count("client1") > 0
 
 
+def test_the_commands_that_the_configuration_names_work(place):
+    folder = Setup("mtls", place / "m").dir
+    with open(os.path.join(folder, "broker.conf"), encoding="utf-8") as f:
+        commands = re.findall(r"nightjar pki \w+(?: NAME)? --dir \S+", f.read())
+    assert [c.split()[2] for c in commands] == ["client", "revoke", "list"]
+    for command in commands:
+        code, _, err = run([NIGHTJAR, *shlex.split(command.replace("NAME", "second"))[1:]])
+        assert code == 0, (command, err)
+
+
 def test_the_password_is_strong_and_shown_once(place):
     setup, other = Setup("tls", place / "a"), Setup("tls", place / "b")
     assert re.fullmatch(r"[a-z2-9]{24}", setup.password) and setup.password != other.password
