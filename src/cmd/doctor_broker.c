@@ -4,7 +4,9 @@
 
 #include "base/compiler.h"
 #include "config/config.h"
+#include "net/listener.h"
 
+#include <inttypes.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
@@ -120,6 +122,44 @@ examine_listener(struct nj_report *report, const struct nj_doctor *d, const stru
     check_who_may_enter(report, conf, l);
 }
 
+/* How many connections the configuration promises; 0: as many as there is room for. */
+static uint64_t
+connections_of(const struct nj_server_opts *server)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < server->listener_count; i++) {
+        if (server->listeners[i].max_connections != UINT32_MAX)
+            sum += server->listeners[i].max_connections;
+    }
+    if (server->max_connections != UINT32_MAX && (sum == 0 || sum > server->max_connections))
+        return server->max_connections;
+    return sum;
+}
+
+/* What was configured, beside what this machine has. Its limit of descriptors is ours: a service
+ * may be given another. */
+static void
+check_limits(struct nj_report *report, const struct nj_config *config)
+{
+    struct nj_step *step = nj_report_step(report, "limits", "connections and memory");
+    uint64_t connections = connections_of(&config->server);
+    uint64_t descriptors = nj_descriptor_limit_raise();
+    uint64_t memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+    struct nj_finding *f = NULL;
+
+    nj_step_came(step, NJ_STEP_GOOD, "%" PRIu64 " descriptors, %" PRIu64 " MiB of memory",
+                 descriptors, memory >> 20);
+    if (connections >= descriptors &&
+        (f = nj_findings_add(&report->findings, NJ_FINDING_FEW_DESCRIPTORS, NJ_END_BROKER)) != NULL)
+        nj_finding_cause(f,
+                         "%" PRIu64 " connections are allowed, and a process started from here has "
+                         "%" PRIu64 " descriptors",
+                         connections, descriptors);
+    if (config->memory_limit > memory)
+        (void)nj_findings_add(&report->findings, NJ_FINDING_MEMORY_LIMIT_TOO_LARGE, NJ_END_BROKER);
+}
+
 /* Whether our broker would take it; its own words about what it would not. */
 static void
 examine_text(struct nj_report *report, const struct nj_doctor *d)
@@ -131,6 +171,7 @@ examine_text(struct nj_report *report, const struct nj_doctor *d)
     atomic_store_explicit(&nj_log_types, 0, memory_order_relaxed); /* the diag says it */
     if (nj_config_load(&config, d->config, NULL, &diag) == NJ_OK) {
         nj_step_came(step, NJ_STEP_GOOD, "nightjar takes it");
+        check_limits(report, config);
         nj_config_free(config);
         return;
     }

@@ -5,6 +5,7 @@
 #include "base/str.h"
 
 #include <errno.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,11 +17,13 @@ struct reading {
     struct nj_conf *conf;
     struct nj_conf_listener *at; /* the listener whose lines these are */
     struct nj_conf_listener all; /* what holds for every listener */
-    bool per_listener;
+    bool per_listener, is_included;
     bool is_out_of_memory;
 };
 
 typedef void (*set_fn)(struct reading *r, const char *value);
+
+static bool has_ended_early(struct reading *r, FILE *in);
 
 static void
 keep(struct reading *r, char **field, const char *value)
@@ -132,6 +135,42 @@ set_plugin(struct reading *r, const char *value)
     r->conf->has_other_authentication = true;
 }
 
+/* One that cannot be read is the broker's to complain of. */
+static void
+read_included(struct reading *r, const char *path)
+{
+    FILE *in = fopen(path, "re");
+
+    if (in == NULL)
+        return;
+    (void)has_ended_early(r, in);
+    (void)fclose(in);
+}
+
+/* Its files one after the other, as the broker reads them: each begins at the default listener, and
+ * what it asked for last ends with it. */
+static void
+set_include_dir(struct reading *r, const char *value)
+{
+    struct nj_conf_listener *at = r->at;
+    char pattern[LINE_BYTES + 8];
+    glob_t found = {0};
+
+    if (r->is_included)
+        return;
+    r->is_included = true;
+    (void)snprintf(pattern, sizeof(pattern), "%s/*.conf", value);
+    if (glob(pattern, GLOB_PERIOD, NULL, &found) == 0) {
+        for (size_t i = 0; i < found.gl_pathc; i++) {
+            r->at = &r->conf->listeners[0];
+            read_included(r, found.gl_pathv[i]);
+        }
+    }
+    globfree(&found);
+    r->at = at;
+    r->is_included = false;
+}
+
 static const struct {
     const char *name;
     set_fn set;
@@ -159,6 +198,7 @@ static const struct {
     D(per_listener_settings),
     D(user),
     D(plugin),
+    D(include_dir),
     {"auth_plugin", set_plugin},
     {"global_plugin", set_plugin},
 #undef D
