@@ -12,6 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* More than any answer to what the doctor sends; what claims to be larger is not waited for. */
+#define PACKET_MAX (64u * 1024)
+
 struct nj_finding *
 nj_visit_found(struct nj_visit *v, enum nj_finding_id id, enum nj_end end)
 {
@@ -125,6 +128,7 @@ nj_doctor_connect(struct nj_report *report, const struct nj_doctor *d)
     struct nj_visit v = {.report = report, .d = d, .has_tls = nj_doctor_wants_tls(d)};
 
     nj_client_opts_init(&v.opts);
+    v.opts.maximum_packet_size = PACKET_MAX;
     v.dial.fd = -1;
     v.opts.host = d->host != NULL ? d->host : "localhost";
     v.opts.port = (uint16_t)(d->port != 0 ? d->port : v.has_tls ? 8883 : 1883);

@@ -40,14 +40,20 @@ nj_report_fini(struct nj_report *report)
     nj_findings_fini(&report->findings);
 }
 
+static size_t
+failed_steps(const struct nj_report *report)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < report->count; i++)
+        count += report->steps[i].result == NJ_STEP_FAILED;
+    return count;
+}
+
 bool
 nj_report_is_bad(const struct nj_report *report)
 {
-    for (size_t i = 0; i < report->count; i++) {
-        if (report->steps[i].result == NJ_STEP_FAILED)
-            return true;
-    }
-    return nj_findings_has(&report->findings, NJ_SEVERITY_FAULT);
+    return failed_steps(report) > 0 || nj_findings_has(&report->findings, NJ_SEVERITY_FAULT);
 }
 
 static size_t
@@ -144,6 +150,8 @@ nj_report_print(const struct nj_report *report, FILE *out)
     }
     if (report->findings.is_cut)
         (void)fputs("There was more to say than there is room for.\n", out);
+    if (failed_steps(report) > 0)
+        (void)fprintf(out, "%zu steps failed, ", failed_steps(report));
     (void)fprintf(out, "%zu faults, %zu warnings.\n", count_of(report, NJ_SEVERITY_FAULT),
                   count_of(report, NJ_SEVERITY_WARNING));
 }
