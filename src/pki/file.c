@@ -103,6 +103,8 @@ find_neighbour(const char *path, char *out, size_t room)
     for (struct dirent *e = readdir(dir); e != NULL && seen < 1000; e = readdir(dir), seen++) {
         const char *before = near.name;
 
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+            continue;
         nj_nearest_try(&near, e->d_name);
         if (near.name != before) { /* the entry is lent until the next one only */
             (void)snprintf(out, room, "%s%s", folder, e->d_name);

@@ -148,6 +148,19 @@ missing_file_is_told_with_its_neighbour(void **state)
 }
 
 static void
+folder_itself_is_nobodys_neighbour(void **state)
+{
+    struct kit *k = *state;
+    char before[sizeof(k->path)];
+
+    memcpy(before, k->path, sizeof(before));
+    (void)snprintf(k->path, sizeof(k->path), "%s/x", k->folder);
+    expect_only(k, NJ_PKI_CERTIFICATE, NJ_FILE_MISSING);
+    assert_string_equal(k->diag.hint, "");
+    memcpy(k->path, before, sizeof(before));
+}
+
+static void
 path_without_its_first_slash_is_recognised(void **state)
 {
     struct kit *k = *state;
@@ -317,6 +330,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(certificates_and_key_of_one_file_are_all_there),
         TEST(missing_file_is_told_with_its_neighbour),
+        TEST(folder_itself_is_nobodys_neighbour),
         TEST(path_without_its_first_slash_is_recognised),
         TEST(file_that_may_not_be_read_names_owner_and_mode),
         TEST(what_is_no_file_is_not_opened),
