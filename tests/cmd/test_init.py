@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# run-tests: one thread
 """`nightjar init`: what it prints works as it stands, with nightjar's programs and with others; what must be refused
 is; a level can be raised; nothing is overwritten. And what each level shows to who listens on the wire."""
 import json

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# run-tests: one thread
 """`nightjar passwd` beside Debian's mosquitto_passwd 2.0: the same faults end in the same words and codes; what
 it writes is what 2.1 writes."""
 import os

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# run-tests: one thread
 """`nightjar pki`: what it makes is good in the eyes of openssl, mosquitto and paho; what it refuses, it explains."""
 import contextlib
 import json

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# run-tests: one thread
 """mosquitto_pub, _sub and _rr beside nightjar pub, sub and rr: the same options, the same bytes, the same exit codes.
 
 Each case runs both on the same broker and compares. Debian's tools are 2.0.11; where 2.1 differs from them

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# run-tests: one thread
 """pub beside a broker that is set up with each mistake of the table: the client says what is wrong where it is
 the one to know, or what may be where only the broker is; set-ups that work bring no complaint."""
 import os

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# run-tests: one thread
 """Every mistake of the table is named by its files alone, where its files can show it, and nothing
 else is; set-ups that work bring no complaint."""
 import json
