@@ -59,13 +59,10 @@ static const struct {
 static void
 print_row(FILE *out, const struct row *r)
 {
-    char names[96];
+    bool has_both = r->short_name != NULL && r->long_name != NULL;
 
-    (void)snprintf(names, sizeof(names), "%s%s%s%s%s", r->short_name != NULL ? r->short_name : "",
-                   r->short_name != NULL && r->long_name != NULL ? ", " : "",
-                   r->long_name != NULL ? r->long_name : "", r->argument != NULL ? " " : "",
-                   r->argument != NULL ? r->argument : "");
-    nj_words_row(out, names, r->help);
+    nj_words_option(out, has_both ? r->short_name : NULL,
+                    r->long_name != NULL ? r->long_name : r->short_name, r->argument, r->help);
 }
 
 void

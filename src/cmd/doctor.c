@@ -44,12 +44,8 @@ print_help(FILE *out)
                 out);
     for (size_t i = 0; i < NJ_COUNT_OF(options); i++) {
         const struct option *o = &options[i];
-        char names[64];
 
-        (void)snprintf(names, sizeof(names), "%s%s%s%s%s", o->other != NULL ? o->other : "",
-                       o->other != NULL ? ", " : "", o->name, o->argument != NULL ? " " : "",
-                       o->argument != NULL ? o->argument : "");
-        nj_words_row(out, names, o->help);
+        nj_words_option(out, o->other, o->name, o->argument, o->help);
     }
     (void)fputs("\nEnds with 0 (no fault), 1 (a fault was found) or 2 (could not run).\n", out);
 }

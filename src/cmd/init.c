@@ -50,14 +50,8 @@ print_help(FILE *out)
                 "usage: nightjar init DIR [OPTION]...\n"
                 "       nightjar init --upgrade DIR [OPTION]...\n\n",
                 out);
-    for (size_t i = 0; i < NJ_COUNT_OF(options); i++) {
-        char names[64];
-
-        (void)snprintf(names, sizeof(names), "%s%s%s", options[i].name,
-                       options[i].argument != NULL ? " " : "",
-                       options[i].argument != NULL ? options[i].argument : "");
-        nj_words_row(out, names, options[i].help);
-    }
+    for (size_t i = 0; i < NJ_COUNT_OF(options); i++)
+        nj_words_option(out, NULL, options[i].name, options[i].argument, options[i].help);
     (void)fputs("\nDIR is made, or empty; nothing is overwritten.\n", out);
 }
 

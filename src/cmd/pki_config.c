@@ -86,13 +86,9 @@ print_options_of(FILE *out, unsigned which)
 {
     for (size_t i = 0; i < NJ_COUNT_OF(options); i++) {
         const struct option *o = &options[i];
-        char names[64];
 
-        if ((o->verbs & which) == 0)
-            continue;
-        (void)snprintf(names, sizeof(names), "%s%s%s", o->name, o->argument != NULL ? " " : "",
-                       o->argument != NULL ? o->argument : "");
-        nj_words_row(out, names, o->help);
+        if ((o->verbs & which) != 0)
+            nj_words_option(out, NULL, o->name, o->argument, o->help);
     }
 }
 
@@ -102,14 +98,8 @@ print_help(FILE *out)
     (void)fputs("nightjar pki: a certificate authority for MQTT.\n\n"
                 "usage: nightjar pki VERB [OPTION]... [OPERAND]\n\n",
                 out);
-    for (size_t i = 0; i < NJ_COUNT_OF(verbs); i++) {
-        char names[64];
-
-        (void)snprintf(names, sizeof(names), "%s%s%s", verbs[i].name,
-                       verbs[i].operand != NULL ? " " : "",
-                       verbs[i].operand != NULL ? verbs[i].operand : "");
-        nj_words_row(out, names, verbs[i].help);
-    }
+    for (size_t i = 0; i < NJ_COUNT_OF(verbs); i++)
+        nj_words_option(out, NULL, verbs[i].name, verbs[i].operand, verbs[i].help);
     (void)fputs("\nOptions (`nightjar pki VERB --help`: those of one verb):\n", out);
     print_options_of(out, ALL);
     (void)fputs(

@@ -35,6 +35,18 @@ nj_words_row(FILE *out, const char *names, const char *text)
     fold(out, text);
 }
 
+void
+nj_words_option(FILE *out, const char *other, const char *name, const char *argument,
+                const char *text)
+{
+    char names[96];
+
+    (void)snprintf(names, sizeof(names), "%s%s%s%s%s", other != NULL ? other : "",
+                   other != NULL ? ", " : "", name, argument != NULL ? " " : "",
+                   argument != NULL ? argument : "");
+    nj_words_row(out, names, text);
+}
+
 /* mdoc takes a backslash for one of its own, and a dot or an apostrophe at the beginning of a
  * line. */
 void

@@ -8,6 +8,9 @@
 
 /* `names` in a column of 26, and `text` beside it, folded at 92. */
 void nj_words_row(FILE *out, const char *names, const char *text);
+/* The row of an option or a verb: "-h, --host NAME". All but `name` may be NULL. */
+void nj_words_option(FILE *out, const char *other, const char *name, const char *argument,
+                     const char *text);
 /* A line of text for mdoc. */
 void nj_words_roff(FILE *out, const char *text);
 
