@@ -7,34 +7,50 @@
 
 #include <openssl/x509.h>
 
-bool nj_judge_is_same_name(const X509 *a, const X509 *b);
+/* ---- judge_certificate.c ---- */
+
 bool nj_judge_is_issuer_by_name(const X509 *of, const X509 *issuer);
-/* Whether the key in `signer` made the signature of `of`. */
+/* Whether the key in `signer` made the signature of `of`. Cost: a signature. */
 bool nj_judge_has_signed(X509 *signer, X509 *of);
-int64_t nj_judge_now(int64_t now_s);
-const char *nj_judge_day(int64_t at, char out[32]);
 bool nj_judge_is_address(const char *host);
 /* Is `host` in it where only Mosquitto's clients look? */
 bool nj_judge_is_host_as_text(X509 *x, const char *host);
+/* `now_s`, or the clock's where it is 0. */
+int64_t nj_judge_now(int64_t now_s);
+const char *nj_judge_day(int64_t at, char out[32]);
 
-/* CAPATH_MISSING, CAPATH_UNHASHED or NONE; and the sentence for either. */
-enum nj_finding_id nj_judge_capath(const char *capath);
-void nj_judge_say_capath(struct nj_finding *f, const char *capath);
+/* ---- judge_folder.c: these read the disk ---- */
 
-/* The command for a new certificate of `end`, from the authority of `ca_file` (NULL: not known). */
-void nj_judge_mend_reissue(struct nj_finding *f, enum nj_end end, const struct nj_cert_facts *facts,
-                           const char *host, const char *ca_file);
-
-/* Add a copy, unless the same is there about the same certificate. */
-void nj_judge_keep(struct nj_findings *out, const struct nj_finding *f);
+/* The folder that holds `path`. */
+void nj_judge_folder_of(const char *path, char *out, size_t room);
 
 /* A certificate that lies in the same folder. */
 struct nj_judge_beside {
     char path[512];
     bool is_self_signed;
 };
-/* The one that signed `x`, among the first 64 files of `folder` that are named like certificates.
- */
-bool nj_judge_look_beside(const char *folder, X509 *x, struct nj_judge_beside *out);
+/* The one that signed `x`, if it lies beside the files that are in use: among the first 64 files of
+ * their folders that are named like certificates. */
+bool nj_judge_find_issuer(const struct nj_judge_chain *c, X509 *x, struct nj_judge_beside *out);
+
+/* CAPATH_MISSING, CAPATH_UNHASHED or NONE; and the sentence for either. */
+enum nj_finding_id nj_judge_capath(const char *capath);
+void nj_judge_say_capath(struct nj_finding *f, const char *capath);
+
+/* ---- judge_mend.c ---- */
+
+/* The command for a new certificate of `end`, from the authority of `ca_file` (NULL: not known). */
+void nj_judge_mend_reissue(struct nj_finding *f, enum nj_end end, const struct nj_cert_facts *facts,
+                           const char *host, const char *ca_file);
+/* A CA that is of no use is made anew beside the old one, and what it signed with it. */
+void nj_judge_mend_by_new_authority(struct nj_finding *f, const struct nj_judge_chain *c);
+/* `path` as the option of the side that judges. */
+void nj_judge_mend_by_cafile(struct nj_finding *f, const struct nj_judge_chain *c,
+                             const char *path);
+
+/* ---- judge.c ---- */
+
+/* Add a copy, unless the same is there about the same certificate. */
+void nj_judge_keep(struct nj_findings *out, const struct nj_finding *f);
 
 #endif
