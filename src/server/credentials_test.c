@@ -43,9 +43,7 @@ start_with_users(unsigned workers, size_t pipe_bytes)
 
     book = (__typeof__(book)){.users = {.ops = &ops}, .stamp = 1, .password = 'p'};
     atomic_init(&book.users.references, 1);
-    nj_sim_close(world.door);
-    nj_sim_end();
-    prepare(workers, pipe_bytes);
+    prepare_instead(workers, pipe_bytes);
     world.listener.users = &book.users;
     world.listener.allow_anonymous = false;
     start();
@@ -178,11 +176,7 @@ a_server_may_end_while_passwords_are_checked(void **state)
     open_client(&c);
     say(&c, BYTES(LOGIN_5("a", "u", "p")));
     assert_int_equal(atomic_load(&book.users.references), 2);
-    nj_rcu_quiescent();
-    nj_rcu_unregister();
-    nj_server_free(world.server);
-    nj_rcu_register();
-    world.server = NULL;
+    end_server();
     assert_int_equal(atomic_load(&book.users.references), 1);
     assert_int_equal(book.checks, 0);
     nj_sim_close(c.fd);

@@ -161,13 +161,32 @@ setup(void **state)
     return 0;
 }
 
+/* Another world in the place of the one that setup() made, before start(). */
+static inline void
+prepare_instead(unsigned workers, size_t pipe_bytes)
+{
+    nj_sim_close(world.door);
+    nj_sim_end();
+    prepare(workers, pipe_bytes);
+}
+
+/* From here on there are no turns, so nothing settles. */
+static inline void
+end_server(void)
+{
+    nj_rcu_quiescent();
+    nj_rcu_unregister();
+    nj_server_free(world.server);
+    world.server = NULL;
+    nj_rcu_register();
+}
+
 static inline int
 teardown(void **state)
 {
     (void)state;
-    nj_rcu_quiescent();
+    end_server();
     nj_rcu_unregister();
-    nj_server_free(world.server);
     nj_sim_close(world.door);
     nj_sim_end();
     return 0;
@@ -305,6 +324,14 @@ greet(struct client *c, const char *connect, size_t n)
     open_client(c);
     say(c, connect, n);
     assert_int_equal(hears_packet(c, 0x20), 0);
+}
+
+/* To "t" at QoS 0. */
+static inline void
+subscribe(struct client *c)
+{
+    say(c, BYTES(SUBSCRIBE_5("\x00")));
+    hears(c, BYTES("\x90\x04\x00\x01\x00\x00"));
 }
 
 #endif

@@ -30,9 +30,7 @@ a_topic_that_does_not_fit_behind_the_mount_point_is_refused(void **state)
     struct client c;
 
     (void)state;
-    nj_sim_close(world.door);
-    nj_sim_end();
-    prepare(1, 1 << 17);
+    prepare_instead(1, 1 << 17);
     world.listener.mount_point = mount;
     start();
     greet(&c, BYTES(CONNECT_5("a")));

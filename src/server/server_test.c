@@ -11,16 +11,14 @@ clients_of_all_homes_reach_each_other(void **state)
 
     (void)state;
     for (unsigned workers = 1; workers <= WORKERS; workers++) {
-        if (workers > 1)
-            prepare(workers, 1 << 16);
+        prepare_instead(workers, 1 << 16);
         start();
         for (int i = 0; i < 12; i++) {
             char connect[] = CONNECT_5("?");
 
             connect[sizeof(connect) - 2] = ids[i];
             greet(&c[i], connect, sizeof(connect) - 1);
-            say(&c[i], BYTES(SUBSCRIBE_5("\x00")));
-            hears(&c[i], BYTES("\x90\x04\x00\x01\x00\x00"));
+            subscribe(&c[i]);
         }
         for (int i = 0; i < 12; i++)
             say(&c[i], BYTES(PUBLISH_5("x")));
@@ -33,10 +31,7 @@ clients_of_all_homes_reach_each_other(void **state)
             close_client(&c[i]);
         assert_int_equal(nj_server_metric(world.server, NJ_METRIC_CONNECTIONS), 0);
         assert_int_equal(nj_server_metric(world.server, NJ_METRIC_SESSIONS), 0);
-        if (workers < WORKERS) {
-            (void)teardown(NULL);
-            nj_rcu_register();
-        }
+        end_server();
     }
 }
 
@@ -68,13 +63,7 @@ a_server_that_ends_closes_all_connections(void **state)
     greet(&c, BYTES(CONNECT_5("a")));
     open_client(&silent);
     settle();
-    nj_rcu_quiescent();
-    nj_rcu_unregister();
-    nj_server_free(world.server);
-    world.server = NULL;
-    nj_rcu_register();
-    /* Without a server there are no turns to settle. */
-    c.n = 0;
+    end_server();
     c.n = (size_t)nj_sim_read(c.fd, c.seen, SEEN_MAX);
     assert_int_equal(c.seen[0], 0xe0);
     assert_int_equal(c.seen[2], 0x8b);
