@@ -56,18 +56,21 @@ is_to_be_said(const struct nj_finding *f)
     }
 }
 
-/* What can be used, and will still be a surprise. */
+/* What can be used, and will still be a surprise. The line ends with what mends it, to be copied as
+ * it stands. */
 static void
-say_findings(const struct nj_tls_context *tls)
+say_findings(const struct nj_listener_opts *l)
 {
-    const struct nj_findings *list = nj_tls_context_findings(tls);
+    const struct nj_findings *list = nj_tls_context_findings(l->tls);
 
     for (size_t i = 0; i < list->count; i++) {
+        const struct nj_finding *f = &list->at[i];
+        bool is_placed = f->file[0] != '\0' && strstr(f->cause, f->file) == NULL;
         char line[800];
 
-        if (is_to_be_said(&list->at[i]))
-            nj_log(NJ_LOG_WARNING, "Warning: %s.",
-                   nj_finding_line(&list->at[i], line, sizeof(line)));
+        if (is_to_be_said(f))
+            nj_log(NJ_LOG_WARNING, "Warning: %s%s%s", is_placed ? f->file : "",
+                   is_placed ? ": " : "", nj_finding_line(f, line, sizeof(line)));
     }
 }
 
@@ -89,7 +92,7 @@ load_one(struct nj_listener_opts *l, const struct nj_listener_opts *old, const c
         return NJ_OK;
     err = nj_tls_context_new(&l->tls, &o, diag);
     if (err == NJ_OK)
-        say_findings(l->tls);
+        say_findings(l);
     return err;
 }
 

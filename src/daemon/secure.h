@@ -10,7 +10,9 @@
  * Make a context for each listener with TLS: all, or none.
  *
  * old     the configuration in force, NULL at start: a listener may not change between plain and
- * TLS. keylog  NULL: none. Errors  NJ_ESYS (a file cannot be read), NJ_ECONFIG, NJ_ENOMEM.
+ *         TLS.
+ * keylog  NULL: none.
+ * Errors  NJ_ESYS (a file cannot be read), NJ_ECONFIG, NJ_ENOMEM.
  */
 NJ_NODISCARD enum nj_err nj_secure_load(struct nj_config *config, const struct nj_config *old,
                                         const char *keylog, struct nj_diag *diag);

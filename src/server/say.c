@@ -185,7 +185,8 @@ nj_say_tls_fault(const struct nj_conn *c, const struct nj_tls_fault *f)
     if (f != NULL)
         nj_tls_fault_line(f, nj_tls_context_findings(nj_tls_context_of(c->secure->tls)), line,
                           sizeof(line));
-    keep_refusal(c, NJ_LOG_NOTICE, "TLS %s %s:%u on port %u failed: %s.",
+    /* It ends with what mends it, to be copied as it stands. */
+    keep_refusal(c, NJ_LOG_NOTICE, "TLS %s %s:%u on port %u failed: %s",
                  f != NULL && f->was_open ? "with" : "handshake with", c->peer.address,
                  c->peer.port, c->door->port, line);
 }
