@@ -209,6 +209,7 @@ nj_tls_handshake(struct nj_tls *t, struct nj_tls_io *io)
     done = SSL_do_handshake(t->ssl);
     if (done == 1 && !t->is_open) {
         t->is_open = true;
+        nj_tls_psk_settle(t);
         drop_chain(t);
     }
     return done == 1 ? NJ_TLS_DONE : judge(t, done);

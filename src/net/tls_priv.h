@@ -37,7 +37,7 @@ struct nj_tls {
     struct nj_tls_io *io; /* of the call that runs */
     struct nj_tls_fault *fault;
     char *host;         /* client: to compare with */
-    char *psk_identity; /* server: as the client showed it */
+    char *psk_identity; /* server: as the client showed it, and once it is open, has proved */
     uint8_t first[8];   /* bytes that came: what they speak where it is not TLS */
     uint8_t first_n;
     bool is_open;   /* the handshake is over; what the peer says of new keys does not change it */
@@ -56,6 +56,8 @@ enum nj_err nj_tls_engine_key(EVP_PKEY **out, const struct nj_tls_opts *o, const
 enum nj_err nj_tls_psk_load(struct nj_tls_context *x, const struct nj_tls_opts *o,
                             struct nj_diag *diag);
 void nj_tls_psk_free(struct nj_tls_psk *p);
+/* The handshake is over: an identity that was shown, but whose key was not used, proves nothing. */
+void nj_tls_psk_settle(struct nj_tls *t);
 
 /* tls_fault.c */
 /* A check of a certificate has failed. The first one is kept: what comes after follows from it. */

@@ -173,6 +173,30 @@ on_client_psk(SSL *ssl, const char *hint, char *identity, unsigned identity_n, u
     return e->key_n;
 }
 
+/* TLS 1.3: the handshake goes on from a key; 1.2: the cipher says what it was made with. */
+static bool
+is_open_by_key(const SSL *ssl)
+{
+    switch (SSL_CIPHER_get_kx_nid(SSL_get_current_cipher(ssl))) {
+    case NID_kx_psk:
+    case NID_kx_dhe_psk:
+    case NID_kx_ecdhe_psk:
+    case NID_kx_rsa_psk:
+        return true;
+    default:
+        return SSL_version(ssl) == TLS1_3_VERSION && SSL_session_reused(ssl) == 1;
+    }
+}
+
+void
+nj_tls_psk_settle(struct nj_tls *t)
+{
+    if (t->psk_identity == NULL || is_open_by_key(t->ssl))
+        return;
+    nj_free(t->psk_identity);
+    t->psk_identity = NULL;
+}
+
 /* ---- loading ---- */
 
 static enum nj_err
