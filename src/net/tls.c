@@ -112,6 +112,7 @@ set_up(struct nj_tls *t, const char *host)
     if (SSL_set_ex_data(t->ssl, 0, t) != 1)
         return false;
     if (t->context->role == NJ_TLS_SERVER) {
+        (void)SSL_set_options(t->ssl, SSL_OP_CLEANSE_PLAINTEXT);
         SSL_set_accept_state(t->ssl);
         return true;
     }
@@ -237,6 +238,12 @@ nj_tls_read(struct nj_tls *t, struct nj_tls_io *io, void *buffer, size_t room, s
         *got += n;
     }
     return NJ_TLS_DONE;
+}
+
+void
+nj_tls_stop_wiping(struct nj_tls *t)
+{
+    (void)SSL_clear_options(t->ssl, SSL_OP_CLEANSE_PLAINTEXT);
 }
 
 enum nj_tls_result

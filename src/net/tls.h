@@ -142,6 +142,9 @@ bool nj_tls_is_open(const struct nj_tls *t);
  */
 enum nj_tls_result nj_tls_read(struct nj_tls *t, struct nj_tls_io *io, void *buffer, size_t room,
                                size_t *got);
+/* Server: what was read is wiped in the library's own buffers, since a password may be in it. From
+ * here on there is none. */
+void nj_tls_stop_wiping(struct nj_tls *t);
 /**
  * Encrypt in records of up to 16 KiB.
  *

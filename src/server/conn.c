@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "base/secret.h"
 #include "server/say.h"
 #include "server/secure.h"
 #include "server/server_priv.h"
@@ -74,6 +75,22 @@ nj_conn_name(const struct nj_conn *c)
 static void on_ready(struct nj_io *io, unsigned events);
 static void on_time(struct nj_timer *t, nj_time now);
 
+/* Bytes that lie elsewhere by now, or are of no use: where no session is open, a password may be
+ * among them, or the beginning of one. */
+static void
+wipe(const struct nj_conn *c, uint8_t *bytes, size_t n)
+{
+    if (n > 0 && c->session == NULL)
+        nj_secret_wipe(bytes, n);
+}
+
+static void
+free_in(struct nj_conn *c)
+{
+    wipe(c, c->in, c->in_capacity);
+    nj_free(c->in);
+}
+
 static void
 free_conn(struct nj_conn *c)
 {
@@ -83,7 +100,7 @@ free_conn(struct nj_conn *c)
     nj_free(c->asked);
     nj_free(c->client_id);
     nj_free(c->user_name);
-    nj_free(c->in);
+    free_in(c);
     nj_free(c);
 }
 
@@ -363,7 +380,7 @@ make_room(struct nj_conn *c, uint32_t n)
 static void
 drop_in(struct nj_conn *c)
 {
-    nj_free(c->in);
+    free_in(c);
     c->in = NULL;
     c->in_from = c->in_n = c->in_capacity = 0;
 }
@@ -430,6 +447,7 @@ take_from_worker(struct nj_conn *c, size_t n)
     } else if (make_room(c, left)) {
         memcpy(c->in, c->worker->buffer + taken, left);
         c->in_n = left;
+        wipe(c, c->worker->buffer + taken, left);
     } else {
         nj_conn_end(c, NJ_CAUSE_OUT_OF_MEMORY);
         return;
@@ -507,8 +525,10 @@ read_some(struct nj_conn *c)
     if (before > 0)
         memcpy(w->buffer, c->in + c->in_from, before);
     n = read_bytes(c, w->buffer + before, NJ_WORKER_READ_BYTES - before);
-    if (is_read(c, n))
-        take_from_worker(c, before + (size_t)n);
+    if (!is_read(c, n))
+        return;
+    wipe(c, c->in + c->in_from, before);
+    take_from_worker(c, before + (size_t)n);
 }
 
 void

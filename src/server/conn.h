@@ -130,6 +130,9 @@ void nj_conn_have_read(struct nj_conn *c, ssize_t n);
 enum nj_cause nj_conn_take_identity(const struct nj_conn *c, struct nj_connect *p);
 /* NJ_CAUSE_NONE: it may go on, or is CHECKING now; otherwise why it must end. */
 enum nj_cause nj_conn_identify(struct nj_conn *c, const struct nj_connect *p);
+/* The CONNECT will not be read again: its password is wiped where it came in. What is given back
+ * before that is wiped whole (conn.c). */
+void nj_conn_forget_password(struct nj_conn *c, const struct nj_connect *p);
 /* Its password has been checked; and when nobody asks any more. */
 void nj_conn_logged_in(struct nj_letter *letter);
 void nj_login_discard(struct nj_letter *letter);

@@ -411,12 +411,17 @@ nj_conn_on_connect(struct nj_conn *c, const struct nj_frame *frame)
         cause = check(c, &p);
     if (cause == NJ_CAUSE_NONE)
         cause = nj_conn_identify(c, &p);
-    if (cause != NJ_CAUSE_NONE || c->state == NJ_CONN_CHECKING)
+    if (cause != NJ_CAUSE_NONE) {
+        nj_conn_forget_password(c, &p);
+        return cause;
+    }
+    if (c->state == NJ_CONN_CHECKING)
         return cause;
     if (nj_broker_home_of(w->server->broker, nj_str_of(c->client_id)) != w->id) {
         nj_conn_enter(c, NJ_CONN_MOVING);
         return NJ_CAUSE_NONE;
     }
+    nj_conn_forget_password(c, &p);
 
     nj_metric_add(&w->metrics, NJ_METRIC_CONNECTS, 1);
     if (p.version == NJ_MQTT_5 &&

@@ -132,6 +132,16 @@ nj_conn_identify(struct nj_conn *c, const struct nj_connect *p)
     return ask(c, p);
 }
 
+/* The packet lies in memory of ours. */
+void
+nj_conn_forget_password(struct nj_conn *c, const struct nj_connect *p)
+{
+    if (p->has_password && p->password.n > 0)
+        nj_secret_wipe((char *)(uintptr_t)p->password.p, p->password.n);
+    if (c->secure != NULL)
+        nj_tls_stop_wiping(c->secure->tls);
+}
+
 /* ---- the answer ---- */
 
 static enum nj_cause

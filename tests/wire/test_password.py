@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -13,6 +14,7 @@ import pytest
 from conftest import each_version
 from support import mqtt
 from support.broker import Broker, NotStarted
+from support.certs import Authority
 from support.mqtt import CONNACK, V5
 
 CONFIG = "listener {port} 127.0.0.1\npassword_file {dir}/users\nlistener {port2} 127.0.0.1\n"
@@ -175,6 +177,45 @@ def test_password_of_mqtt_over_second_listener_is_asked_too(client, broker):
     peer = broker.peer(port=broker.port2)
     peer.connect("x", code=5)
     peer.close()
+
+
+def memory_of(pid):
+    """All that a process has written to and could still read, piece by piece."""
+    with open(f"/proc/{pid}/maps", encoding="ascii") as maps, open(f"/proc/{pid}/mem", "rb", 0) as mem:
+        for line in maps:
+            fields = line.split()
+            begin, end = (int(n, 16) for n in fields[0].split("-"))
+            if not fields[1].startswith("rw") or end - begin > 1 << 30:    # a sanitizer's shadow
+                continue
+            try:
+                mem.seek(begin)
+                yield mem.read(end - begin)
+            except OSError:
+                continue
+
+
+def test_password_is_nowhere_in_memory_once_it_was_checked(start_with_users, tmp_path):
+    """Neither one that fits nor one that does not, plain or through TLS."""
+    certs = Authority(str(tmp_path))
+    certs.issue("broker", sans="DNS:localhost,IP:127.0.0.1")
+    right, wrong = "right-" + os.urandom(9).hex(), "wrong-" + os.urandom(9).hex()
+    broker = start_with_users("listener {port} 127.0.0.1\npassword_file {dir}/users\nlistener {port2} 127.0.0.1\n"
+                              f"certfile {certs.path('broker.crt')}\nkeyfile {certs.path('broker.key')}\n",
+                              users={"alice": (right, "sha512-pbkdf2")})
+    peers = []
+    context = ssl.create_default_context(cafile=certs.ca)
+    for port in (broker.port, broker.port2):
+        for password, code in ((right, 0), (wrong, 5)):
+            for in_pieces in (False, True):
+                p = broker.peer(port=port)
+                peers.append(p)
+                if port == broker.port2:
+                    p.sock = context.wrap_socket(p.sock, server_hostname="localhost")
+                packet = mqtt.connect(f"c{p.port}", username="alice", password=password)
+                p.send_slowly(packet, 40) if in_pieces else p.send(packet)
+                p.expect(CONNACK, code=code)
+    left = [what for what in (right, wrong) if any(what.encode() in piece for piece in memory_of(broker.process.pid))]
+    assert left == []
 
 
 # ------------------------------------------------------------------- settings
