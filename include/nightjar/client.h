@@ -49,7 +49,7 @@ enum nj_client_err {
     NJ_CLIENT_ENOTCONN = 3,       /* there is no connection, and this needs one */
     NJ_CLIENT_EFULL = 4,          /* a ceiling is reached: let I/O happen, take events, try again */
     NJ_CLIENT_ETIMEOUT = 5,       /* nothing came in the time given */
-    NJ_CLIENT_ELOOKUP = 6,        /* the host's name has no address */
+    NJ_CLIENT_ELOOKUP = 6,        /* the host's name has no address, the domain no host */
     NJ_CLIENT_ESYS = 7,           /* a system call failed: nj_client_errno() */
     NJ_CLIENT_EREFUSED = 8,       /* the broker refused the connection: the event's reason */
     NJ_CLIENT_ELOST = 9,          /* the connection broke or was closed without a word */
@@ -167,6 +167,10 @@ struct nj_client_opts {
     /* Where to. */
     const char *host;            /* name or address; "localhost" means ::1, then 127.0.0.1 */
     uint16_t port;               /* 1883 */
+    bool srv;                    /* `host` is a domain whose SRV records name hosts and ports, anew
+                                  * for each connection: `port` is not looked at, and NULL is the
+                                  * domain of this machine. With TLS the certificate is to be for
+                                  * `host`, since nobody vouches for what the DNS says: false */
     const char *unix_path;       /* a Unix socket instead of host and port; NULL */
     const char *bind_address;    /* address or name of ours to connect from; NULL */
     bool nodelay;                /* TCP_NODELAY */
@@ -333,8 +337,9 @@ NJ_EXPORT enum nj_client_err nj_client_disconnect(struct nj_client *c, unsigned 
 
 /* ---- in a loop of yours ---- */
 
-/* Begin to connect; that it fails is told by DISCONNECTED. Looking up a host's name blocks; an
- * address, localhost and a Unix socket do not. Errors: EINVAL when started already. */
+/* Begin to connect; that it fails is told by DISCONNECTED. Looking up a host's name blocks,
+ * with `srv` that of the domain and of each host that serves it; an address, localhost and a Unix
+ * socket do not. Errors: EINVAL when started already. */
 NJ_EXPORT enum nj_client_err nj_client_start(struct nj_client *c);
 /* -1 while there is none, as in the pause before a reconnect; changes from connection to
  * connection. */

@@ -2,6 +2,7 @@
 #include "client/dial.h"
 
 #include "base/compiler.h"
+#include "client/srv.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -34,12 +35,55 @@ add_loopback(struct nj_dial *d, uint16_t port)
     add(d, &four, sizeof(four));
 }
 
-enum nj_client_err
-nj_dial_look_up(struct nj_dial *d, const struct nj_client_opts *opts)
+/* Not more than so many addresses of a host; 0, or what getaddrinfo() says. */
+static int
+add_host(struct nj_dial *d, const char *host, uint16_t port, size_t most)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
     struct addrinfo *found;
-    char port[8];
+    char service[8];
+    int failed;
+
+    if (strcmp(host, "localhost") == 0) {
+        add_loopback(d, port);
+        return 0;
+    }
+    (void)snprintf(service, sizeof(service), "%u", port);
+    failed = getaddrinfo(host, service, &hints, &found);
+    if (failed != 0)
+        return failed;
+    for (const struct addrinfo *a = found; a != NULL && most > 0; a = a->ai_next, most--)
+        add(d, a->ai_addr, a->ai_addrlen);
+    freeaddrinfo(found);
+    return 0;
+}
+
+/* Every host that serves the domain gets its share of the addresses that are tried. One that has
+ * none is passed over, unless none has any. */
+static enum nj_client_err
+look_up_service(struct nj_dial *d, const struct nj_client_opts *opts)
+{
+    struct nj_srv found;
+    enum nj_client_err err =
+        nj_srv_look_up(&found, opts->host, opts->tls != NULL, d->detail, sizeof(d->detail));
+
+    if (err != NJ_CLIENT_OK)
+        return err;
+    for (size_t i = 0; i < found.count; i++) {
+        const struct nj_srv_target *t = &found.at[i];
+        int failed = add_host(d, t->host, t->port, NJ_DIAL_ADDRESSES / found.count);
+
+        if (failed != 0)
+            (void)snprintf(d->detail, sizeof(d->detail),
+                           "%s, which serves %s by its SRV record: %s", t->host,
+                           opts->host != NULL ? opts->host : "this domain", gai_strerror(failed));
+    }
+    return d->count > 0 ? NJ_CLIENT_OK : NJ_CLIENT_ELOOKUP;
+}
+
+enum nj_client_err
+nj_dial_look_up(struct nj_dial *d, const struct nj_client_opts *opts)
+{
     int failed;
 
     d->count = 0;
@@ -54,19 +98,11 @@ nj_dial_look_up(struct nj_dial *d, const struct nj_client_opts *opts)
         add(d, &local, sizeof(local));
         return NJ_CLIENT_OK;
     }
-    if (strcmp(opts->host, "localhost") == 0) {
-        add_loopback(d, opts->port);
-        return NJ_CLIENT_OK;
-    }
-    (void)snprintf(port, sizeof(port), "%u", opts->port);
-    failed = getaddrinfo(opts->host, port, &hints, &found);
-    if (failed != 0) {
+    if (opts->srv)
+        return look_up_service(d, opts);
+    failed = add_host(d, opts->host, opts->port, NJ_DIAL_ADDRESSES);
+    if (failed != 0)
         (void)snprintf(d->detail, sizeof(d->detail), "%s", gai_strerror(failed));
-        return NJ_CLIENT_ELOOKUP;
-    }
-    for (const struct addrinfo *a = found; a != NULL; a = a->ai_next)
-        add(d, a->ai_addr, a->ai_addrlen);
-    freeaddrinfo(found);
     return d->count > 0 ? NJ_CLIENT_OK : NJ_CLIENT_ELOOKUP;
 }
 

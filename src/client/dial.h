@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* dial.h — from a host's name to a connected socket, one address after the other, without blocking
- * but for the look-up of a name.
+/* dial.h — from a name to a connected socket, one address after the other, without blocking but for
+ * the look-up of names: that of a host, or those of all hosts that serve a domain (srv.h).
  *
  * "localhost" is ::1 and then 127.0.0.1, whatever a resolver says (RFC 6761). */
 #ifndef NJ_CLIENT_DIAL_H
@@ -20,7 +20,7 @@ struct nj_dial {
     int fd;           /* being connected, or connected; -1 */
     nj_time deadline; /* of the attempt under way */
     int error;        /* errno of the last attempt that failed */
-    char detail[128]; /* what failed, for people */
+    char detail[768]; /* what failed, for people; it may name two hosts */
 };
 
 enum nj_dial_result {
@@ -29,7 +29,7 @@ enum nj_dial_result {
     NJ_DIAL_FAILED,    /* every address failed */
 };
 
-/* Errors: ELOOKUP. */
+/* Errors: ELOOKUP, ENOMEM. */
 enum nj_client_err nj_dial_look_up(struct nj_dial *d, const struct nj_client_opts *opts);
 /* Begin with the first address. */
 enum nj_dial_result nj_dial_start(struct nj_dial *d, const struct nj_client_opts *opts,

@@ -72,7 +72,9 @@ opts_are_good(const struct nj_client_opts *o)
 
     if (o->version < NJ_MQTT_31 || o->version > NJ_MQTT_5)
         return false;
-    if (o->unix_path == NULL && (o->host == NULL || o->port == 0))
+    if (o->unix_path == NULL && !o->srv && (o->host == NULL || o->port == 0))
+        return false;
+    if (o->unix_path != NULL && o->srv)
         return false;
     if (has_id && !is_text(o->client_id))
         return false;

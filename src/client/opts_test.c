@@ -31,6 +31,16 @@ options_that_contradict_the_standard_are_refused(void **state)
     assert_int_equal(nj_client_opts_copy(&copy, &o), NJ_CLIENT_OK);
     nj_client_opts_fini(&copy);
     o = good;
+    o.srv = true;
+    o.unix_path = "/run/broker";
+    assert_int_equal(nj_client_opts_copy(&copy, &o), NJ_CLIENT_EINVAL);
+    o.unix_path = o.host = NULL; /* the domain of this machine, but not with TLS */
+    o.tls = &(struct nj_client_tls){0};
+    assert_int_equal(nj_client_opts_copy(&copy, &o), NJ_CLIENT_EINVAL);
+    o.tls = NULL;
+    assert_int_equal(nj_client_opts_copy(&copy, &o), NJ_CLIENT_OK);
+    nj_client_opts_fini(&copy);
+    o = good;
     o.version = NJ_MQTT_31;
     assert_int_equal(nj_client_opts_copy(&copy, &o), NJ_CLIENT_OK);
     assert_int_equal(strlen(copy.client_id), 23);
