@@ -224,6 +224,7 @@ typedef bool (*set_fn)(struct nj_client_config *c, const char *value);
     }
 
 /* clang-format off */
+FLAG(SRV, srv)
 FLAG(NODELAY, nodelay)
 FLAG(PERSISTENT, is_persistent)
 FLAG(RETAIN, retain)
@@ -766,6 +767,17 @@ check_session(struct nj_client_config *c)
 }
 
 static bool
+check_srv(const struct nj_client_config *c)
+{
+    if (c->srv && c->unix_path != NULL)
+        return nj_client_mistake("Error: -S and --unix cannot be used together.\n");
+    if (c->srv && c->host == NULL && nj_client_config_has_tls(c))
+        return nj_client_mistake("Error: -S with TLS needs -h: the broker's certificate has to be "
+                                 "for that domain.\n");
+    return true;
+}
+
+static bool
 check_all(struct nj_client_config *c)
 {
     if (!check_will(c))
@@ -776,7 +788,7 @@ check_all(struct nj_client_config *c)
         return false;
     if (c->tool == NJ_TOOL_SUB && c->topics.count == 0 && c->unsubscribes.count == 0)
         return nj_client_mistake("Error: You must specify a topic to subscribe to.\n");
-    if (!nj_client_config_check_tls(c))
+    if (!nj_client_config_check_tls(c) || !check_srv(c))
         return false;
     if (c->port < 0)
         c->port = nj_client_config_has_tls(c) ? 8883 : 1883;

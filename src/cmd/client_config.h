@@ -46,7 +46,8 @@ struct nj_client_config {
     const char *file_name; /* of the options file */
 
     char *host, *unix_path, *bind_address, *user, *password, *id, *id_prefix;
-    int port;    /* -1: by default */
+    int port; /* -1: by default */
+    bool srv;
     int version; /* 3, 4, 5; 0: by default */
     bool is_persistent, has_expiry, nodelay;
     bool asks_password;

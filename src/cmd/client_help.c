@@ -83,7 +83,7 @@ nj_client_print_help(const struct nj_client_config *c, FILE *out)
     }
     (void)fputs(
         "\nPasswords may stand in the environment: NIGHTJAR_PASSWORD, and NIGHTJAR_KEY_PASSWORD "
-        "for\nthe key of --key.\n\nNot supported yet: proxies, WebSocket, SRV records.\n",
+        "for\nthe key of --key.\n\nNot supported yet: proxies, WebSocket.\n",
         out);
 }
 
@@ -171,6 +171,17 @@ print_manual(enum nj_client_tool tool, FILE *out)
         print_manual_formats(out);
     (void)fprintf(
         out,
+        ".Sh SERVICE RECORDS\n"
+        "With\n.Fl S\nthe host of\n.Fl h\nis a domain, and its SRV records (RFC 2782) say\n"
+        "which hosts serve it, on which ports;\n.Fl p\nnames none then. Hosts of the lowest\n"
+        "priority number come first, those of the same priority in an order drawn by their\n"
+        "weight; where one does not take the connection the next is tried. Each reconnect\n"
+        "asks anew.\n"
+        ".Pp\n"
+        "With TLS the broker's certificate has to be for the domain that was given, and the\n"
+        "server name that the broker is asked for (SNI) is the domain's. Mosquitto's programs\n"
+        "expect the certificate of the host that the record names; but nobody vouches for\n"
+        "records, and who forges one would choose the name to be expected.\n"
         ".Sh FILES\n"
         ".Pa $XDG_CONFIG_HOME/nightjar-%s ,\n"
         "or\n.Pa ~/.config/nightjar-%s ,\n"

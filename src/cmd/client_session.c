@@ -166,6 +166,8 @@ say_lost(const struct nj_client_session *s, enum nj_client_err err)
         nj_client_say(c, "Error: A TLS error occurred: %s\n", detail);
     else if (err == NJ_CLIENT_ETLSFILES)
         nj_client_say(c, "Error: Problem setting TLS options: %s\n", detail);
+    else if (err == NJ_CLIENT_ELOOKUP && c->srv)
+        nj_client_say(c, "Error: SRV lookup failed: %s.\n", detail);
     else if (err == NJ_CLIENT_ELOOKUP)
         nj_client_say(c, "Unable to connect (%s).\n", nj_mosq_text(number, 0));
     else
@@ -249,8 +251,9 @@ make_client(struct nj_client_session *s, const char *id, struct nj_client_proper
     enum nj_client_err err;
 
     nj_client_opts_init(&o);
-    if (c->host != NULL)
+    if (c->host != NULL || c->srv)
         o.host = c->host;
+    o.srv = c->srv;
     if (c->port > 0)
         o.port = (uint16_t)c->port;
     o.unix_path = c->unix_path;

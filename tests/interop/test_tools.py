@@ -532,7 +532,7 @@ def test_help_and_version_under_mosquittos_name(tmp_path, program, option):
 
 def test_options_to_come_are_refused_clearly(broker):
     """They come with a later issue; nothing is sent meanwhile."""
-    for option in (["--proxy", "socks5h://x"], ["--ws"], ["-S"], ["-L", "ws://localhost/x"], ["-L", "wss://localhost/x"]):
+    for option in (["--proxy", "socks5h://x"], ["--ws"], ["-L", "ws://localhost/x"], ["-L", "wss://localhost/x"]):
         code, out, err = run(NIGHTJAR_TOOLS.command("pub") + at(broker) + ["-m", "x"]
                              + ([] if option[0] == "-L" else ["-t", "x"]) + option)
         assert code == 1 and b"not supported yet" in out + err, (option, code, out, err)
