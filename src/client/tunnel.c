@@ -15,8 +15,8 @@
 
 /* ---- files ---- */
 
-static struct nj_tls_opts
-tls_opts(const struct nj_client_tls *t, struct nj_tls_pair *pair)
+struct nj_tls_opts
+nj_tunnel_opts(const struct nj_client_tls *t, struct nj_tls_pair *pair)
 {
     bool has_trust = t->cafile != NULL || t->capath != NULL || t->psk != NULL;
 
@@ -57,7 +57,7 @@ nj_tunnel_prepare(struct nj_tunnel *s, const struct nj_client_opts *opts)
         return NJ_CLIENT_OK;
     nj_free(s->detail);
     s->detail = NULL;
-    wanted = tls_opts(opts->tls, &pair);
+    wanted = nj_tunnel_opts(opts->tls, &pair);
     err = nj_tls_context_new(&s->context, &wanted, &diag);
     if (err == NJ_OK)
         return NJ_CLIENT_OK;

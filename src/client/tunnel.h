@@ -37,6 +37,9 @@ struct nj_tunnel {
     char in_use[64];
 };
 
+/* What a client wants of TLS, in its terms; the pair is the caller's, and all text is lent. */
+struct nj_tls_opts nj_tunnel_opts(const struct nj_client_tls *t, struct nj_tls_pair *pair);
+
 /**
  * Read the files, unless that was done; plain clients have none.
  *

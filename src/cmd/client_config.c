@@ -114,8 +114,9 @@ check_filter(const char *what, const char *option, const char *filter)
 static bool
 add_topic(struct nj_client_config *c, const char *option, const char *topic)
 {
-    bool is_good = c->tool == NJ_TOOL_SUB ? check_filter("subscription", option, topic)
-                                          : check_name("publish", option, topic);
+    bool is_good = (c->tool & (NJ_TOOL_SUB | NJ_TOOL_DOCTOR)) != 0
+                       ? check_filter("subscription", option, topic)
+                       : check_name("publish", option, topic);
 
     if (!is_good)
         return false;
@@ -145,7 +146,7 @@ later(const char *what)
 static bool
 read_url(struct nj_client_config *c, const char *url)
 {
-    char *text, *rest, *slash, *at, *colon;
+    char *text, *rest, *slash, *topic, *at, *colon;
     bool is_mqtts = strncasecmp(url, "mqtts://", 8) == 0;
     bool is_read = false;
 
@@ -160,10 +161,13 @@ read_url(struct nj_client_config *c, const char *url)
         return nj_client_mistake("Error: Out of memory.\n");
     rest = text;
     slash = strchr(rest, '/');
+    if (slash == NULL && c->tool == NJ_TOOL_DOCTOR)
+        slash = rest + strlen(rest);
     if (slash == NULL) {
         (void)nj_client_mistake("Error: Invalid URL for -L argument specified - topic missing.\n");
         goto out;
     }
+    topic = slash + (*slash != '\0');
     *slash = '\0';
     at = strrchr(rest, '@');
     if (at != NULL) {
@@ -189,11 +193,39 @@ read_url(struct nj_client_config *c, const char *url)
         }
         c->port = (int)port;
     }
-    is_read = keep(&c->host, rest) && (slash[1] == '\0' || add_topic(c, "-L", slash + 1));
+    is_read = keep(&c->host, rest) && (*topic == '\0' || add_topic(c, "-L", topic));
 out:
     explicit_bzero(text, strlen(url));
     nj_free(text);
     return is_read;
+}
+
+/* The doctor's own word: HOST, HOST:PORT, [ADDRESS]:PORT, an IPv6 address as it is, or a URL. */
+static bool
+read_host(struct nj_client_config *c, char *word)
+{
+    char *colon = strrchr(word, ':');
+    char *host = word;
+
+    if (strstr(word, "://") != NULL)
+        return read_url(c, word);
+    if (word[0] == '[' && strchr(word, ']') != NULL) {
+        host = word + 1;
+        colon = strchr(word, ']');
+        *colon++ = '\0';
+        colon = *colon == ':' ? colon : NULL;
+    } else if (strchr(word, ':') != colon) {
+        colon = NULL;
+    }
+    if (colon != NULL) {
+        long port = number(colon + 1);
+
+        *colon = '\0';
+        if (port < 1 || port > UINT16_MAX)
+            return nj_client_mistake("Error: Invalid port given: %s\n", colon + 1);
+        c->port = (int)port;
+    }
+    return keep(&c->host, host);
 }
 
 /* ---- one function for each option ---- */
@@ -246,6 +278,9 @@ FLAG(NO_TLS, no_tls)
 FLAG(ASK_PASSWORD, asks_password)
 FLAG(USE_OS_CERTS, use_os_certs)
 FLAG(INSECURE, insecure)
+FLAG(FILES, is_offline)
+FLAG(JSON, is_json)
+TEXT(CONFIG, broker_config)
 TEXT(CAFILE, cafile)
 TEXT(CAPATH, capath)
 TEXT(CERT, cert)
@@ -457,6 +492,8 @@ set_elsewhere(struct nj_client_config *c, const char *value)
     (void)value;
     return true;
 }
+#define set_TRIAL_TOPIC  set_TOPIC
+#define set_TRIAL_QOS    set_QOS
 #define set_PROPERTY     set_elsewhere
 #define set_OPTIONS_FILE set_elsewhere
 #define set_HELP         set_elsewhere
@@ -471,9 +508,11 @@ enum option_id {
     OPTION_LATER
 };
 
-#define PUB NJ_TOOL_PUB
-#define SUB NJ_TOOL_SUB
-#define RR  NJ_TOOL_RR
+#define PUB    NJ_TOOL_PUB
+#define SUB    NJ_TOOL_SUB
+#define RR     NJ_TOOL_RR
+#define DOCTOR NJ_TOOL_DOCTOR
+#define ALL    NJ_TOOLS_ALL
 static const struct option {
     enum option_id id;
     const char *short_name, *long_name;
@@ -493,14 +532,16 @@ static const struct option {
 #undef PUB
 #undef SUB
 #undef RR
+#undef DOCTOR
+#undef ALL
 
 static const struct option *
-find_option(const struct nj_client_config *c, const char *word)
+find_option(unsigned tools, const char *word)
 {
     for (size_t i = 0; i < NJ_COUNT_OF(options); i++) {
         const struct option *o = &options[i];
 
-        if ((o->tools & c->tool) == 0)
+        if ((o->tools & tools) == 0)
             continue;
         if ((o->short_name != NULL && strcmp(o->short_name, word) == 0) ||
             (o->long_name != NULL && strcmp(o->long_name, word) == 0))
@@ -535,16 +576,31 @@ hide_url(char *url)
         memset(colon + 1, 'x', (size_t)(at - colon - 1));
 }
 
+/* A word that is no option of this tool: where the broker is, for the doctor. */
+static bool
+read_word(struct nj_client_config *c, char *word)
+{
+    if (c->tool == NJ_TOOL_DOCTOR && word[0] != '-')
+        return read_host(c, word);
+    if (c->tool == NJ_TOOL_DOCTOR && find_option(NJ_TOOLS_ALL, word) != NULL)
+        return nj_client_mistake("Error: Option '%s' is not for the doctor: whether a connection "
+                                 "works does not depend on it. Leave it out.\n",
+                                 word);
+    return nj_client_mistake("Error: Unknown option '%s'.\n", word);
+}
+
 /* Options and their values, in order. What is taken from argv is copied. */
 static enum walk
 walk(struct nj_client_config *c, char **words, int count)
 {
     for (int i = 0; i < count; i++) {
-        const struct option *o = find_option(c, words[i]);
+        const struct option *o = find_option(c->tool, words[i]);
 
-        if (o == NULL)
-            (void)nj_client_mistake("Error: Unknown option '%s'.\n", words[i]);
-        else if (o->id == OPTION_LATER)
+        if (o == NULL && read_word(c, words[i])) {
+            hide_url(words[i]);
+            continue;
+        }
+        if (o != NULL && o->id == OPTION_LATER)
             (void)later(words[i]);
         if (o == NULL || o->id == OPTION_LATER)
             return WALK_MISTAKE;
@@ -643,7 +699,7 @@ walk_all(struct nj_client_config *c, int argc, char **argv)
     enum walk result;
 
     for (int i = 1; i < argc; i++) {
-        const struct option *o = find_option(c, argv[i]);
+        const struct option *o = find_option(c->tool, argv[i]);
 
         if (o != NULL && o->id == OPTION_OPTIONS_FILE && i + 1 < argc)
             path = argv[i + 1];
@@ -790,7 +846,7 @@ check_all(struct nj_client_config *c)
         return nj_client_mistake("Error: You must specify a topic to subscribe to.\n");
     if (!nj_client_config_check_tls(c) || !check_srv(c))
         return false;
-    if (c->port < 0)
+    if (c->port < 0 && c->tool != NJ_TOOL_DOCTOR) /* who asks which listener was meant */
         c->port = nj_client_config_has_tls(c) ? 8883 : 1883;
     return nj_client_config_properties_check(c) && nj_client_config_find_password(c);
 }
@@ -814,6 +870,8 @@ missing_words(const struct nj_client_config *c)
         return c->topics.count == 0 || !has_message || c->response_topic == NULL
                    ? "Error: All of topic, message, and response topic must be supplied.\n"
                    : "";
+    case NJ_TOOL_DOCTOR:
+        return "";
     }
     return "";
 }
@@ -825,6 +883,7 @@ set_defaults(struct nj_client_config *c, enum nj_client_tool tool, const char *c
         [NJ_TOOL_PUB] = {"mosquitto_pub", "nightjar pub", "nightjar-pub"},
         [NJ_TOOL_SUB] = {"mosquitto_sub", "nightjar sub", "nightjar-sub"},
         [NJ_TOOL_RR] = {"mosquitto_rr", "nightjar rr", "nightjar-rr"},
+        [NJ_TOOL_DOCTOR] = {NULL, "nightjar doctor", "nightjar-doctor"},
     };
     const char *slash = strrchr(called, '/');
     bool is_mosquitto = strncmp(slash != NULL ? slash + 1 : called, "mosquitto", 9) == 0;
@@ -838,6 +897,7 @@ set_defaults(struct nj_client_config *c, enum nj_client_tool tool, const char *c
         .inflight = 20,
         .repeat = 1,
         .random_filter = 10000,
+        .qos = tool == NJ_TOOL_DOCTOR ? 1 : 0,
     };
 }
 
@@ -857,9 +917,11 @@ nj_client_config_load(struct nj_client_config *c, enum nj_client_tool tool, int 
         return 1;
     case WALK_HELP:
         nj_client_print_help(c, stdout);
+        c->is_told = true;
         return 1;
     case WALK_VERSION:
         nj_client_print_version(c, stdout);
+        c->is_told = true;
         return 1;
     }
     missing = missing_words(c);
@@ -886,12 +948,12 @@ void
 nj_client_config_fini(struct nj_client_config *c)
 {
     char *const texts[] = {
-        c->host,      c->unix_path,  c->bind_address, c->user,       c->password,
-        c->id,        c->id_prefix,  c->text,         c->payload,    c->response_topic,
-        c->format,    c->will_topic, c->will_payload, c->cafile,     c->capath,
-        c->cert,      c->key,        c->keyform,      c->ciphers,    c->tls_version,
-        c->tls_alpn,  c->psk,        c->psk_identity, c->tls_engine, c->tls_engine_kpass_sha1,
-        c->tls_keylog};
+        c->host,       c->unix_path,    c->bind_address, c->user,       c->password,
+        c->id,         c->id_prefix,    c->text,         c->payload,    c->response_topic,
+        c->format,     c->will_topic,   c->will_payload, c->cafile,     c->capath,
+        c->cert,       c->key,          c->keyform,      c->ciphers,    c->tls_version,
+        c->tls_alpn,   c->psk,          c->psk_identity, c->tls_engine, c->tls_engine_kpass_sha1,
+        c->tls_keylog, c->broker_config};
 
     if (c->password != NULL)
         explicit_bzero(c->password, strlen(c->password));

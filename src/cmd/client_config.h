@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* client_config.h — what pub, sub and rr were asked to do: options files and command line, checked.
- */
+/* client_config.h — what pub, sub, rr and doctor were asked to do: options files and command line,
+ * checked. */
 #ifndef NJ_CMD_CLIENT_CONFIG_H
 #define NJ_CMD_CLIENT_CONFIG_H
 
@@ -13,7 +13,10 @@ enum nj_client_tool {
     NJ_TOOL_PUB = 1,
     NJ_TOOL_SUB = 2,
     NJ_TOOL_RR = 4,
+    NJ_TOOL_DOCTOR = 8,
 };
+
+#define NJ_TOOLS_ALL (NJ_TOOL_PUB | NJ_TOOL_SUB | NJ_TOOL_RR | NJ_TOOL_DOCTOR)
 
 enum nj_message_source {
     NJ_SOURCE_NONE,
@@ -89,13 +92,19 @@ struct nj_client_config {
     bool will_retain;
 
     bool debug, quiet;
+    bool is_told; /* help or version was asked for, and printed */
+
+    char *broker_config; /* doctor: --config */
+    bool is_offline;     /* --files: connect nowhere */
+    bool is_json;
 };
 
 /**
  * Read the options file and the command line, check them, and read the payload that they name.
  *
  * argv    a password in it is overwritten.
- * Result  0: go on. Otherwise all is said, and the exit code is 1 (help and version included).
+ * Result  0: go on. Otherwise all is said, and the exit code is 1 (help and version included; see
+ *         `is_told`).
  */
 int nj_client_config_load(struct nj_client_config *c, enum nj_client_tool tool, int argc,
                           char **argv);
@@ -116,11 +125,26 @@ struct nj_client_tls nj_client_config_tls(const struct nj_client_config *c);
 /* What --insecure skips and what it does not. */
 void nj_client_warn_insecure(const struct nj_client_config *c);
 
+/* client_opts.c: what the library is told. */
+struct nj_client_told {
+    struct nj_client_opts opts; /* points at the rest, and at the configuration's texts */
+    struct nj_client_tls tls;
+    struct nj_client_message will;
+    struct nj_client_property_list *properties;
+    char *id;
+};
+/* `out` must not move while its options are in use. False: no memory. */
+bool nj_client_told_init(struct nj_client_told *out, const struct nj_client_config *c);
+void nj_client_told_fini(struct nj_client_told *told);
+
 /* client_password.c: the password, where the options have none, from the environment or the
  * terminal. False: said why. */
 bool nj_client_config_find_password(struct nj_client_config *c);
 
-/* client_help.c. */
+/* client_help.c. The rows of the table for one tool: of the manual's list, and names for
+ * completion, one a line. */
+void nj_client_print_manual_rows(FILE *out, enum nj_client_tool tool, bool is_later);
+void nj_client_print_options(FILE *out, enum nj_client_tool tool);
 void nj_client_print_help(const struct nj_client_config *c, FILE *out);
 void nj_client_print_version(const struct nj_client_config *c, FILE *out);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* client_help.c — pub, sub and rr in words: help, manual page and completion, from the table of
- * options. */
+/* client_help.c — pub, sub, rr and doctor's options in words: help, manual page and completion,
+ * from the table of options. */
 #include "base/mdoc.h"
 #include "cmd/client_config.h"
 #include "cmd/cmd.h"
@@ -9,9 +9,11 @@
 #include <nightjar/version.h>
 #include <string.h>
 
-#define PUB NJ_TOOL_PUB
-#define SUB NJ_TOOL_SUB
-#define RR  NJ_TOOL_RR
+#define PUB    NJ_TOOL_PUB
+#define SUB    NJ_TOOL_SUB
+#define RR     NJ_TOOL_RR
+#define DOCTOR NJ_TOOL_DOCTOR
+#define ALL    NJ_TOOLS_ALL
 static const struct row {
     const char *short_name, *long_name, *argument, *help;
     unsigned tools;
@@ -36,6 +38,8 @@ static const struct about {
     [NJ_TOOL_RR] = {"rr", "send a request over MQTT and wait for its response",
                     "-t topic -e topic {-m text | -f file | -s | -n}",
                     "-L url -e topic {-m text | -f file | -s | -n}"},
+    [NJ_TOOL_DOCTOR] = {"doctor", "find why a connection fails, and what mends it",
+                        "[HOST[:PORT] | URL]", "--config FILE [--files]"},
 };
 
 /* What -F knows; the first column is also what the checker lets pass. */
@@ -76,7 +80,7 @@ nj_client_print_help(const struct nj_client_config *c, FILE *out)
         if ((rows[i].tools & c->tool) != 0 && !rows[i].is_later)
             print_row(out, &rows[i]);
     }
-    if (c->tool != NJ_TOOL_PUB) {
+    if ((c->tool & (NJ_TOOL_SUB | NJ_TOOL_RR)) != 0) {
         (void)fputs("\nOutput format (-F), with %[-][0][width][.precision]:\n", out);
         for (size_t i = 0; i < NJ_COUNT_OF(escapes); i++)
             nj_words_row(out, escapes[i].letters, escapes[i].text);
@@ -108,8 +112,8 @@ print_flags(FILE *out, const struct row *r)
     (void)putc('\n', out);
 }
 
-static void
-print_manual_rows(FILE *out, enum nj_client_tool tool, bool is_later)
+void
+nj_client_print_manual_rows(FILE *out, enum nj_client_tool tool, bool is_later)
 {
     (void)fputs(".Bl -tag -width Ds\n", out);
     for (size_t i = 0; i < NJ_COUNT_OF(rows); i++) {
@@ -162,11 +166,11 @@ print_manual(enum nj_client_tool tool, FILE *out)
                   ".Op Ar option ...\n.Ar %s\n.Nm mosquitto_%s\n.Op Ar option ...\n.Ar %s\n"
                   ".Sh OPTIONS\n",
                   name, a->name, a->does, a->name, a->usage, a->name, a->usage_url);
-    print_manual_rows(out, tool, false);
+    nj_client_print_manual_rows(out, tool, false);
     (void)fputs(".Pp\n"
                 "Known, but not supported yet:\n",
                 out);
-    print_manual_rows(out, tool, true);
+    nj_client_print_manual_rows(out, tool, true);
     if (tool != NJ_TOOL_PUB)
         print_manual_formats(out);
     (void)fprintf(
@@ -208,8 +212,8 @@ print_manual(enum nj_client_tool tool, FILE *out)
         a->name, a->name, a->name);
 }
 
-static void
-print_options(enum nj_client_tool tool, FILE *out)
+void
+nj_client_print_options(FILE *out, enum nj_client_tool tool)
 {
     for (size_t i = 0; i < NJ_COUNT_OF(rows); i++) {
         if ((rows[i].tools & tool) == 0 || rows[i].is_later)
@@ -228,7 +232,7 @@ print_options(enum nj_client_tool tool, FILE *out)
     }                                                                                              \
     void nj_##name##_print_options(FILE *out)                                                      \
     {                                                                                              \
-        print_options(tool, out);                                                                  \
+        nj_client_print_options(out, tool);                                                        \
     }
 
 PRINTERS(pub, NJ_TOOL_PUB)

@@ -203,92 +203,22 @@ print_line(void *ctx, const char *line)
     (void)puts(line);
 }
 
-/* What MQTT 5's CONNECT holds: the session's expiry first, then what -D gave, then how many
- * messages may be on their way to us. */
-static struct nj_client_property_list *
-connect_properties(const struct nj_client_config *c)
-{
-    struct nj_client_properties given = nj_client_property_list_view(c->properties[NJ_FOR_CONNECT]);
-    struct nj_client_properties rest = given;
-    struct nj_client_property_list *list = nj_client_property_list_new();
-    struct nj_client_property p;
-    bool has_receive_maximum = false, has_expiry = false;
-    enum nj_client_err err = NJ_CLIENT_OK;
-
-    while (nj_client_property_next(&rest, &p)) {
-        has_receive_maximum |= p.id == NJ_PROPERTY_RECEIVE_MAXIMUM;
-        has_expiry |= p.id == NJ_PROPERTY_SESSION_EXPIRY_INTERVAL;
-    }
-    if (list != NULL && c->has_expiry && !has_expiry)
-        err = nj_client_property_add_number(list, NJ_PROPERTY_SESSION_EXPIRY_INTERVAL, c->expiry_s);
-    rest = given;
-    while (list != NULL && err == NJ_CLIENT_OK && nj_client_property_next(&rest, &p)) {
-        if (p.id == NJ_PROPERTY_USER_PROPERTY)
-            err = nj_client_property_add_pair(list, p.key, p.key_n, p.value, p.value_n);
-        else if (p.value != NULL)
-            err = nj_client_property_add_bytes(list, p.id, p.value, p.value_n);
-        else
-            err = nj_client_property_add_number(list, p.id, p.number);
-    }
-    if (list != NULL && err == NJ_CLIENT_OK && !has_receive_maximum)
-        err = nj_client_property_add_number(list, NJ_PROPERTY_RECEIVE_MAXIMUM,
-                                            c->tool == NJ_TOOL_RR           ? 1u
-                                            : c->count > 0 && c->count < 20 ? (uint32_t)c->count
-                                                                            : 20u);
-    if (err == NJ_CLIENT_OK)
-        return list;
-    nj_client_property_list_free(list);
-    return NULL;
-}
-
 static bool
-make_client(struct nj_client_session *s, const char *id, struct nj_client_properties properties)
+make_client(struct nj_client_session *s)
 {
     const struct nj_client_config *c = s->config;
-    struct nj_client_opts o;
-    struct nj_client_message will;
-    struct nj_client_tls tls;
-    enum nj_client_err err;
+    struct nj_client_told told;
+    enum nj_client_err err = NJ_CLIENT_ENOMEM;
 
-    nj_client_opts_init(&o);
-    if (c->host != NULL || c->srv)
-        o.host = c->host;
-    o.srv = c->srv;
-    if (c->port > 0)
-        o.port = (uint16_t)c->port;
-    o.unix_path = c->unix_path;
-    o.bind_address = c->bind_address;
-    o.nodelay = c->nodelay;
-    o.version = (uint8_t)c->version;
-    o.client_id = id;
-    o.clean_start = !c->is_persistent;
-    o.keep_alive_s = (uint16_t)c->keep_alive_s;
-    o.user_name = c->user;
-    o.password = c->password;
-    o.password_n = c->password != NULL ? strlen(c->password) : 0;
-    o.properties = properties;
-    o.inflight_maximum = (uint16_t)c->inflight;
-    o.queue_bytes = (size_t)8 << 20;
-    o.reconnect_min_ms = s->reconnects ? 1000 : 0;
-    o.reconnect_max_ms = 1000;
-    o.log = c->debug ? print_line : NULL;
-    if (c->will_topic != NULL) {
-        will = (struct nj_client_message){
-            .topic = c->will_topic,
-            .payload = c->will_payload,
-            .payload_n = c->will_payload_n,
-            .qos = (uint8_t)c->will_qos,
-            .retain = c->will_retain,
-            .properties = nj_client_property_list_view(c->properties[NJ_FOR_WILL]),
-        };
-        o.will = &will;
+    if (nj_client_told_init(&told, c)) {
+        told.opts.reconnect_min_ms = s->reconnects ? 1000 : 0;
+        told.opts.reconnect_max_ms = 1000;
+        told.opts.log = c->debug ? print_line : NULL;
+        if (told.opts.tls != NULL)
+            nj_client_warn_insecure(c);
+        err = nj_client_new(&s->client, &told.opts);
     }
-    if (nj_client_config_has_tls(c)) {
-        tls = nj_client_config_tls(c);
-        o.tls = &tls;
-        nj_client_warn_insecure(c);
-    }
-    err = nj_client_new(&s->client, &o);
+    nj_client_told_fini(&told);
     if (err == NJ_CLIENT_OK)
         return true;
     if (err == NJ_CLIENT_ENOMEM)
@@ -305,24 +235,9 @@ nj_client_session_open(struct nj_client_session *s, const struct nj_client_confi
                        bool reconnects)
 {
     struct sigaction action = {.sa_handler = on_signal};
-    struct nj_client_property_list *properties = NULL;
-    char id[4096];
-    bool is_made;
 
     *s = (struct nj_client_session){.config = config, .reconnects = reconnects};
-    if (config->version == NJ_MQTT_5) {
-        properties = connect_properties(config);
-        if (properties == NULL) {
-            nj_client_say(config, "Error: Out of memory.\n");
-            return false;
-        }
-    }
-    if (config->id_prefix != NULL)
-        (void)snprintf(id, sizeof(id), "%s%ld", config->id_prefix, (long)getpid());
-    is_made = make_client(s, config->id_prefix != NULL ? id : config->id,
-                          nj_client_property_list_view(properties));
-    nj_client_property_list_free(properties);
-    if (!is_made)
+    if (!make_client(s))
         return false;
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);

@@ -21,7 +21,9 @@ is_one_of(const char *text, const char *a, const char *b)
 bool
 nj_client_config_check_tls(const struct nj_client_config *c)
 {
-    if ((c->cert == NULL) != (c->key == NULL))
+    bool is_judged = c->tool == NJ_TOOL_DOCTOR; /* what the doctor finds is no mistake of its own */
+
+    if ((c->cert == NULL) != (c->key == NULL) && !is_judged)
         return nj_client_mistake(
             "Error: Both certfile and keyfile must be provided if one of them is set.\n");
     if (c->keyform != NULL && c->key == NULL)
@@ -37,7 +39,7 @@ nj_client_config_check_tls(const struct nj_client_config *c)
     if (!is_one_of(c->keyform, "pem", "engine"))
         return nj_client_mistake(
             "Error: Problem setting key form, it must be one of 'pem' or 'engine'.\n");
-    if (!is_one_of(c->tls_version, "tlsv1.2", "tlsv1.3"))
+    if (!is_one_of(c->tls_version, "tlsv1.2", "tlsv1.3") && !is_judged)
         return nj_client_mistake("Error: Problem setting TLS options, check the options are valid: "
                                  "--tls-version is tlsv1.2 or tlsv1.3, not '%s'.\n",
                                  c->tls_version);

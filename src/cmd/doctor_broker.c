@@ -93,10 +93,10 @@ say_plain(struct nj_report *report, bool is_client_plain)
 }
 
 static void
-examine_listener(struct nj_report *report, const struct nj_doctor *d, const struct nj_conf *conf,
-                 const struct nj_conf_listener *l)
+examine_listener(struct nj_report *report, const struct nj_client_config *asked,
+                 const struct nj_conf *conf, const struct nj_conf_listener *l)
 {
-    const struct nj_judge_end client = nj_doctor_client(d);
+    const struct nj_judge_end client = nj_doctor_client(asked);
     const struct nj_judge_end broker = {
         .certfile = l->certfile,
         .keyfile = l->keyfile,
@@ -112,12 +112,12 @@ examine_listener(struct nj_report *report, const struct nj_doctor *d, const stru
                        l->address != NULL ? " of " : "", l->address != NULL ? l->address : "");
 
     nj_step_came(step, NJ_STEP_GOOD, "%s", level_of(conf, l));
-    bool meets_client = d->is_offline && (d->port == 0 || d->port == l->port);
-    bool is_client_plain = !nj_doctor_wants_tls(d);
+    bool meets_client = asked->is_offline && (asked->port < 0 || asked->port == l->port);
+    bool is_client_plain = !nj_client_config_has_tls(asked);
     if (has_tls(l))
         nj_judge_files(&report->findings, &broker,
-                       meets_client && !is_client_plain ? &client : NULL, d->host);
-    if (meets_client && d->host != NULL && has_tls(l) == is_client_plain)
+                       meets_client && !is_client_plain ? &client : NULL, asked->host);
+    if (meets_client && asked->host != NULL && has_tls(l) == is_client_plain)
         say_plain(report, is_client_plain);
     check_who_may_enter(report, conf, l);
 }
@@ -162,14 +162,14 @@ check_limits(struct nj_report *report, const struct nj_config *config)
 
 /* Whether our broker would take it; its own words about what it would not. */
 static void
-examine_text(struct nj_report *report, const struct nj_doctor *d)
+examine_text(struct nj_report *report, const struct nj_client_config *asked)
 {
-    struct nj_step *step = nj_report_step(report, "config", "%s", d->config);
+    struct nj_step *step = nj_report_step(report, "config", "%s", asked->broker_config);
     struct nj_config *config = NULL;
     struct nj_diag diag = {0};
 
     atomic_store_explicit(&nj_log_types, 0, memory_order_relaxed); /* the diag says it */
-    if (nj_config_load(&config, d->config, NULL, &diag) == NJ_OK) {
+    if (nj_config_load(&config, asked->broker_config, NULL, &diag) == NJ_OK) {
         nj_step_came(step, NJ_STEP_GOOD, "nightjar takes it");
         check_limits(report, config);
         nj_config_free(config);
@@ -180,7 +180,8 @@ examine_text(struct nj_report *report, const struct nj_doctor *d)
         nj_findings_add(&report->findings, NJ_FINDING_CONFIG_REFUSED, NJ_END_BROKER);
     if (f == NULL)
         return;
-    (void)snprintf(f->file, sizeof(f->file), "%s", diag.file[0] != '\0' ? diag.file : d->config);
+    (void)snprintf(f->file, sizeof(f->file), "%s",
+                   diag.file[0] != '\0' ? diag.file : asked->broker_config);
     if (diag.line > 0)
         nj_finding_cause(f, "line %d: %s", diag.line, diag.text);
     else
@@ -189,18 +190,18 @@ examine_text(struct nj_report *report, const struct nj_doctor *d)
 }
 
 bool
-nj_doctor_examine_broker(struct nj_report *report, const struct nj_doctor *d)
+nj_doctor_examine_broker(struct nj_report *report, const struct nj_client_config *asked)
 {
     struct nj_conf conf;
     struct nj_diag diag = {0};
 
-    if (nj_conf_read(&conf, d->config, &diag) != NJ_OK) {
+    if (nj_conf_read(&conf, asked->broker_config, &diag) != NJ_OK) {
         (void)fprintf(stderr, "nightjar doctor: %s\n", diag.text);
         return false;
     }
-    examine_text(report, d);
+    examine_text(report, asked);
     for (unsigned i = 0; i < conf.count; i++)
-        examine_listener(report, d, &conf, &conf.listeners[i]);
+        examine_listener(report, asked, &conf, &conf.listeners[i]);
     nj_conf_fini(&conf);
     return true;
 }

@@ -3,6 +3,7 @@
 #include "cmd/doctor_live.h"
 
 #include "base/clock.h"
+#include "client/tunnel.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -21,36 +22,65 @@ nj_visit_found(struct nj_visit *v, enum nj_finding_id id, enum nj_end end)
     return nj_findings_add(&v->report->findings, id, end);
 }
 
+static const char *
+domain_of(const struct nj_visit *v)
+{
+    return v->opts.host != NULL ? v->opts.host : "this machine's domain";
+}
+
+const char *
+nj_visit_place(const struct nj_visit *v, char *out, size_t room)
+{
+    if (v->opts.unix_path != NULL)
+        (void)snprintf(out, room, "%s", v->opts.unix_path);
+    else if (v->opts.srv)
+        (void)snprintf(out, room, "the hosts that serve %s", domain_of(v));
+    else
+        (void)snprintf(out, room, "port %u of %s", (unsigned)v->opts.port, v->opts.host);
+    return out;
+}
+
 /* ---- name ---- */
 
-static void
-print_address(const struct nj_dial *dial, size_t at, char *out, size_t room)
+/* An address; with its port where a record named that. */
+static const char *
+print_address(const struct nj_visit *v, size_t at, char *out, size_t room)
 {
-    const struct sockaddr *address = (const struct sockaddr *)&dial->addresses[at];
+    const struct sockaddr *address = (const struct sockaddr *)&v->dial.addresses[at];
+    char host[64];
+    char port[8];
 
-    if (getnameinfo(address, dial->lengths[at], out, (socklen_t)room, NULL, 0, NI_NUMERICHOST) != 0)
+    if (getnameinfo(address, v->dial.lengths[at], host, sizeof(host), port, sizeof(port),
+                    NI_NUMERICHOST | NI_NUMERICSERV) != 0)
         (void)snprintf(out, room, "?");
+    else
+        (void)snprintf(out, room, "%s%s%s", host, v->opts.srv ? " port " : "",
+                       v->opts.srv ? port : "");
+    return out;
 }
 
 static void
 look_up(struct nj_visit *v)
 {
-    struct nj_step *step = nj_report_step(v->report, "name", "%s", v->opts.host);
     char all[400] = "";
 
+    if (v->opts.unix_path != NULL && nj_dial_look_up(&v->dial, &v->opts) == NJ_CLIENT_OK)
+        return;
+    struct nj_step *step = nj_report_step(v->report, "name", "%s%s", domain_of(v),
+                                          v->opts.srv ? ", by its SRV records" : "");
     if (nj_dial_look_up(&v->dial, &v->opts) != NJ_CLIENT_OK) {
         nj_step_came(step, NJ_STEP_FAILED, "%s", v->dial.detail);
         v->is_hopeless = true;
         struct nj_finding *f = nj_visit_found(v, NJ_FINDING_NAME_UNKNOWN, NJ_END_CLIENT);
         if (f != NULL)
-            nj_finding_cause(f, "the name %s has no address: %s", v->opts.host, v->dial.detail);
+            nj_finding_cause(f, "the name %s has no address: %s", domain_of(v), v->dial.detail);
         return;
     }
     for (size_t i = 0; i < v->dial.count; i++) {
         size_t n = strlen(all);
-        char one[64];
+        char one[80];
 
-        print_address(&v->dial, i, one, sizeof(one));
+        (void)print_address(v, i, one, sizeof(one));
         if (strstr(all, one) == NULL)
             (void)snprintf(all + n, sizeof(all) - n, "%s%s", n > 0 ? ", " : "", one);
     }
@@ -99,40 +129,67 @@ say_unreachable(struct nj_visit *v, struct nj_step *step)
     struct nj_finding *f = nj_visit_found(v, id_of(error), NJ_END_BROKER);
     if (f == NULL)
         return;
-    nj_finding_cause(f, "%s: port %u of %s: %s", nj_finding_words(f->id, f->end), v->opts.port,
-                     v->opts.host, strerror(error));
+    char place[300];
+    nj_finding_cause(f, "%s: %s: %s", nj_finding_words(f->id, f->end),
+                     nj_visit_place(v, place, sizeof(place)), strerror(error));
 }
 
 static void
 reach(struct nj_visit *v)
 {
     nj_time began = nj_clock_monotonic_ms();
-    struct nj_step *step =
-        nj_report_step(v->report, "tcp", "connect to port %u", (unsigned)v->opts.port);
+    bool is_local = v->opts.unix_path != NULL;
+    char place[300];
+    struct nj_step *step = nj_report_step(v->report, is_local ? "unix" : "tcp", "connect to %s",
+                                          nj_visit_place(v, place, sizeof(place)));
     int fd = nj_visit_dial(v);
-    char address[64];
+    char address[80];
 
     if (fd < 0) {
         say_unreachable(v, step);
         return;
     }
-    print_address(&v->dial, v->dial.at, address, sizeof(address));
-    nj_step_came(step, NJ_STEP_GOOD, "connected to %s in %d ms", address,
-                 (int)(nj_clock_monotonic_ms() - began));
     (void)close(fd);
+    if (is_local) {
+        nj_step_came(step, NJ_STEP_GOOD, "connected");
+        return;
+    }
+    nj_step_came(step, NJ_STEP_GOOD, "connected to %s in %d ms",
+                 print_address(v, v->dial.at, address, sizeof(address)),
+                 (int)(nj_clock_monotonic_ms() - began));
 }
 
-void
-nj_doctor_connect(struct nj_report *report, const struct nj_doctor *d)
+/* The terminal would be asked once for each connection. */
+static int
+no_password(void *ctx, const char *file, char *out, int n)
 {
-    struct nj_visit v = {.report = report, .d = d, .has_tls = nj_doctor_wants_tls(d)};
+    (void)ctx, (void)file, (void)out, (void)n;
+    return -1;
+}
 
-    nj_client_opts_init(&v.opts);
+bool
+nj_doctor_connect(struct nj_report *report, const struct nj_client_config *asked)
+{
+    struct nj_visit v = {.report = report, .asked = asked, .dial.fd = -1};
+
+    if (!nj_client_told_init(&v.told, asked)) {
+        nj_client_told_fini(&v.told);
+        (void)fputs("nightjar doctor: out of memory\n", stderr);
+        return false;
+    }
+    v.opts = v.told.opts;
+    v.has_tls = v.opts.tls != NULL;
     v.opts.maximum_packet_size = PACKET_MAX;
-    v.dial.fd = -1;
-    v.opts.host = d->host != NULL ? d->host : "localhost";
-    v.opts.port = (uint16_t)(d->port != 0 ? d->port : v.has_tls ? 8883 : 1883);
     v.opts.connect_timeout_ms = NJ_DOCTOR_PATIENCE_MS;
+    v.opts.reconnect_min_ms = 0;
+    if (asked->host == NULL && !asked->srv)
+        v.opts.host = "localhost";
+    if (asked->port < 0)
+        v.opts.port = v.has_tls ? 8883 : 1883;
+    if (v.has_tls && v.told.tls.password == NULL)
+        v.told.tls.password = no_password;
+    if (v.has_tls)
+        v.tls = nj_tunnel_opts(v.opts.tls, &v.pair);
     look_up(&v);
     if (!v.is_hopeless)
         reach(&v);
@@ -140,4 +197,6 @@ nj_doctor_connect(struct nj_report *report, const struct nj_doctor *d)
         nj_visit_tls(&v);
     if (!v.is_hopeless)
         nj_visit_mqtt(&v);
+    nj_client_told_fini(&v.told);
+    return true;
 }

@@ -5,25 +5,34 @@
 
 #include "client/dial.h"
 #include "cmd/doctor.h"
+#include "net/tls_probe.h"
 
 #define NJ_DOCTOR_PATIENCE_MS 10000
 
 /* A patient's connection. */
 struct nj_visit {
     struct nj_report *report;
-    const struct nj_doctor *d;
-    struct nj_client_opts opts; /* host, port and how to dial */
+    const struct nj_client_config *asked;
+    struct nj_client_told told;
+    struct nj_client_opts opts; /* what is told, with the doctor's patience; always a host */
     struct nj_dial dial;        /* looked up */
+    struct nj_tls_pair pair;
+    struct nj_tls_opts tls; /* what a probe offers; zeroed: nothing */
     bool has_tls;
     bool is_hopeless;  /* a client would have stopped by now: no more steps */
     bool is_text_only; /* the host's name stands in the certificate, but only as text */
 };
 
+/* Where it is, for a sentence: "port 1883 of broker", or the path of a socket. Returns `out`. */
+const char *nj_visit_place(const struct nj_visit *v, char *out, size_t room);
 /* One more connected socket, non-blocking, the caller's; -1 and dial.error. */
 int nj_visit_dial(struct nj_visit *v);
 /* A finding of the step that runs; NULL without room. */
 struct nj_finding *nj_visit_found(struct nj_visit *v, enum nj_finding_id id, enum nj_end end);
 
+/* One more handshake that takes whatever is shown; versions as in tls_probe.h. False: there was no
+ * connection, or no memory. */
+bool nj_visit_probe(struct nj_visit *v, struct nj_tls_probe *out, int oldest, int newest);
 /* doctor_tls.c: first bytes, versions, chain, dates, names, our certificate. */
 void nj_visit_tls(struct nj_visit *v);
 /* doctor_mqtt.c: CONNECT, SUBSCRIBE, PUBLISH. */

@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "net/tls_fault.h"
-#include "net/tls_probe.h"
+#include "pki/file.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -20,7 +20,7 @@
 struct talk {
     struct nj_visit *v;
     struct nj_client *client;
-    char topic[128];
+    const char *topic;
     char payload[64];
 };
 
@@ -47,17 +47,11 @@ nj_visit_is_plain(struct nj_visit *v)
 static bool
 speaks_tls(struct nj_visit *v)
 {
-    const struct nj_tls_probe_opts opts = {.host = v->d->host, .timeout_ms = NJ_DOCTOR_PATIENCE_MS};
     struct nj_tls_probe p = {0};
-    int fd = nj_visit_dial(v);
-    bool is_so = false;
+    bool is_so = nj_visit_probe(v, &p, 0, 0) && p.first_n > 0 &&
+                 nj_tls_look((struct nj_str){(const char *)p.first, p.first_n}) == NJ_TLS_FIRST_TLS;
 
-    if (fd >= 0 && nj_tls_probe_run(&p, fd, &opts) == NJ_OK)
-        is_so = p.first_n > 0 &&
-                nj_tls_look((struct nj_str){(const char *)p.first, p.first_n}) == NJ_TLS_FIRST_TLS;
     nj_tls_probe_fini(&p);
-    if (fd >= 0)
-        (void)close(fd);
     return is_so;
 }
 
@@ -71,7 +65,7 @@ look_for_common_name(struct nj_visit *v)
     struct nj_pki_file file = {0};
     struct nj_cert_facts facts;
 
-    if (v->d->cert == NULL || nj_pki_file_read(&file, v->d->cert, &opts, NULL) != NJ_OK) {
+    if (v->asked->cert == NULL || nj_pki_file_read(&file, v->asked->cert, &opts, NULL) != NJ_OK) {
         nj_pki_file_fini(&file);
         return;
     }
@@ -83,7 +77,7 @@ look_for_common_name(struct nj_visit *v)
         f->is_guess = true;
         f->depth = 0;
         f->cert = facts;
-        (void)snprintf(f->file, sizeof(f->file), "%s", v->d->cert);
+        (void)snprintf(f->file, sizeof(f->file), "%s", v->asked->cert);
         nj_finding_mend(f, "nightjar pki client USER");
     }
     nj_pki_file_fini(&file);
@@ -105,11 +99,11 @@ say_connack(struct nj_visit *v, unsigned reason)
                        NJ_END_CLIENT);
     if (f == NULL)
         return;
-    if (v->d->user == NULL && (is_bad_user || is_not_allowed))
+    if (v->asked->user == NULL && (is_bad_user || is_not_allowed))
         nj_finding_cause(f,
                          "the broker wants a user name and a password, and the client gave none");
-    else if (v->d->user != NULL && is_not_allowed)
-        nj_finding_cause(f, "the broker does not let the user %s in", v->d->user);
+    else if (v->asked->user != NULL && is_not_allowed)
+        nj_finding_cause(f, "the broker does not let the user %s in", v->asked->user);
     else if (!is_bad_user && !is_not_allowed)
         nj_finding_cause(f, "the broker refuses the connection, for the reason %u", reason);
 }
@@ -119,12 +113,13 @@ static void
 say_no_connack(struct nj_visit *v, const char *detail)
 {
     struct nj_finding *f;
+    char place[300];
 
     if (!v->has_tls && speaks_tls(v)) {
         f = nj_visit_found(v, NJ_FINDING_PLAIN_MQTT, NJ_END_CLIENT);
         if (f != NULL) {
-            nj_finding_cause(f, "port %u wants TLS, and the client speaks without it",
-                             (unsigned)v->opts.port);
+            nj_finding_cause(f, "%s wants TLS, and the client speaks without it",
+                             nj_visit_place(v, place, sizeof(place)));
             nj_finding_mend(f, "give the client --cafile FILE, with the CA of the broker");
         }
         return;
@@ -134,13 +129,23 @@ say_no_connack(struct nj_visit *v, const char *detail)
         nj_finding_cause(f, "no CONNACK came: %s", detail);
 }
 
+/* The client met what no probe did: in its own words, of which the first line is the cause. */
+static void
+say_no_tunnel(struct nj_visit *v, const char *detail)
+{
+    struct nj_finding *f = nj_visit_found(v, NJ_FINDING_OTHER_CHECK, NJ_END_BROKER);
+
+    if (f != NULL)
+        nj_finding_cause(f, "%.*s", (int)strcspn(detail, "\n"), detail);
+}
+
 static bool
 greet(struct talk *t)
 {
     struct nj_visit *v = t->v;
     struct nj_step *step = nj_report_step(v->report, "connect", "CONNECT%s%s",
-                                          v->d->user != NULL ? " as " : " without user name",
-                                          v->d->user != NULL ? v->d->user : "");
+                                          v->asked->user != NULL ? " as " : " without user name",
+                                          v->asked->user != NULL ? v->asked->user : "");
     struct nj_client_event event = {.reason = 0};
     enum nj_client_err err = nj_client_connect(t->client, &event);
 
@@ -154,7 +159,10 @@ greet(struct talk *t)
     } else {
         nj_step_came(step, NJ_STEP_FAILED, "%s: %s", nj_client_error_text(err),
                      nj_client_detail(t->client));
-        say_no_connack(v, nj_client_error_text(err));
+        if (err == NJ_CLIENT_ETLS || err == NJ_CLIENT_ETLSFILES)
+            say_no_tunnel(v, nj_client_detail(t->client));
+        else
+            say_no_connack(v, nj_client_error_text(err));
     }
     return false;
 }
@@ -192,7 +200,8 @@ static bool
 subscribe(struct talk *t)
 {
     struct nj_step *step = nj_report_step(t->v->report, "subscribe", "to %s", t->topic);
-    const struct nj_client_subscription one = {.filter = t->topic, .qos = 1};
+    const struct nj_client_subscription one = {.filter = t->topic,
+                                               .qos = (uint8_t)t->v->asked->qos};
     struct nj_client_event event;
 
     if (nj_client_subscribe(t->client, &one, 1, (struct nj_client_properties){NULL, 0}, NULL) !=
@@ -220,7 +229,11 @@ publish(struct talk *t)
 {
     struct nj_step *step = nj_report_step(t->v->report, "publish", "a message to ourselves");
     const struct nj_client_message message = {
-        .topic = t->topic, .payload = t->payload, .payload_n = strlen(t->payload), .qos = 1};
+        .topic = t->topic,
+        .payload = t->payload,
+        .payload_n = strlen(t->payload),
+        .qos = (uint8_t)t->v->asked->qos,
+    };
     struct nj_client_event event;
     unsigned reason = 0;
     nj_time began = nj_clock_monotonic_ms();
@@ -248,35 +261,32 @@ publish(struct talk *t)
 static bool
 make_client(struct talk *t)
 {
-    const struct nj_doctor *d = t->v->d;
     struct nj_client_opts opts = t->v->opts;
-    const struct nj_client_tls tls = {
-        .cafile = d->cafile,
-        .capath = d->capath,
-        .use_os_certs = d->use_os_certs || (d->cafile == NULL && d->capath == NULL),
-        .cert = d->cert,
-        .key = d->key,
-        /* A name that stands in the certificate as text has been compared by now. */
-        .insecure = d->insecure || t->v->is_text_only,
-        .version = d->tls_version,
-        .ciphers = d->ciphers,
-    };
+    struct nj_client_tls tls;
 
-    opts.tls = t->v->has_tls ? &tls : NULL;
-    opts.client_id = d->id;
-    opts.user_name = d->user;
-    opts.password = d->password;
-    opts.password_n = d->password != NULL ? strlen(d->password) : 0;
-    opts.reconnect_min_ms = 0;
-    if (d->version != 0)
-        opts.version = (uint8_t)(d->version == 311 ? 4 : d->version == 31 ? 3 : d->version);
+    if (opts.tls != NULL && t->v->is_text_only) {
+        tls = *opts.tls;
+        tls.insecure = true; /* such a name has been compared by now */
+        opts.tls = &tls;
+    }
     return nj_client_new(&t->client, &opts) == NJ_CLIENT_OK;
+}
+
+static const char *
+own_topic(char *out, size_t room)
+{
+    (void)snprintf(out, room, "nightjar/doctor/%d", (int)getpid());
+    return out;
 }
 
 void
 nj_visit_mqtt(struct nj_visit *v)
 {
-    struct talk t = {.v = v};
+    const struct nj_client_config *asked = v->asked;
+    char topic[64];
+    struct talk t = {.v = v,
+                     .topic = asked->topics.count > 0 ? asked->topics.at[0]
+                                                      : own_topic(topic, sizeof(topic))};
 
     if (!make_client(&t)) {
         nj_step_came(nj_report_step(v->report, "connect", "CONNECT"), NJ_STEP_FAILED,
@@ -284,11 +294,7 @@ nj_visit_mqtt(struct nj_visit *v)
         return;
     }
     (void)snprintf(t.payload, sizeof(t.payload), "nightjar doctor %d", (int)getpid());
-    if (v->d->topic != NULL)
-        (void)snprintf(t.topic, sizeof(t.topic), "%s", v->d->topic);
-    else
-        (void)snprintf(t.topic, sizeof(t.topic), "nightjar/doctor/%d", (int)getpid());
-    if (greet(&t) && subscribe(&t))
+    if (greet(&t) && subscribe(&t) && strpbrk(t.topic, "+#") == NULL)
         publish(&t);
     if (nj_client_is_connected(t.client) &&
         nj_client_disconnect(t.client, 0, (struct nj_client_properties){NULL, 0}) == NJ_CLIENT_OK)

@@ -140,6 +140,13 @@ print_step(const struct nj_step *step, FILE *out)
     (void)fputc('\n', out);
 }
 
+/* "3 faults", "1 fault". */
+static void
+print_count(size_t count, const char *what, const char *end, FILE *out)
+{
+    (void)fprintf(out, "%zu %s%s%s", count, what, count == 1 ? "" : "s", end);
+}
+
 void
 nj_report_print(const struct nj_report *report, FILE *out)
 {
@@ -151,9 +158,9 @@ nj_report_print(const struct nj_report *report, FILE *out)
     if (report->findings.is_cut)
         (void)fputs("There was more to say than there is room for.\n", out);
     if (failed_steps(report) > 0)
-        (void)fprintf(out, "%zu steps failed, ", failed_steps(report));
-    (void)fprintf(out, "%zu faults, %zu warnings.\n", count_of(report, NJ_SEVERITY_FAULT),
-                  count_of(report, NJ_SEVERITY_WARNING));
+        print_count(failed_steps(report), "failed step", ", ", out);
+    print_count(count_of(report, NJ_SEVERITY_FAULT), "fault", ", ", out);
+    print_count(count_of(report, NJ_SEVERITY_WARNING), "warning", ".\n", out);
 }
 
 /* ---- for programs ---- */

@@ -4,7 +4,7 @@
 #include "cmd/doctor_live.h"
 
 #include "net/tls_fault.h"
-#include "net/tls_probe.h"
+#include "pki/file.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -17,22 +17,25 @@ enum {
     TLS_1_3 = 0x0304,
 };
 
+enum {
+    ALERT_HANDSHAKE_FAILURE = 40,
+    ALERT_UNKNOWN_IDENTITY = 115,
+};
+
 /* The CA file of the client, as long as its certificates are needed. */
 struct trust {
     struct nj_pki_file ca;
     bool is_blank; /* none was given: the system's */
 };
 
-static bool
-probe(struct nj_visit *v, struct nj_tls_probe *out, int oldest, int newest)
+bool
+nj_visit_probe(struct nj_visit *v, struct nj_tls_probe *out, int oldest, int newest)
 {
     const struct nj_tls_probe_opts opts = {
-        .host = v->d->host,
+        .host = v->opts.host,
         .oldest = oldest,
         .newest = newest,
-        .ciphers = v->d->ciphers,
-        .certfile = v->d->cert,
-        .keyfile = v->d->key,
+        .offer = v->has_tls ? &v->tls : NULL,
         .timeout_ms = NJ_DOCTOR_PATIENCE_MS,
     };
     int fd = nj_visit_dial(v);
@@ -47,7 +50,7 @@ probe(struct nj_visit *v, struct nj_tls_probe *out, int oldest, int newest)
 /* ---- why it failed ---- */
 
 static struct nj_tls_fault
-fault_of(const struct nj_tls_probe *p)
+fault_of(const struct nj_visit *v, const struct nj_tls_probe *p)
 {
     struct nj_tls_fault fault = {
         .role = NJ_TLS_CLIENT,
@@ -56,6 +59,7 @@ fault_of(const struct nj_tls_probe *p)
         .is_tls13 = strcmp(p->version, "TLSv1.3") == 0,
         .showed_certificate = p->showed_certificate,
         .asked_certificate = p->asked_certificate,
+        .offered_key = v->tls.psk != NULL,
         .alert = p->alert,
         .first_n = (uint8_t)p->first_n,
     };
@@ -71,23 +75,23 @@ static void
 judge_own(const struct nj_visit *v, struct nj_findings *out)
 {
     const struct nj_judge_end own = {
-        .certfile = v->d->cert, .keyfile = v->d->key, .cafile = v->d->cafile};
+        .certfile = v->asked->cert, .keyfile = v->asked->key, .cafile = v->asked->cafile};
     const struct nj_pki_file_opts opts = {.wanted = NJ_PKI_CERTIFICATE};
     struct nj_pki_file certs = {0};
     struct nj_pki_file ca = {0};
 
     nj_judge_files(out, NULL, &own, NULL);
-    if (v->d->cert != NULL && v->d->cafile != NULL &&
-        nj_pki_file_read(&certs, v->d->cert, &opts, NULL) == NJ_OK &&
-        nj_pki_file_read(&ca, v->d->cafile, &opts, NULL) == NJ_OK) {
+    if (v->asked->cert != NULL && v->asked->cafile != NULL &&
+        nj_pki_file_read(&certs, v->asked->cert, &opts, NULL) == NJ_OK &&
+        nj_pki_file_read(&ca, v->asked->cafile, &opts, NULL) == NJ_OK) {
         const struct nj_judge_chain chain = {
             .end = NJ_END_CLIENT,
             .shown = certs.certificates,
             .shown_count = certs.certificate_count,
-            .shown_file = v->d->cert,
+            .shown_file = v->asked->cert,
             .trusted = ca.certificates,
             .trusted_count = ca.certificate_count,
-            .trusted_file = v->d->cafile,
+            .trusted_file = v->asked->cafile,
         };
 
         nj_judge_chain(out, &chain);
@@ -107,13 +111,41 @@ find(const struct nj_findings *list, enum nj_finding_id id)
     return NULL;
 }
 
+/* TLS 1.3 passes over a key that it does not know, TLS 1.2 says so: what a broker that found
+ * nothing in common says to the client's key there, or to one made up. */
+static enum nj_finding_id
+ask_about_key(struct nj_visit *v)
+{
+    const struct nj_tls_opts asked = v->tls;
+    enum nj_finding_id id = NJ_FINDING_NONE;
+    struct nj_tls_probe p = {0};
+
+    if (asked.psk == NULL) {
+        v->tls.psk = "00";
+        v->tls.psk_identity = "nightjar doctor";
+    }
+    v->tls.ciphers = NULL;
+    (void)nj_visit_probe(v, &p, TLS_1_2, TLS_1_2);
+    if (p.alert == ALERT_UNKNOWN_IDENTITY)
+        id = asked.psk == NULL ? NJ_FINDING_NO_PSK : NJ_FINDING_UNKNOWN_IDENTITY;
+    nj_tls_probe_fini(&p);
+    v->tls = asked;
+    return id;
+}
+
 static void
 say_refused(struct nj_visit *v, const struct nj_tls_probe *p)
 {
-    struct nj_tls_fault fault = fault_of(p);
+    struct nj_tls_fault fault = fault_of(v, p);
     struct nj_findings own = {0};
     struct nj_findings causes = {0};
+    enum nj_finding_id certain =
+        p->alert == ALERT_HANDSHAKE_FAILURE ? ask_about_key(v) : NJ_FINDING_NONE;
 
+    if (certain != NJ_FINDING_NONE) {
+        (void)nj_visit_found(v, certain, NJ_END_CLIENT);
+        return;
+    }
     judge_own(v, &own);
     nj_tls_fault_guess(&fault, &own, &causes);
     for (size_t i = 0; i < causes.count; i++) {
@@ -144,13 +176,12 @@ say_no_tls(struct nj_visit *v, struct nj_step *step, const struct nj_tls_probe *
                                    : "the answer is no TLS");
     if (nj_visit_is_plain(v)) {
         struct nj_finding *f = nj_visit_found(v, NJ_FINDING_TLS_ON_PLAIN, NJ_END_CLIENT);
+        char place[300];
 
         if (f != NULL)
-            nj_finding_cause(
-                f,
-                "the broker speaks MQTT without TLS on port %u, and the client was told "
-                "to use TLS there",
-                (unsigned)v->opts.port);
+            nj_finding_cause(f,
+                             "%s speaks MQTT without TLS, and the client was told to use TLS there",
+                             nj_visit_place(v, place, sizeof(place)));
     } else {
         (void)nj_visit_found(v, NJ_FINDING_NOT_TLS, NJ_END_BROKER);
     }
@@ -165,9 +196,10 @@ is_tls(const struct nj_tls_probe *p)
 
 /* The oldest version that the client is told to speak. */
 static int
-oldest_of(const struct nj_doctor *d)
+oldest_of(const struct nj_client_config *asked)
 {
-    return d->tls_version != NULL && strcmp(d->tls_version, "tlsv1.3") == 0 ? TLS_1_3 : TLS_1_2;
+    return asked->tls_version != NULL && strcmp(asked->tls_version, "tlsv1.3") == 0 ? TLS_1_3
+                                                                                    : TLS_1_2;
 }
 
 /* It ended before anything was sent: the client's own limits leave it nothing to say. */
@@ -177,18 +209,39 @@ is_mute(const struct nj_tls_probe *p)
     return !p->is_ended && !p->is_timed_out && p->first_n == 0;
 }
 
+/* A broker that does not take the key goes on as if there were none. */
+static bool
+shake_without_key(struct nj_visit *v, struct nj_step *step)
+{
+    struct nj_finding *f;
+
+    nj_step_came(step, NJ_STEP_FAILED, "the broker does not take the key, and shows a certificate");
+    f = nj_visit_found(v, NJ_FINDING_UNKNOWN_IDENTITY, NJ_END_CLIENT);
+    if (f != NULL)
+        nj_finding_cause(f,
+                         "the broker takes no shared keys on this port, or knows none for the "
+                         "identity %s",
+                         v->tls.psk_identity);
+    return false;
+}
+
 /* The handshake itself; false: there was none. */
 static bool
 shake_hands(struct nj_visit *v, struct nj_tls_probe *p)
 {
     struct nj_step *step = nj_report_step(v->report, "tls", "handshake");
 
-    if (!probe(v, p, oldest_of(v->d), 0)) {
+    if (!nj_visit_probe(v, p, oldest_of(v->asked), 0)) {
         nj_step_came(step, NJ_STEP_FAILED, "no second connection could be made");
         return false;
     }
     if (p->is_open) {
-        nj_step_came(step, NJ_STEP_GOOD, "%s, %s", p->version, p->cipher);
+        bool has_key = v->tls.psk != NULL;
+
+        if (has_key && p->shown_count > 0)
+            return shake_without_key(v, step);
+        nj_step_came(step, NJ_STEP_GOOD, "%s, %s%s%s", p->version, p->cipher,
+                     has_key ? ", by the shared key of " : "", has_key ? v->tls.psk_identity : "");
         return true;
     }
     if (is_mute(p)) {
@@ -217,7 +270,7 @@ static bool
 speaks(struct nj_visit *v, int oldest, int newest)
 {
     struct nj_tls_probe p = {0};
-    bool is_spoken = probe(v, &p, oldest, newest) && p.is_open;
+    bool is_spoken = nj_visit_probe(v, &p, oldest, newest) && p.is_open;
 
     nj_tls_probe_fini(&p);
     return is_spoken;
@@ -245,8 +298,9 @@ read_trust(const struct nj_visit *v, struct trust *out)
 {
     const struct nj_pki_file_opts opts = {.wanted = NJ_PKI_CERTIFICATE};
 
-    out->is_blank = v->d->cafile == NULL && v->d->capath == NULL;
-    return v->d->cafile == NULL || nj_pki_file_read(&out->ca, v->d->cafile, &opts, NULL) == NJ_OK;
+    out->is_blank = v->asked->cafile == NULL && v->asked->capath == NULL;
+    return v->asked->cafile == NULL ||
+           nj_pki_file_read(&out->ca, v->asked->cafile, &opts, NULL) == NJ_OK;
 }
 
 static bool
@@ -304,7 +358,7 @@ check_step(struct nj_visit *v, const struct nj_findings *all, const char *name, 
 static void
 check_names(struct nj_visit *v, struct nj_findings *all)
 {
-    bool is_skipped = v->d->insecure;
+    bool is_skipped = v->asked->insecure;
 
     for (size_t i = 0; i < all->count; i++) {
         if (is_about_names(all->at[i].id) && is_skipped)
@@ -337,9 +391,9 @@ check_shown(struct nj_visit *v, const struct nj_tls_probe *p)
         .shown_count = p->shown_count,
         .trusted = trust.ca.certificates,
         .trusted_count = trust.ca.certificate_count,
-        .trusted_file = v->d->cafile,
-        .capath = v->d->capath,
-        .is_system_store = trust.is_blank || v->d->use_os_certs,
+        .trusted_file = v->asked->cafile,
+        .capath = v->asked->capath,
+        .is_system_store = trust.is_blank || v->asked->use_os_certs,
         .host = v->opts.host,
     };
     nj_judge_chain(&all, &chain);
@@ -359,7 +413,7 @@ check_own(struct nj_visit *v, const struct nj_tls_probe *p)
 {
     struct nj_step *step = nj_report_step(
         v->report, "certificate", "%s",
-        p->showed_certificate ? v->d->cert : "without a certificate of the client's");
+        p->showed_certificate ? v->asked->cert : "without a certificate of the client's");
 
     if (p->alert >= 0 || p->is_ended) {
         v->is_hopeless = true;
@@ -378,15 +432,38 @@ check_own(struct nj_visit *v, const struct nj_tls_probe *p)
     }
 }
 
+/* Whether a client would get as far as connecting; what is wrong with its files was said. */
+static bool
+has_use(struct nj_visit *v)
+{
+    struct nj_tls_context *context = NULL;
+    struct nj_diag diag = {0};
+    bool is_of_use = nj_tls_context_new(&context, &v->tls, &diag) == NJ_OK;
+
+    nj_tls_context_unref(context);
+    if (is_of_use || nj_findings_has(&v->report->findings, NJ_SEVERITY_FAULT))
+        return true;
+    nj_step_came(nj_report_step(v->report, "options", "of TLS"), NJ_STEP_FAILED, "of no use");
+    struct nj_finding *f = nj_visit_found(v, NJ_FINDING_OPTION_REFUSED, NJ_END_CLIENT);
+    if (f == NULL)
+        return false;
+    nj_finding_cause(f, "%s", diag.text + (strncmp(diag.text, "Error: ", 7) == 0 ? 7 : 0));
+    if (diag.hint[0] != '\0')
+        nj_finding_mend(f, "%s", diag.hint);
+    return false;
+}
+
 void
 nj_visit_tls(struct nj_visit *v)
 {
     struct nj_tls_probe p = {0};
 
-    if (shake_hands(v, &p)) {
+    if (has_use(v) && shake_hands(v, &p)) {
         ask_versions(v);
-        check_shown(v, &p);
-        check_own(v, &p);
+        if (v->tls.psk == NULL) {
+            check_shown(v, &p);
+            check_own(v, &p);
+        }
     } else {
         v->is_hopeless = true;
     }

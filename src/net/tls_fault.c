@@ -94,6 +94,7 @@ fault_of(struct nj_tls *t)
     f->asked_certificate = t->context->role == NJ_TLS_SERVER
                                ? (SSL_get_verify_mode(t->ssl) & SSL_VERIFY_PEER) != 0
                                : SSL_get0_peer_CA_list(t->ssl) != NULL;
+    f->offered_key = t->context->role == NJ_TLS_CLIENT && t->context->psk != NULL;
     return f;
 }
 
@@ -308,6 +309,7 @@ nj_tls_fault_guess(const struct nj_tls_fault *f, const struct nj_findings *own,
         .was_open = f->was_open,
         .showed_certificate = f->showed_certificate,
         .asked_certificate = f->asked_certificate,
+        .offered_key = f->offered_key,
         .heard_nothing = f->first_n == 0,
     };
     struct nj_findings guesses = {0};

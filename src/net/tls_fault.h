@@ -24,6 +24,7 @@ struct nj_tls_fault {
     bool is_tls13;
     bool showed_certificate;   /* we did */
     bool asked_certificate;    /* the server did, of the client */
+    bool offered_key;          /* client: a pre-shared one */
     int alert;                 /* that came or was sent; -1: none */
     int verify_error;          /* OpenSSL's X509_V_ERR_…; 0: none */
     uint8_t first[8];          /* what came first */

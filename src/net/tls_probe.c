@@ -2,6 +2,8 @@
 #include "net/tls_probe.h"
 
 #include "base/mem.h"
+#include "net/tls_priv.h"
+#include "pki/file.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -72,31 +74,72 @@ on_request(SSL *ssl, void *ctx)
 
 /* ---- making one ---- */
 
+static EVP_PKEY *
+read_key(const struct nj_tls_opts *o)
+{
+    const struct nj_pki_file_opts wanted = {
+        .wanted = NJ_PKI_KEY, .passphrase = o->password, .passphrase_ctx = o->password_ctx};
+    const char *name = o->pairs[0].keyfile;
+    struct nj_pki_file file = {0};
+    EVP_PKEY *key = NULL;
+
+    if (o->key_in_engine)
+        return nj_tls_engine_key(&key, o, name, NULL) == NJ_OK ? key : NULL;
+    if (nj_pki_file_read(&file, name, &wanted, NULL) == NJ_OK && EVP_PKEY_up_ref(file.key) == 1)
+        key = file.key;
+    nj_pki_file_fini(&file);
+    return key;
+}
+
 /* Our own certificate with what stands behind it. */
 static void
-load_pair(SSL_CTX *ctx, const struct nj_tls_probe_opts *o)
+load_pair(SSL_CTX *ctx, const struct nj_tls_opts *o)
 {
-    const struct nj_pki_file_opts of_certs = {.wanted = NJ_PKI_CERTIFICATE};
-    const struct nj_pki_file_opts of_key = {
-        .wanted = NJ_PKI_KEY,
-        .passphrase = o->passphrase,
-        .passphrase_ctx = o->passphrase_ctx,
-    };
+    const struct nj_pki_file_opts wanted = {.wanted = NJ_PKI_CERTIFICATE};
     struct nj_pki_file certs = {0};
-    struct nj_pki_file key = {0};
+    EVP_PKEY *key = NULL;
 
-    if (o->certfile != NULL && o->keyfile != NULL &&
-        nj_pki_file_read(&certs, o->certfile, &of_certs, NULL) == NJ_OK &&
-        nj_pki_file_read(&key, o->keyfile, &of_key, NULL) == NJ_OK &&
-        X509_check_private_key(certs.certificates[0], key.key) == 1 &&
+    if (o->pair_count == 0 || o->pairs[0].keyfile == NULL)
+        return;
+    if (nj_pki_file_read(&certs, o->pairs[0].certfile, &wanted, NULL) == NJ_OK &&
+        (key = read_key(o)) != NULL && X509_check_private_key(certs.certificates[0], key) == 1 &&
         SSL_CTX_use_certificate(ctx, certs.certificates[0]) == 1) {
-        (void)SSL_CTX_use_PrivateKey(ctx, key.key);
+        (void)SSL_CTX_use_PrivateKey(ctx, key);
         for (size_t i = 1; i < certs.certificate_count; i++)
             (void)SSL_CTX_add1_chain_cert(ctx, certs.certificates[i]);
     }
+    EVP_PKEY_free(key);
     nj_pki_file_fini(&certs);
-    nj_pki_file_fini(&key);
     ERR_clear_error();
+}
+
+static unsigned
+on_psk(SSL *ssl, const char *hint, char *identity, unsigned identity_n, uint8_t *key,
+       unsigned key_n)
+{
+    const struct probing *p = SSL_get_app_data(ssl);
+    const struct nj_tls_opts *o = p->opts->offer;
+    size_t n = 0;
+
+    (void)hint;
+    if (strlen(o->psk_identity) >= identity_n ||
+        OPENSSL_hexstr2buf_ex(key, key_n, &n, o->psk, '\0') != 1)
+        return 0;
+    memcpy(identity, o->psk_identity, strlen(o->psk_identity) + 1);
+    return (unsigned)n;
+}
+
+static void
+set_offer(SSL_CTX *ctx, const struct nj_tls_opts *o)
+{
+    const char *ciphers = o->ciphers != NULL ? o->ciphers : "ALL:@SECLEVEL=0";
+
+    load_pair(ctx, o);
+    if (o->psk != NULL) {
+        SSL_CTX_set_psk_client_callback(ctx, on_psk);
+        ciphers = o->ciphers != NULL ? o->ciphers : "PSK:@SECLEVEL=0";
+    }
+    (void)SSL_CTX_set_cipher_list(ctx, ciphers);
 }
 
 static SSL_CTX *
@@ -114,11 +157,12 @@ make_context(struct probing *p)
         (void)SSL_CTX_set_min_proto_version(ctx, o->oldest);
     if (o->newest != 0)
         (void)SSL_CTX_set_max_proto_version(ctx, o->newest);
-    (void)SSL_CTX_set_cipher_list(ctx, o->ciphers != NULL ? o->ciphers : "ALL:@SECLEVEL=0");
+    (void)SSL_CTX_set_cipher_list(ctx, "ALL:@SECLEVEL=0");
+    if (o->offer != NULL)
+        set_offer(ctx, o->offer);
     SSL_CTX_set_info_callback(ctx, on_state);
     SSL_CTX_set_msg_callback(ctx, on_message);
     SSL_CTX_set_msg_callback_arg(ctx, p);
-    load_pair(ctx, o);
     SSL_CTX_set_cert_cb(ctx, on_request, p);
     return ctx;
 }
@@ -279,6 +323,20 @@ name_host(SSL *ssl, const char *host)
     (void)SSL_set_tlsext_host_name(ssl, name);
 }
 
+/* The protocol to ask for, as it is sent: its length before it. */
+static void
+name_protocol(SSL *ssl, const struct nj_tls_opts *o)
+{
+    size_t n = o != NULL && o->alpn != NULL ? strlen(o->alpn) : 0;
+    uint8_t list[256];
+
+    if (n == 0 || n > 255)
+        return;
+    list[0] = (uint8_t)n;
+    memcpy(list + 1, o->alpn, n);
+    (void)SSL_set_alpn_protos(ssl, list, (unsigned)n + 1);
+}
+
 enum nj_err
 nj_tls_probe_run(struct nj_tls_probe *out, int fd, const struct nj_tls_probe_opts *opts)
 {
@@ -297,6 +355,7 @@ nj_tls_probe_run(struct nj_tls_probe *out, int fd, const struct nj_tls_probe_opt
         SSL_set_app_data(p.ssl, &p);
         SSL_set_connect_state(p.ssl);
         name_host(p.ssl, opts->host);
+        name_protocol(p.ssl, opts->offer);
         ERR_clear_error();
         knock(&p);
         err = NJ_OK;

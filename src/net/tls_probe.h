@@ -8,17 +8,14 @@
 #define NJ_NET_TLS_PROBE_H
 
 #include "base/clock.h"
-#include "base/err.h"
-#include "pki/file.h"
+#include "net/tls.h"
 
 struct nj_tls_probe_opts {
-    const char *host;    /* sent as SNI where it is a name; NULL */
-    int oldest, newest;  /* 0: any; else as on the wire: 0x0301 TLS 1.0, …, 0x0304 TLS 1.3 */
-    const char *ciphers; /* of TLS 1.2; NULL: all */
-    /* Shown if the broker asks; NULL: none. Files that cannot be read are as none. */
-    const char *certfile, *keyfile;
-    nj_passphrase passphrase;
-    void *passphrase_ctx;
+    const char *host;   /* sent as SNI where it is a name; NULL */
+    int oldest, newest; /* 0: any; else as on the wire: 0x0301 TLS 1.0, …, 0x0304 TLS 1.3 */
+    /* What a client would offer: its ciphers (NULL: all), the protocol it asks for, its shared key,
+     * its certificate if the broker wants one. What cannot be read is as none. NULL: nothing. */
+    const struct nj_tls_opts *offer;
     unsigned timeout_ms; /* of the whole */
 };
 

@@ -83,6 +83,7 @@ struct nj_judge_alert {
     bool was_open;    /* the handshake was over on our side: what is refused is our certificate */
     bool showed_certificate; /* we showed one */
     bool asked_certificate;  /* the other side asked for one */
+    bool offered_key;        /* we are a client with a pre-shared key */
     bool heard_nothing;      /* not one byte came before the end */
 };
 

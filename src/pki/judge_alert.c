@@ -38,7 +38,7 @@ static const struct meaning of_chain[] = {
 static const struct meaning of_terms[] = {
     {TLS13_AD_CERTIFICATE_REQUIRED, {F(NO_CERTIFICATE)}},
     {TLS1_AD_PROTOCOL_VERSION, {F(NO_VERSION)}},
-    {SSL3_AD_HANDSHAKE_FAILURE, {F(NO_CIPHER), F(NO_CERTIFICATE), F(NO_SIGNATURE)}},
+    {SSL3_AD_HANDSHAKE_FAILURE, {F(NO_CIPHER), F(NO_CERTIFICATE), F(NO_SIGNATURE), F(NO_PSK)}},
     {TLS1_AD_INSUFFICIENT_SECURITY, {F(NO_CIPHER), F(NO_SIGNATURE)}},
     {TLS1_AD_NO_APPLICATION_PROTOCOL, {F(NO_PROTOCOL)}},
     {TLS1_AD_UNKNOWN_PSK_IDENTITY, {F(UNKNOWN_IDENTITY), F(WRONG_PSK)}},
@@ -47,6 +47,15 @@ static const struct meaning of_terms[] = {
     {TLS1_AD_DECODE_ERROR, {F(MALFORMED)}},
     {TLS1_AD_RECORD_OVERFLOW, {F(MALFORMED)}},
     {SSL3_AD_ILLEGAL_PARAMETER, {F(MALFORMED), F(NO_VERSION)}},
+};
+
+/* The same from a broker to which a pre-shared key was offered. */
+static const struct meaning of_key[] = {
+    {SSL3_AD_ILLEGAL_PARAMETER, {F(WRONG_PSK)}}, /* TLS 1.3: it knows the identity */
+    {SSL3_AD_BAD_RECORD_MAC, {F(WRONG_PSK)}},
+    {TLS1_AD_DECRYPT_ERROR, {F(WRONG_PSK)}},
+    {TLS1_AD_UNKNOWN_PSK_IDENTITY, {F(UNKNOWN_IDENTITY)}},
+    {SSL3_AD_HANDSHAKE_FAILURE, {F(UNKNOWN_IDENTITY), F(NO_PSK), F(NO_CIPHER)}},
 };
 
 /* Whether this cause can be behind what a side saw that is `self`. Names are compared by clients
@@ -145,6 +154,8 @@ nj_judge_alert(struct nj_findings *out, const struct nj_judge_alert *seen)
 {
     if (seen->alert < 0)
         add_silence(out, seen);
+    else if (seen->offered_key && add_meaning(out, of_key, NJ_COUNT_OF(of_key), seen))
+        return;
     else if (!add_meaning(out, of_chain, NJ_COUNT_OF(of_chain), seen) &&
              !add_meaning(out, of_terms, NJ_COUNT_OF(of_terms), seen))
         add(out, NJ_FINDING_OTHER_CHECK, seen->self);

@@ -153,3 +153,22 @@ def test_a_certificate_for_the_target_alone_is_refused(network, log, authority):
     code, err = pub(network, "-S", "-h", DOMAIN, "--cafile", authority.ca)
     assert code == TLS_ERROR and f"b2.{DOMAIN}" in err
     assert pub(network, "-S", "-h", DOMAIN, "--cafile", authority.ca, "--insecure")[0] == 0
+
+
+# -------------------------------------------------------------------------------- the doctor
+
+def doctor(network, *words):
+    code, out, _ = run([*network.inside, NIGHTJAR, "doctor", *words])
+    return code, out.decode()
+
+
+def test_the_doctor_goes_the_same_way(network, log):
+    serve(network, f"0 0 1884 b3.{DOMAIN}")
+    code, out = doctor(network, "-S", "-h", DOMAIN)
+    assert code == 0 and "127.0.0.3 port 1884" in out
+
+
+def test_the_doctor_says_that_a_domain_has_no_records(network):
+    serve(network)
+    code, out = doctor(network, "-S", "-h", DOMAIN)
+    assert code == 1 and "name_unknown" in out and PLAIN in out
