@@ -8,6 +8,12 @@
  * their order, and may so arrive twice; one of QoS 2 whose PUBREC had come counts as published; the
  * broker's messages of QoS 2 that were under way are new when they come again.
  *
+ * A message of QoS 2 is told when its PUBLISH comes, and PUBREC leaves with the next I/O after
+ * that: an application that takes its events itself and dies loses none (method B of the standard's
+ * figure 4.3). With release_bytes it is told when PUBREL comes, as libmosquitto does (method A); of
+ * those that wait the broker believes that they have arrived, so an application that dies loses
+ * them. None waits longer than its connection: they are told before DISCONNECTED.
+ *
  * What happens is told by events, which are taken one at a time. There are two ways to get them:
  *
  *   blocking              nj_client_connect(), nj_client_publish(), nj_client_wait(), and
@@ -201,6 +207,8 @@ struct nj_client_opts {
     size_t queue_bytes;         /* ceiling of what waits to be acknowledged: 64 MiB */
     size_t output_bytes;        /* ceiling of what waits to be written: 1 MiB; one packet of any
                                  * size is taken when nothing waits */
+    size_t release_bytes;       /* ceiling of what waits for PUBREL before it is told; where there is
+                                 * no room the oldest are told early. 0: each with its PUBLISH */
     uint32_t reconnect_min_ms;  /* first pause before connecting again: 1,000. 0: never again */
     uint32_t reconnect_max_ms;  /* pauses double up to here: 30,000 */
 
@@ -258,7 +266,8 @@ struct nj_client_event {
  * timeout_ms  how long to wait, doing I/O: 0 not at all (and no I/O), -1 for ever.
  * Errors      ETIMEOUT: none. ENOTCONN: none can come: not started, or ended and not to reconnect.
  *             ESYS with EINTR: a signal came first.
- * Cost        no copy: a message points into the input buffer (its topic apart).
+ * Cost        no copy: a message points into the input buffer (its topic apart); with release_bytes
+ *             one of those of QoS 2.
  */
 NJ_EXPORT enum nj_client_err nj_client_next(struct nj_client *c, struct nj_client_event *out,
                                             int timeout_ms);

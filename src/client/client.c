@@ -625,7 +625,7 @@ nj_client_connect(struct nj_client *c, struct nj_client_event *out)
         else if (ev.type == NJ_CLIENT_DISCONNECTED)
             err = ev.error;
         else
-            err = nj_inbox_put(&c->inbox, &ev);
+            err = nj_inbox_put(&c->inbox, &ev) != NULL ? NJ_CLIENT_OK : NJ_CLIENT_ENOMEM;
     }
     /* Whoever waited is told; what goes on by itself is only what was connected once. */
     c->is_once = false;
@@ -649,7 +649,7 @@ go_on(struct nj_client *c, uint16_t packet_id, nj_time until, struct nj_client_e
     if (take(c, ev)) {
         bool is_answer =
             packet_id != 0 && ev->type == NJ_CLIENT_PUBLISHED && ev->packet_id == packet_id;
-        return is_answer ? NJ_CLIENT_OK : nj_inbox_put(&c->inbox, ev);
+        return is_answer || nj_inbox_put(&c->inbox, ev) != NULL ? NJ_CLIENT_OK : NJ_CLIENT_ENOMEM;
     }
     left = left_ms(until);
     err = nj_client_wait(c, left);

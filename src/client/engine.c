@@ -84,6 +84,7 @@ nj_engine_new(struct nj_engine **out, struct nj_client_opts *opts)
     nj_list_init(&e->released);
     nj_list_init(&e->requests);
     nj_list_init(&e->settled);
+    nj_held_init(&e->held);
     expect_everything(e);
     *out = e;
     return NJ_CLIENT_OK;
@@ -101,6 +102,7 @@ nj_engine_free(struct nj_engine *e)
     nj_client_aliases_reset(&e->aliases_out, 0);
     nj_bytes_fini(&e->in);
     nj_bytes_fini(&e->out);
+    nj_held_fini(&e->held);
     nj_free(e->received);
     nj_free(e->counted);
     nj_free(e->client_id);
@@ -437,9 +439,13 @@ nj_engine_may_have_event(const struct nj_engine *e)
     return false;
 }
 
+/* Before its end what the connection has brought: for what is held no PUBREL comes any more that
+ * could be relied on. One that does come is answered, and the message is not told again. */
 static bool
 tell_end(struct nj_engine *e, struct nj_client_event *out)
 {
+    if (nj_held_take_oldest(&e->held, out))
+        return true;
     e->is_end_told = true;
     *out = (struct nj_client_event){.type = NJ_CLIENT_DISCONNECTED, .error = e->end};
     return true;
@@ -465,6 +471,9 @@ step(struct nj_engine *e, struct nj_client_event *out)
     case NJ_FRAME_WHOLE:
         break;
     }
+    /* It is the end and points into its frame: it stays there until what is held is told. */
+    if (frame.type == NJ_DISCONNECT && nj_held_take_oldest(&e->held, out))
+        return 1;
     e->in_used = frame.bytes;
     return nj_engine_receive(e, &frame, out) ? 1 : 0;
 }
@@ -475,6 +484,7 @@ nj_engine_next(struct nj_engine *e, struct nj_client_event *out)
     for (;;) {
         nj_bytes_take(&e->in, e->in_used);
         e->in_used = 0;
+        nj_held_drop_taken(&e->held);
         if (e->state == NJ_ENGINE_OFFLINE || e->state == NJ_ENGINE_CLOSING)
             return false;
         if (e->state == NJ_ENGINE_FAILED)
@@ -494,8 +504,10 @@ nj_engine_next(struct nj_engine *e, struct nj_client_event *out)
         }
         if (found < 0 && e->state == NJ_ENGINE_LOST) {
             nj_bytes_clear(&e->out);
-            go_offline(e);
-            return tell_end(e, out);
+            (void)tell_end(e, out);
+            if (e->is_end_told)
+                go_offline(e);
+            return true;
         }
         if (found < 0)
             return false;

@@ -8,6 +8,7 @@
 #include "client/alias.h"
 #include "client/bytes.h"
 #include "client/engine.h"
+#include "client/held.h"
 #include "client/ids.h"
 #include "client/opts.h"
 #include "client/props.h"
@@ -104,6 +105,8 @@ struct nj_engine {
      * those of them that this connection counts against our receive maximum. */
     uint8_t *received, *counted;
     uint32_t counted_n;
+    /* Those of them that are told when PUBREL comes. Empty where there is no connection. */
+    struct nj_held held;
 
     char *topic; /* of the last message, terminated */
     size_t topic_cap;

@@ -16,6 +16,19 @@ nj_ids_pass(struct nj_ids *ids)
     return ids->last;
 }
 
+bool
+nj_ids_put(struct nj_ids *ids, uint16_t id, void *what)
+{
+    if (ids->pages[id >> 8] == NULL) {
+        ids->pages[id >> 8] = nj_zalloc(256 * sizeof(void *));
+        if (ids->pages[id >> 8] == NULL)
+            return false;
+    }
+    ids->pages[id >> 8][id & 255] = what;
+    ids->used++;
+    return true;
+}
+
 uint16_t
 nj_ids_take(struct nj_ids *ids, void *what)
 {
@@ -25,14 +38,9 @@ nj_ids_take(struct nj_ids *ids, void *what)
         return 0;
     while (nj_ids_find(ids, id) != NULL)
         id = after(id);
-    if (ids->pages[id >> 8] == NULL) {
-        ids->pages[id >> 8] = nj_zalloc(256 * sizeof(void *));
-        if (ids->pages[id >> 8] == NULL)
-            return 0;
-    }
-    ids->pages[id >> 8][id & 255] = what;
+    if (!nj_ids_put(ids, id, what))
+        return 0;
     ids->last = id;
-    ids->used++;
     return id;
 }
 

@@ -15,14 +15,17 @@ bit(const uint8_t *map, uint16_t id)
 }
 
 static bool
-set_bit(uint8_t **map, uint16_t id)
+make_map(uint8_t **map)
 {
     if (*map == NULL)
         *map = nj_zalloc(ID_BITMAP_BYTES);
-    if (*map == NULL)
-        return false;
-    (*map)[id >> 3] |= (uint8_t)(1u << (id & 7));
-    return true;
+    return *map != NULL;
+}
+
+static void
+set_bit(uint8_t *map, uint16_t id)
+{
+    map[id >> 3] |= (uint8_t)(1u << (id & 7));
 }
 
 static void
@@ -307,23 +310,43 @@ settle_topic(struct nj_engine *e, const struct nj_publish *p, struct nj_str *top
     return true;
 }
 
-/* False for one that was seen before. Ends the connection when the broker sends more than we said
- * we take. [MQTT5-3.3.4-9] */
+/* Ends the connection when the broker sends more than we said we take. [MQTT5-3.3.4-9] One of QoS 1
+ * counts for this moment only: it is acknowledged at once. */
 static bool
-note_received(struct nj_engine *e, const struct nj_publish *p)
+count(struct nj_engine *e, const struct nj_publish *p)
 {
-    bool is_new = !bit(e->received, p->packet_id);
-
-    if (!bit(e->counted, p->packet_id)) {
-        if (nj_engine_is_v5(e) && e->counted_n >= e->opts.receive_maximum)
-            return refuse(e, NJ_CAUSE_RECEIVE_MAXIMUM);
-        if (!set_bit(&e->counted, p->packet_id))
-            return refuse(e, NJ_CAUSE_OUT_OF_MEMORY);
-        e->counted_n++;
-    }
-    if (is_new && !set_bit(&e->received, p->packet_id))
+    if (p->qos == 0 || (p->qos == 2 && bit(e->counted, p->packet_id)))
+        return true;
+    if (nj_engine_is_v5(e) && e->counted_n >= e->opts.receive_maximum)
+        return refuse(e, NJ_CAUSE_RECEIVE_MAXIMUM);
+    if (p->qos == 1)
+        return true;
+    if (!make_map(&e->received) || !make_map(&e->counted))
         return refuse(e, NJ_CAUSE_OUT_OF_MEMORY);
-    return is_new;
+    set_bit(e->counted, p->packet_id);
+    e->counted_n++;
+    return true;
+}
+
+static struct nj_client_event
+event_of(const struct nj_publish *p, struct nj_str topic)
+{
+    struct nj_client_properties properties = nj_engine_block(&p->properties);
+
+    return (struct nj_client_event){
+        .type = NJ_CLIENT_MESSAGE,
+        .packet_id = p->packet_id,
+        .properties = properties,
+        .message = {.topic = topic.p,
+                    .topic_n = topic.n,
+                    .payload = p->payload.p,
+                    .payload_n = p->payload.n,
+                    .qos = p->qos,
+                    .retain = p->retain,
+                    .dup = p->dup,
+                    .packet_id = p->packet_id,
+                    .properties = properties},
+    };
 }
 
 static bool
@@ -331,53 +354,47 @@ on_publish(struct nj_engine *e, const struct nj_frame *f, struct nj_client_event
 {
     struct nj_publish p;
     struct nj_str topic;
+    struct nj_client_event ev;
+    bool is_new, waits, is_held;
     enum nj_cause cause =
         nj_publish_decode(f, (enum nj_version)e->opts.version, NJ_FROM_SERVER, &p);
 
     if (cause != NJ_CAUSE_NONE)
         return refuse(e, cause);
-    if (!settle_topic(e, &p, &topic))
+    if (!settle_topic(e, &p, &topic) || !count(e, &p))
         return false;
+    ev = event_of(&p, topic);
+    is_new = p.qos < 2 || !bit(e->received, p.packet_id);
+    waits = p.qos == 2 && is_new && e->opts.release_bytes > 0;
+    is_held = waits && nj_held_put(&e->held, &ev, e->opts.release_bytes);
+    /* Where there is no room the older ones make it, in their order; this packet comes up again
+     * after each of them. */
+    if (waits && !is_held && nj_held_take_oldest(&e->held, out)) {
+        e->in_used = 0;
+        return true;
+    }
     if (e->opts.log != NULL)
         nj_engine_trace(e, "Client %s received PUBLISH (d%d, q%d, r%d, m%d, '%s', ... (%ld bytes))",
                         nj_engine_trace_id(e), p.dup, p.qos, p.retain, p.packet_id, e->topic,
                         (long)p.payload.n);
-    if (p.qos == 1) {
-        if (nj_engine_is_v5(e) && e->counted_n >= e->opts.receive_maximum)
-            return refuse(e, NJ_CAUSE_RECEIVE_MAXIMUM);
-        /* It leaves with the next write, which is after the application has seen the message. */
+    /* They leave with the next write, which is after the application has seen the message, unless
+     * that is held. */
+    if (p.qos == 1)
         answer(e, NJ_PUBACK, p.packet_id, 0);
-    }
     if (p.qos == 2) {
-        bool is_new = note_received(e, &p);
-
-        if (e->state == NJ_ENGINE_FAILED)
-            return false;
+        set_bit(e->received, p.packet_id);
         answer(e, NJ_PUBREC, p.packet_id, 0);
-        if (!is_new)
-            return false; /* [MQTT5-4.3.3-10] [MQTT311-4.3.3-2] */
     }
-    *out = (struct nj_client_event){
-        .type = NJ_CLIENT_MESSAGE,
-        .packet_id = p.packet_id,
-        .properties = nj_engine_block(&p.properties),
-        .message = {.topic = topic.p,
-                    .topic_n = topic.n,
-                    .payload = p.payload.p,
-                    .payload_n = p.payload.n,
-                    .qos = p.qos,
-                    .retain = p.retain,
-                    .dup = p.dup,
-                    .packet_id = p.packet_id,
-                    .properties = nj_engine_block(&p.properties)},
-    };
+    if (!is_new || is_held)
+        return false; /* [MQTT5-4.3.3-10] [MQTT311-4.3.3-2] */
+    *out = ev;
     return true;
 }
 
 /* ---- acknowledgements ---- */
 
 static bool
-on_pubrel(struct nj_engine *e, const struct nj_ack *ack)
+on_pubrel(struct nj_engine *e, const struct nj_ack *ack, struct nj_client_event *out)
 {
     bool is_known = bit(e->received, ack->packet_id);
 
@@ -390,7 +407,7 @@ on_pubrel(struct nj_engine *e, const struct nj_ack *ack)
      * [MQTT311-4.3.3-2] */
     answer(e, NJ_PUBCOMP, ack->packet_id,
            is_known || !nj_engine_is_v5(e) ? 0 : NJ_REASON_PACKET_IDENTIFIER_NOT_FOUND);
-    return false;
+    return nj_held_take(&e->held, ack->packet_id, out);
 }
 
 static bool
@@ -410,7 +427,7 @@ on_ack(struct nj_engine *e, const struct nj_frame *f, struct nj_client_event *ou
             nj_engine_trace(e, "Client %s received %s (Mid: %d)", nj_engine_trace_id(e),
                             nj_packet_name(type), ack.packet_id);
     }
-    return type == NJ_PUBREL ? on_pubrel(e, &ack) : nj_outgoing_on_ack(e, type, &ack, out);
+    return type == NJ_PUBREL ? on_pubrel(e, &ack, out) : nj_outgoing_on_ack(e, type, &ack, out);
 }
 
 static bool

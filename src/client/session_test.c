@@ -275,6 +275,8 @@ is_done(const struct application *a, const struct broker *b)
 static void
 run_seed(uint64_t seed, uint8_t version, bool forgets)
 {
+    /* Told with PUBLISH, with PUBREL, and some so, some so. */
+    static const size_t room_to_wait[] = {0, 1 << 20, 200};
     struct broker *b = nj_zalloc(sizeof(*b));
     struct application a = {.last_new = {-1, -1, -1}};
     struct nj_client_opts opts = opts_of(version);
@@ -286,6 +288,7 @@ run_seed(uint64_t seed, uint8_t version, bool forgets)
     nj_rand_seed(&r, seed);
     opts.clean_start = false;
     opts.inflight_maximum = (uint16_t)(1 + nj_rand_below(&r, 20));
+    opts.release_bytes = room_to_wait[seed / 2 % NJ_COUNT_OF(room_to_wait)];
     client_with(&opts);
     open_link();
 

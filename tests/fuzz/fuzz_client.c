@@ -187,6 +187,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     opts.topic_alias_maximum = 4;
     opts.use_topic_aliases = (first & 8) != 0 ? 4 : 0;
     opts.receive_maximum = 3;
+    opts.release_bytes = (first & 64) == 0 ? 0 : (first & 128) != 0 ? 300 : 4096;
     opts.log = (first & 16) != 0 ? swallow : NULL;
     if (opts.version == 5 && (first & 32) != 0) {
         opts.auth = answer;
