@@ -207,8 +207,8 @@ struct nj_client_opts {
     size_t queue_bytes;         /* ceiling of what waits to be acknowledged: 64 MiB */
     size_t output_bytes;        /* ceiling of what waits to be written: 1 MiB; one packet of any
                                  * size is taken when nothing waits */
-    size_t release_bytes;       /* ceiling of what waits for PUBREL before it is told; where there is
-                                 * no room the oldest are told early. 0: each with its PUBLISH */
+    size_t release_bytes;       /* ceiling of what is told with PUBREL and waits for it; when it is
+                                 * full the oldest go early. 0: all are told with PUBLISH */
     uint32_t reconnect_min_ms;  /* first pause before connecting again: 1,000. 0: never again */
     uint32_t reconnect_max_ms;  /* pauses double up to here: 30,000 */
 

@@ -213,6 +213,7 @@ make_client(struct nj_client_session *s)
     if (nj_client_told_init(&told, c)) {
         told.opts.reconnect_min_ms = s->reconnects ? 1000 : 0;
         told.opts.reconnect_max_ms = 1000;
+        told.opts.release_bytes = (size_t)64 << 20; /* the order of Mosquitto's programs */
         told.opts.log = c->debug ? print_line : NULL;
         if (told.opts.tls != NULL)
             nj_client_warn_insecure(c);
@@ -303,6 +304,8 @@ nj_client_session_leave(struct nj_client_session *s, unsigned reason, int code)
         err = nj_client_next(s->client, &ev, -1);
         if (err == NJ_CLIENT_OK && ev.type == NJ_CLIENT_DISCONNECTED)
             return;
+        if (err == NJ_CLIENT_OK && ev.type == NJ_CLIENT_MESSAGE && s->on_last_message != NULL)
+            s->on_last_message(s->ctx, &ev.message);
     } while (err == NJ_CLIENT_OK || (err == NJ_CLIENT_ESYS && signals_caught == before));
 }
 

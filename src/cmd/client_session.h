@@ -44,6 +44,9 @@ struct nj_client_session {
     nj_time until;      /* -W; NJ_NEVER */
     bool is_ended;
     int code; /* exit code, once it has ended */
+    /* One of QoS 2 whose PUBREL had not come when goodbye was said; NULL: nobody asks for them. */
+    void (*on_last_message)(void *ctx, const struct nj_client_message *m);
+    void *ctx;
 };
 
 /**

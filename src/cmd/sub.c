@@ -99,8 +99,17 @@ on_message(struct sub *s, const struct nj_client_message *m)
     /* Last: it may let I/O happen, and `m` is gone then. */
     s->received++;
     s->is_done = c->count > 0 && s->received == c->count;
-    if (c->remove_retained && m->retain)
+    if (c->remove_retained && m->retain && !s->session.is_ended)
         remove_retained(s, m->topic);
+}
+
+/* The broker believes that it has arrived, and does not send it again: it is printed, too. */
+static void
+on_last_message(void *ctx, const struct nj_client_message *m)
+{
+    struct sub *s = ctx;
+
+    on_message(s, m);
 }
 
 /* ---- what happens ---- */
@@ -232,6 +241,8 @@ nj_cmd_sub(int argc, char **argv)
         nj_client_config_fini(&s.config);
         return 1;
     }
+    s.session.on_last_message = on_last_message;
+    s.session.ctx = &s;
     nj_rand_system(&seed, sizeof(seed));
     nj_rand_seed(&s.rand, seed);
     if (s.config.watch)

@@ -4,16 +4,15 @@ outlive a broker, brokers that talk nonsense, the screens of 2.1; and libnightja
 import os
 import re
 import signal
-import socket
 import subprocess
-import threading
 
 import pytest
 
 from support.broker import NIGHTJAR
-from support.mqtt import V311
+from support.mqtt import CONNECT, PUBREC, PUBREL, SUBSCRIBE, V5, V311, ack, publish
 from support.peer import TIMEOUT
-from support.tool import NIGHTJAR_TOOLS, Running, environment, run
+from support.script import GREETING, Script, suback
+from support.tool import NIGHTJAR_TOOLS, Running, environment, run, terminate
 
 EXAMPLES = os.path.join(os.path.dirname(os.path.realpath(NIGHTJAR)), "..", "..", "examples")
 
@@ -107,21 +106,35 @@ NONSENSE = [b"\x90\x02\x00\x01", b"\x20\x02\x00\x00\x90\x02\x00\x01", b"\x20\x02
 @pytest.mark.parametrize("answer", NONSENSE, ids=lambda b: b.hex())
 @pytest.mark.parametrize("words", (["pub", "-t", "t", "-m", "x", "-q", "1"], ["sub", "-t", "t"]), ids=lambda w: w[0])
 def test_broker_that_talks_nonsense_ends_a_client_with_words(answer, words):
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        def serve():
-            peer, _ = server.accept()
-            with peer:
-                peer.recv(4096)
-                peer.sendall(answer)
-                while peer.recv(4096):
-                    pass
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        port = str(server.getsockname()[1])
-        code, out, err = run(NIGHTJAR_TOOLS.command(words[0]) + ["-h", "127.0.0.1", "-p", port] + words[1:])
-        thread.join(TIMEOUT)
+    with Script([(CONNECT, answer)]) as broker:
+        code, out, err = run(NIGHTJAR_TOOLS.command(words[0]) + broker.at() + words[1:])
     assert code in (2, 21) and out == b"" and err.startswith(b"Error: "), (code, out, err)
+
+
+@pytest.mark.parametrize("version,knows", ((V5, True), (V311, False)), ids=("known", "forgotten"))
+def test_message_of_qos_2_outlives_its_connection(version, knows):
+    """Where the connection breaks before PUBREL it is printed all the same, and once: whether the broker then goes
+    on with it or has forgotten it."""
+    message = publish("t", "x", 2, 7, version=version)
+    again = publish("t", "x", 2, 7, dup=True, version=version) + ack(PUBREL, 7)
+    greeting = GREETING[version]
+    with Script([(CONNECT, greeting), (SUBSCRIBE, suback(1, 2, version) + message), (PUBREC, b"")],
+                [(CONNECT, greeting[:2] + bytes([knows]) + greeting[3:]),
+                 (SUBSCRIBE, suback(2, 2, version) + (again if knows else b"") + publish("t", "end", version=version))
+                 ]) as broker:
+        done = run(NIGHTJAR_TOOLS.command("sub") + broker.at() +
+                   ["-t", "t", "-q", "2", "-c", "-i", "me", "-C", "2", "-V", "5" if version == V5 else "311"])
+    assert done == (0, b"x\nend\n", b"")
+
+
+def test_message_of_qos_2_is_not_thrown_away_at_the_end():
+    """The broker has its PUBREC and will not send it again."""
+    with Script([(CONNECT, GREETING[V311]), (SUBSCRIBE, suback(1, 2, V311) + publish("t", "x", 2, 7))]) as broker:
+        with Running(NIGHTJAR_TOOLS.command("sub") + broker.at() + ["-t", "t", "-q", "2", "-d"]) as child:
+            child.out.wait("sending PUBREC")
+            terminate(child.process)
+            assert child.wait() == 0
+            assert child.out.text.splitlines()[-2:] == ["Client null sending DISCONNECT", "x"]
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from support import mqtt
 from support.broker import free_port
 from support.mqtt import PUBLISH, V5, V311
 from support.peer import TIMEOUT
+from support.script import GREETING, Script, suback
 from support.tool import MOSQUITTO_TOOLS, NIGHTJAR_TOOLS, environment, linked_tools, run, terminate
 
 BOTH = (MOSQUITTO_TOOLS, NIGHTJAR_TOOLS)
@@ -296,6 +297,72 @@ def test_debug_lines(broker, uid, program, options):
     options = [o.format(uid) for o in options] + ["-d", "-i", uid + "-d"]
     results = [run(t.command(program) + at(broker) + options) for t in BOTH]
     assert debug_lines(results[0][1]) == debug_lines(results[1][1]) and results[0][0] == results[1][0]
+
+
+# ------------------------------------------------------------------------ QoS 2 among others
+
+
+def conversation(script):
+    """Builds what a broker says after SUBACK: script(publish, pubrel) in bytes."""
+    def of(version):
+        publish = lambda topic, qos=0, mid=None, **kw: mqtt.publish(topic, topic, qos, mid, version=version, **kw)
+        return script(publish, lambda mid: mqtt.ack(mqtt.PUBREL, mid))
+    return of
+
+
+MIXED_QOS = {
+    "released in another order": (5, [], conversation(lambda p, rel: (
+        p("a", 2, 1) + p("b") + p("c", 1, 2) + p("d", 2, 3) + rel(3) + p("e") + rel(1)))),
+    "one after the other": (4, [], conversation(lambda p, rel: (
+        p("a", 2, 1) + p("b", 1, 2) + rel(1) + p("c", 2, 1) + p("d") + rel(1)))),
+    "more than are asked for": (2, [], conversation(lambda p, rel: (
+        p("a", 2, 1) + p("b", 2, 2) + rel(2) + rel(1) + p("c")))),
+    "retained hidden": (2, ["-R"], conversation(lambda p, rel: (
+        p("a", 2, 1, retain=True) + p("b", 2, 2) + rel(1) + rel(2) + p("c")))),
+    "retained only": (4, ["--retained-only"], conversation(lambda p, rel: (
+        p("a", 2, 1, retain=True) + p("b", 2, 2, retain=True) + rel(1) + p("c", 2, 3) + rel(2) + rel(3)))),
+    "a live one before the retained": (4, ["--retained-only"], conversation(lambda p, rel: (
+        p("a", 2, 1, retain=True) + p("b") + rel(1)))),
+    "filtered out": (2, ["-T", "a"], conversation(lambda p, rel: (
+        p("a", 2, 1) + p("b", 2, 2) + rel(2) + rel(1) + p("c")))),
+    "filled with its properties": (2, ["-F", "%t %m %q %r %l %p"], conversation(lambda p, rel: (
+        p("a", 2, 1, retain=True) + p("b") + rel(1)))),
+}
+
+# A client that ends before it has read everything takes with it what it has written.
+ENDS_EARLY = {"more than are asked for", "a live one before the retained"}
+
+
+@pytest.mark.parametrize("debug", ([], ["-d"]), ids=("", "-d"))
+@pytest.mark.parametrize("version", ("311", "5"))
+@pytest.mark.parametrize("name", MIXED_QOS)
+def test_qos_2_among_others(name, version, debug):
+    """A message of QoS 2 is printed at its PUBREL, whatever came since its PUBLISH; -d prints the packets around
+    it. The same bytes go to the broker, too."""
+    count, options, script = MIXED_QOS[name]
+    number = V5 if version == "5" else V311
+    results = []
+    for tools in BOTH:
+        with Script([(mqtt.CONNECT, GREETING[number]),
+                     (mqtt.SUBSCRIBE, suback(1, 2, number) + script(number))]) as broker:
+            done = run(tools.command("sub") + broker.at() + ["-i", "me", "-t", "#", "-q", "2", "-v", "-V", version,
+                                                             "-C", str(count)] + options + debug)
+        results.append((done, None if name in ENDS_EARLY else broker.heard))
+    assert results[1] == results[0] and results[1][0][0] == 0
+
+
+def test_rr_at_qos_2():
+    """The answer is printed at its PUBREL. (Debian's ends without a goodbye, so that its will is published.)"""
+    results = []
+    for tools in BOTH:
+        with Script([(mqtt.CONNECT, GREETING[V5]), (mqtt.SUBSCRIBE, suback(1, 2, V5)),
+                     (PUBLISH, mqtt.publish("e", "answer", 2, 7, version=V5)),
+                     (mqtt.PUBREC, mqtt.ack(mqtt.PUBREL, 7))]) as broker:
+            done = run(tools.command("rr") + broker.at() + ["-i", "me", "-t", "t", "-e", "e", "-m", "?", "-q", "2", "-d"])
+        results.append((*done, broker.heard[0]))
+    code, out, err, heard = results[0]
+    assert results[1] == (code, out + b"Client me sending DISCONNECT\n", err, heard + [mqtt.disconnect()])
+    assert code == 0 and out.endswith(b"received PUBREL (Mid: 7)\nClient me sending PUBCOMP (m7)\nanswer\n")
 
 
 # ------------------------------------------------------------------------ what pub sends
