@@ -4,24 +4,14 @@
 
 #include "base/mem.h"
 
-static struct nj_config *
-must_load(const char *name, const char *text)
-{
-    struct nj_config *c = NULL;
-
-    write_file(name, text);
-    assert_int_equal(load_file(&c, name, NULL, NULL), NJ_OK);
-    return c;
-}
-
 static void
 reload_keeps_what_only_a_restart_changes(void **state)
 {
-    struct nj_config *old = must_load("old.conf", "workers 2\nuser a\nlistener 1\nlistener 2 ::1\n"
-                                                  "bind_interface lo\nmax_queued_messages 1\n");
+    struct nj_config *old = load_as("old.conf", "workers 2\nuser a\nlistener 1\nlistener 2 ::1\n"
+                                                "bind_interface lo\nmax_queued_messages 1\n");
     struct nj_config *new =
-        must_load("new.conf", "workers 3\npid_file /x\nlistener 2 ::1\nmax_connections 9\n"
-                              "listener 1\nbind_interface eth0\nmax_queued_messages 2\n");
+        load_as("new.conf", "workers 3\npid_file /x\nlistener 2 ::1\nmax_connections 9\n"
+                            "listener 1\nbind_interface eth0\nmax_queued_messages 2\n");
 
     (void)state;
     said.count = 0;
@@ -53,12 +43,12 @@ reload_with_other_listeners_is_refused(void **state)
                                          "listener 1\nlistener 1\n",
                                          "",
                                          NULL};
-    struct nj_config *old = must_load("old.conf", "listener 1\n");
+    struct nj_config *old = load_as("old.conf", "listener 1\n");
     struct nj_diag diag;
 
     (void)state;
     for (int i = 0; others[i] != NULL; i++) {
-        struct nj_config *new = must_load("new.conf", others[i]);
+        struct nj_config *new = load_as("new.conf", others[i]);
 
         said.count = 0;
         assert_int_equal(nj_config_reload_check(old, new, &diag), NJ_ECONFIG);

@@ -91,15 +91,21 @@ load_file(struct nj_config **out, const char *name, const struct nj_config_args 
 }
 
 static inline struct nj_config *
-load(const char *text)
+load_as(const char *name, const char *text)
 {
     struct nj_config *c = NULL;
     struct nj_diag diag;
 
-    write_file("a.conf", text);
-    if (load_file(&c, "a.conf", NULL, &diag) != NJ_OK)
+    write_file(name, text);
+    if (load_file(&c, name, NULL, &diag) != NJ_OK)
         fail_msg("%s", diag.text);
     return c;
+}
+
+static inline struct nj_config *
+load(const char *text)
+{
+    return load_as("a.conf", text);
 }
 
 /* The file's last line is wrong, and this is what is said of it. */

@@ -74,7 +74,7 @@ certificates_and_keys_go_in_pairs(void **state)
 }
 
 static void
-every_prefix_of_the_lab_is_read_or_refused(void **state)
+what_stands_beside_the_labs_certificates_is_read(void **state)
 {
     static const char tail[] = "require_certificate false\ntls_keyform pem\npersistence 0\n";
     struct nj_config *c = load("listener 8883\nprotocol mqtt\nallow_anonymous true\n");
@@ -94,7 +94,7 @@ main(void)
         cmocka_unit_test(the_labs_lines_make_a_listener_with_client_certificates),
         cmocka_unit_test(tls_that_could_never_work_is_refused),
         cmocka_unit_test(certificates_and_keys_go_in_pairs),
-        cmocka_unit_test(every_prefix_of_the_lab_is_read_or_refused),
+        cmocka_unit_test(what_stands_beside_the_labs_certificates_is_read),
     };
 
     return cmocka_run_group_tests_name("config/listener_tls", tests, open_log, close_log);
