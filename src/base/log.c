@@ -22,6 +22,10 @@
 #include <unistd.h>
 
 #define PATIENCE_MS 1000 /* for a destination, when somebody waits for it */
+/* After it has written, the thread lets lines gather for so long, unless somebody waits for them or
+ * they take up much of the ring: to be woken for each line costs the one who says it more than the
+ * line does. */
+#define REST_MS 10
 
 struct stamp_style {
     bool is_on;
@@ -34,6 +38,13 @@ struct change {
     int file_fd;
 };
 
+/* What the log's thread does, and when it wants to be woken through wake_fd. */
+enum pace {
+    WRITING, /* never: it looks again before it sleeps */
+    RESTING, /* when much waits */
+    ASLEEP,  /* when something does */
+};
+
 static struct {
     pthread_mutex_t lock;
     pthread_cond_t progress; /* `tail`, `change` */
@@ -41,7 +52,7 @@ static struct {
     /* Under the lock. */
     bool is_open;
     bool is_closing;
-    bool is_asleep; /* the thread wants to be woken through wake_fd */
+    enum pace pace;
     struct nj_log_ring ring;
     uint64_t head;
     uint64_t tail;         /* of the slowest destination */
@@ -220,6 +231,13 @@ put_or_lose(enum nj_log_type type, const char *line, size_t n, const char *stamp
     }
 }
 
+/* Under the lock. */
+static bool
+is_filling(void)
+{
+    return l.head - l.tail > NJ_LOG_RING_BYTES / 4;
+}
+
 static void
 wake(void)
 {
@@ -234,11 +252,11 @@ say(enum nj_log_type type, char *line, size_t n, const char *stamp, size_t stamp
 
     (void)pthread_mutex_lock(&l.lock);
     is_open = l.is_open;
-    must_wake = is_open && l.is_asleep;
     if (is_open)
         put_or_lose(type, line, n, stamp, stamp_n);
+    must_wake = is_open && (l.pace == ASLEEP || (l.pace == RESTING && is_filling()));
     if (must_wake)
-        l.is_asleep = false;
+        l.pace = WRITING;
     (void)pthread_mutex_unlock(&l.lock);
 
     if (must_wake)
@@ -403,17 +421,30 @@ is_done(nj_time *patient_until, uint64_t *seen)
     return l.tail == l.head || now >= *patient_until;
 }
 
+/* Under the lock: how long the thread is to sleep, at most; -1: until it is woken. */
+static int
+choose_pace(bool had_lines, bool has_news)
+{
+    l.pace = WRITING;
+    if (has_news && (l.is_closing || is_filling()))
+        return 0;
+    l.pace = had_lines || has_news ? RESTING : ASLEEP;
+    if (l.is_closing)
+        return PATIENCE_MS / 10;
+    return l.pace == RESTING ? REST_MS : -1;
+}
+
 static void *
 write_lines(void *arg)
 {
     nj_time patient_until = 0;
-    uint64_t seen = 0;
+    uint64_t seen = 0, head_before = 0;
 
     (void)pthread_mutex_lock(&l.lock);
     for (;;) {
         struct nj_log_ring ring = l.ring;
         uint64_t head = l.head;
-        bool has_news, is_closing;
+        int timeout_ms;
 
         (void)pthread_mutex_unlock(&l.lock);
         for (int k = 0; k < NJ_LOG_SINK_COUNT; k++)
@@ -429,14 +460,13 @@ write_lines(void *arg)
         }
         if (l.is_closing && is_done(&patient_until, &seen))
             break;
-        has_news = l.head != head;
-        l.is_asleep = !has_news;
-        is_closing = l.is_closing;
+        timeout_ms = choose_pace(head != head_before, l.head != head);
+        head_before = head;
         (void)pthread_mutex_unlock(&l.lock);
-        if (!has_news)
-            sleep_for_news(is_closing ? PATIENCE_MS / 10 : -1);
+        if (timeout_ms != 0)
+            sleep_for_news(timeout_ms);
         (void)pthread_mutex_lock(&l.lock);
-        l.is_asleep = false;
+        l.pace = WRITING;
     }
     l.is_open = false;
     for (enum nj_log_sink_kind k = 0; k < NJ_LOG_SINK_COUNT; k++)
@@ -546,6 +576,8 @@ nj_log_flush(void)
 
     (void)pthread_mutex_lock(&l.lock);
     until = l.head;
+    if (l.is_open && l.pace == RESTING)
+        wake();
     while (l.is_open && l.tail < until && l.tail != before) {
         nj_time at = nj_clock_monotonic_ms() + PATIENCE_MS;
         struct timespec ts = {at / 1000, at % 1000 * 1000000};
