@@ -232,7 +232,7 @@ nj_io_read(struct nj_io *io, void *buffer, size_t bytes)
     ssize_t n;
 
     do
-        n = read(io->fd, buffer, bytes);
+        n = recv(io->fd, buffer, bytes, 0);
     while (n < 0 && errno == EINTR);
     if (n == 0 && bytes > 0)
         return NJ_IO_CLOSED;
@@ -249,7 +249,8 @@ nj_io_writev(struct nj_io *io, const struct iovec *parts, int count)
     ssize_t n;
 
     do
-        n = sendmsg(io->fd, &msg, MSG_NOSIGNAL);
+        n = count == 1 ? send(io->fd, parts->iov_base, parts->iov_len, MSG_NOSIGNAL)
+                       : sendmsg(io->fd, &msg, MSG_NOSIGNAL);
     while (n < 0 && errno == EINTR);
     return n >= 0 ? n : failure();
 }
