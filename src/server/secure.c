@@ -115,6 +115,20 @@ nj_secure_read(struct nj_conn *c, void *buffer, size_t room)
     return n < 0 ? n : decrypt(c, &io, buffer, room);
 }
 
+/* What was encrypted earlier goes in front of what will be, and both in one call. */
+static void
+take_cipher(struct nj_conn *c, struct nj_tls_io *io)
+{
+    struct nj_out *cipher = &c->secure->cipher;
+    struct nj_str front = nj_out_front(cipher, c->worker->secure->plain, NJ_TLS_RECORD_PLAIN);
+
+    if (front.n == 0)
+        return;
+    memcpy(io->out, front.p, front.n);
+    io->out_n = front.n;
+    nj_out_drop(c->worker->pool, cipher, front.n);
+}
+
 /* The next records, into the worker's buffer. How much plaintext they hold; below zero: it broke.
  */
 static ssize_t
@@ -157,12 +171,16 @@ nj_secure_write(struct nj_conn *c)
 
     for (;;) {
         struct nj_tls_io io = output_of(c->worker);
-        ssize_t n = cipher->bytes > 0 ? nj_out_write(c->worker->pool, cipher, &c->io) : 0;
+        bool has_more = c->out.bytes > 0 && nj_secure_is_open(c);
+        ssize_t n = 0;
 
+        if (cipher->bytes > (has_more ? NJ_TLS_RECORD_PLAIN : 0))
+            n = nj_out_write(c->worker->pool, cipher, &c->io);
         if (n == NJ_IO_CLOSED || n == NJ_IO_ERROR)
             return n;
-        if (cipher->bytes > 0 || c->out.bytes == 0 || !nj_secure_is_open(c))
+        if (!has_more || n == NJ_IO_AGAIN || cipher->bytes > NJ_TLS_RECORD_PLAIN)
             return total;
+        take_cipher(c, &io);
         n = encrypt(c, &io);
         if (n < 0 || !send(c, &io))
             return NJ_IO_ERROR;
@@ -186,9 +204,15 @@ nj_secure_close(struct nj_conn *c)
 void
 nj_secure_wait(struct nj_conn *c)
 {
-    nj_conn_set_reading(c, false);
-    if (c->state != NJ_CONN_CLOSING && nj_list_is_empty(&c->link_in))
-        nj_list_push(&c->worker->shaking, &c->link_in);
+    struct nj_worker *w = c->worker;
+
+    /* Whoever is not taken in this turn would be reported in each until it is. */
+    if (w->shakes_due >= NJ_SECURE_STEPS)
+        nj_conn_set_reading(c, false);
+    if (c->state == NJ_CONN_CLOSING || !nj_list_is_empty(&c->link_in))
+        return;
+    nj_list_push(&w->shaking, &c->link_in);
+    w->shakes_due++;
 }
 
 /* As the listener wants it: the user is who the certificate, or the key's identity, names. */
@@ -254,9 +278,10 @@ nj_secure_work(struct nj_worker *w)
         struct nj_list *node = nj_list_pop(&w->shaking);
 
         if (node == NULL)
-            return;
+            break;
         shake(nj_container_of(node, struct nj_conn, link_in));
     }
+    w->shakes_due = nj_list_is_empty(&w->shaking) ? 0 : NJ_SECURE_STEPS;
 }
 
 /* ---- refusing ---- */
