@@ -60,8 +60,7 @@ play(void *ctx)
 }
 
 /* A port of 127.0.0.1 only, and outside the range that clients are given theirs from: one that
- * tries
- * ::1 first might meet itself. */
+ * tries ::1 first might meet itself. */
 static void
 script_bind(struct script *s)
 {
@@ -73,26 +72,6 @@ script_bind(struct script *s)
         a.sin_port = htons(++s->port);
     while (bind(s->listener, (struct sockaddr *)&a, sizeof(a)) != 0 && s->port < 32000);
     assert_true(s->port < 32000);
-}
-
-static void
-script_listen(struct script *s)
-{
-    script_bind(s);
-    assert_int_equal(listen(s->listener, 5), 0);
-}
-
-static void
-script_start(struct script *s)
-{
-    assert_int_equal(pthread_create(&s->thread, NULL, play, s), 0);
-}
-
-static void
-script_end(struct script *s)
-{
-    assert_int_equal(pthread_join(s->thread, NULL), 0);
-    (void)close(s->listener);
 }
 
 static struct nj_client *
@@ -110,6 +89,24 @@ client_for(const struct script *s)
     return c;
 }
 
+/* The script's broker listens, and this is its client. */
+static struct nj_client *
+begin(struct script *s)
+{
+    script_bind(s);
+    assert_int_equal(listen(s->listener, 5), 0);
+    assert_int_equal(pthread_create(&s->thread, NULL, play, s), 0);
+    return client_for(s);
+}
+
+static void
+end(struct script *s, struct nj_client *c)
+{
+    nj_client_free(c);
+    assert_int_equal(pthread_join(s->thread, NULL), 0);
+    (void)close(s->listener);
+}
+
 #define CONNECT_BYTES 15 /* with the client identifier "c" */
 #define CONNACK       "\x20\x02\0\0", 4
 
@@ -120,14 +117,11 @@ localhost_is_tried_on_both_loopback_addresses(void **state)
     struct nj_client *c;
 
     (void)state;
-    script_listen(&s); /* not on ::1 */
-    script_start(&s);
-    c = client_for(&s);
+    c = begin(&s); /* not on ::1 */
     assert_int_equal(nj_client_connect(c, NULL), NJ_CLIENT_OK);
     assert_true(nj_client_is_connected(c));
     assert_int_equal(nj_client_connect(c, NULL), NJ_CLIENT_EINVAL);
-    nj_client_free(c);
-    script_end(&s);
+    end(&s, c);
 }
 
 static void
@@ -155,14 +149,11 @@ refusal_by_connack_tells_its_code(void **state)
     struct nj_client *c;
 
     (void)state;
-    script_listen(&s);
-    script_start(&s);
-    c = client_for(&s);
+    c = begin(&s);
     assert_int_equal(nj_client_connect(c, &ev), NJ_CLIENT_EREFUSED);
     assert_int_equal(ev.reason, 5);
     assert_int_equal(nj_client_next(c, &ev, 0), NJ_CLIENT_ENOTCONN);
-    nj_client_free(c);
-    script_end(&s);
+    end(&s, c);
 }
 
 /* Messages that come while publish_wait() waits are there afterwards, in their order. */
@@ -177,9 +168,7 @@ events_are_kept_while_one_is_waited_for(void **state)
     struct nj_client *c;
 
     (void)state;
-    script_listen(&s);
-    script_start(&s);
-    c = client_for(&s);
+    c = begin(&s);
     assert_int_equal(nj_client_connect(c, NULL), NJ_CLIENT_OK);
     assert_int_equal(nj_client_publish_wait(c, &m, -1, NULL), NJ_CLIENT_OK);
     assert_int_equal(nj_client_unacknowledged(c), 0);
@@ -190,8 +179,7 @@ events_are_kept_while_one_is_waited_for(void **state)
         assert_memory_equal(ev.message.payload, &"12"[i], 1);
     }
     assert_int_equal(nj_client_next(c, &ev, 0), NJ_CLIENT_ETIMEOUT);
-    nj_client_free(c);
-    script_end(&s);
+    end(&s, c);
 }
 
 /* In a loop of the application's: lost, made again after a pause, and the message sent again. */
@@ -211,9 +199,7 @@ lost_connection_is_made_again_and_the_message_sent_again(void **state)
     struct nj_client *c;
 
     (void)state;
-    script_listen(&s);
-    script_start(&s);
-    c = client_for(&s);
+    c = begin(&s);
     assert_int_equal(nj_client_publish(c, &m, NULL), NJ_CLIENT_OK);
     assert_int_equal(nj_client_start(c), NJ_CLIENT_OK);
     while (!is_over) {
@@ -245,8 +231,7 @@ lost_connection_is_made_again_and_the_message_sent_again(void **state)
     assert_int_equal(lost, 1);
     assert_int_equal(published, 1);
     assert_int_equal(nj_client_next(c, &ev, 0), NJ_CLIENT_ENOTCONN);
-    nj_client_free(c);
-    script_end(&s);
+    end(&s, c);
 }
 
 static void

@@ -290,22 +290,18 @@ the_front_is_lent_where_it_lies_and_gathered_where_it_does_not(void **state)
 int
 main(void)
 {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(kinds_are_written_in_order_by_one_call, setup, teardown),
-        cmocka_unit_test_setup_teardown(full_socket_keeps_the_rest_and_the_reference, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(broken_socket_gives_its_error_and_keeps_all, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(dropping_releases_what_is_referred_to, setup, teardown),
-        cmocka_unit_test_setup_teardown(
-            the_front_is_lent_where_it_lies_and_gathered_where_it_does_not, setup, teardown),
-        cmocka_unit_test_setup_teardown(room_that_is_not_used_is_not_written, setup, teardown),
-        cmocka_unit_test_setup_teardown(more_than_64_parts_take_more_calls, setup, teardown),
-        cmocka_unit_test_setup_teardown(short_output_of_a_slow_reader_holds_half_a_kilobyte, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(without_memory_nothing_changes, setup, teardown),
-        cmocka_unit_test_setup_teardown(any_mix_of_pieces_and_short_writes_gives_the_same_bytes,
-                                        setup, teardown),
+        TEST(kinds_are_written_in_order_by_one_call),
+        TEST(full_socket_keeps_the_rest_and_the_reference),
+        TEST(broken_socket_gives_its_error_and_keeps_all),
+        TEST(dropping_releases_what_is_referred_to),
+        TEST(the_front_is_lent_where_it_lies_and_gathered_where_it_does_not),
+        TEST(room_that_is_not_used_is_not_written),
+        TEST(more_than_64_parts_take_more_calls),
+        TEST(short_output_of_a_slow_reader_holds_half_a_kilobyte),
+        TEST(without_memory_nothing_changes),
+        TEST(any_mix_of_pieces_and_short_writes_gives_the_same_bytes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -209,16 +209,14 @@ pieces_come_back_once_whatever_overtakes_what(void **state)
 int
 main(void)
 {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(work_is_run_elsewhere_and_comes_back_as_a_letter, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(all_threads_are_used_and_no_more, setup, teardown),
-        cmocka_unit_test_setup_teardown(more_than_may_wait_is_refused_until_one_is_begun, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(what_has_begun_is_not_taken_back, setup, teardown),
-        cmocka_unit_test_setup_teardown(stop_posts_what_waits_without_running_it, setup, teardown),
-        cmocka_unit_test_setup_teardown(pieces_come_back_once_whatever_overtakes_what, setup,
-                                        teardown),
+        TEST(work_is_run_elsewhere_and_comes_back_as_a_letter),
+        TEST(all_threads_are_used_and_no_more),
+        TEST(more_than_may_wait_is_refused_until_one_is_begun),
+        TEST(what_has_begun_is_not_taken_back),
+        TEST(stop_posts_what_waits_without_running_it),
+        TEST(pieces_come_back_once_whatever_overtakes_what),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -83,10 +83,22 @@ say(int fd, const char *text)
     assert_int_equal(write(fd, text, strlen(text)), strlen(text));
 }
 
+/* Something has been said to both, so one batch holds the two. */
+static void
+two_pairs(struct end *a[2], int b[2])
+{
+    for (int i = 0; i < 2; i++) {
+        pair(&a[i], &b[i]);
+        assert_int_equal(nj_reactor_watch(reactor, &a[i]->io, NJ_IO_READ), NJ_OK);
+        say(b[i], "x");
+    }
+}
+
 static int
 setup(void **state)
 {
     (void)state;
+    nj_rcu_register();
     return nj_reactor_new(&reactor) == NJ_OK ? 0 : -1;
 }
 
@@ -95,6 +107,7 @@ teardown(void **state)
 {
     (void)state;
     nj_reactor_free(reactor);
+    nj_rcu_unregister();
     return 0;
 }
 
@@ -136,7 +149,7 @@ hang_up_is_told_to_who_watches_nothing(void **state)
     end_free(a);
 }
 
-/* Both are in one batch; whichever comes first frees the other. */
+/* Whichever comes first frees the other. */
 static void
 callback_may_free_whose_event_is_fetched_already(void **state)
 {
@@ -144,11 +157,7 @@ callback_may_free_whose_event_is_fetched_already(void **state)
     int b[2];
 
     (void)state;
-    for (int i = 0; i < 2; i++) {
-        pair(&a[i], &b[i]);
-        assert_int_equal(nj_reactor_watch(reactor, &a[i]->io, NJ_IO_READ), NJ_OK);
-        say(b[i], "x");
-    }
+    two_pairs(a, b);
     a[0]->to_free = a[1];
     a[1]->to_free = a[0];
     assert_int_equal(nj_reactor_wait(reactor, -1), 1);
@@ -184,11 +193,7 @@ paused_io_is_not_called_with_what_was_fetched(void **state)
     int b[2];
 
     (void)state;
-    for (int i = 0; i < 2; i++) {
-        pair(&a[i], &b[i]);
-        assert_int_equal(nj_reactor_watch(reactor, &a[i]->io, NJ_IO_READ), NJ_OK);
-        say(b[i], "x");
-    }
+    two_pairs(a, b);
     a[0]->to_pause = a[1];
     a[1]->to_pause = a[0];
     assert_int_equal(nj_reactor_wait(reactor, -1), 1);
@@ -409,45 +414,26 @@ want_of_descriptors_is_told_apart(void **state)
     end_free(l);
 }
 
-static int
-register_reader(void **state)
-{
-    (void)state;
-    nj_rcu_register();
-    return 0;
-}
-
-static int
-unregister_reader(void **state)
-{
-    (void)state;
-    nj_rcu_unregister();
-    return 0;
-}
-
 int
 main(void)
 {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(readiness_is_a_level, setup, teardown),
-        cmocka_unit_test_setup_teardown(hang_up_is_told_to_who_watches_nothing, setup, teardown),
-        cmocka_unit_test_setup_teardown(callback_may_free_whose_event_is_fetched_already, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(callback_may_free_itself, setup, teardown),
-        cmocka_unit_test_setup_teardown(paused_io_is_not_called_with_what_was_fetched, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(wake_before_a_wait_ends_it_and_only_it, setup, teardown),
-        cmocka_unit_test_setup_teardown(wake_from_another_thread_ends_a_wait, setup, teardown),
-        cmocka_unit_test_setup_teardown(clock_is_read_when_a_wait_returns, setup, teardown),
-        cmocka_unit_test_setup_teardown(reading_tells_nothing_now_from_an_end, setup, teardown),
-        cmocka_unit_test_setup_teardown(writing_tells_a_full_socket_from_a_broken_one, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(accepted_socket_is_ready_for_use_and_its_peer_is_named,
-                                        setup, teardown),
-        cmocka_unit_test_setup_teardown(ipv4_within_ipv6_is_shown_as_ipv4, setup, teardown),
-        cmocka_unit_test_setup_teardown(exclusive_listener_can_pause_and_go_on, setup, teardown),
-        cmocka_unit_test_setup_teardown(want_of_descriptors_is_told_apart, setup, teardown),
+        TEST(readiness_is_a_level),
+        TEST(hang_up_is_told_to_who_watches_nothing),
+        TEST(callback_may_free_whose_event_is_fetched_already),
+        TEST(callback_may_free_itself),
+        TEST(paused_io_is_not_called_with_what_was_fetched),
+        TEST(wake_before_a_wait_ends_it_and_only_it),
+        TEST(wake_from_another_thread_ends_a_wait),
+        TEST(clock_is_read_when_a_wait_returns),
+        TEST(reading_tells_nothing_now_from_an_end),
+        TEST(writing_tells_a_full_socket_from_a_broken_one),
+        TEST(accepted_socket_is_ready_for_use_and_its_peer_is_named),
+        TEST(ipv4_within_ipv6_is_shown_as_ipv4),
+        TEST(exclusive_listener_can_pause_and_go_on),
+        TEST(want_of_descriptors_is_told_apart),
     };
 
-    return cmocka_run_group_tests(tests, register_reader, unregister_reader);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -433,22 +433,19 @@ held_work_waits_until_it_may_be_run(void **state)
 int
 main(void)
 {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(bytes_go_both_ways_and_make_ready, setup, teardown),
-        cmocka_unit_test_setup_teardown(slow_reader_stops_its_writer, setup, teardown),
-        cmocka_unit_test_setup_teardown(close_in_order_lets_arrive_what_was_written, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(
-            reset_loses_what_is_under_way_and_is_told_to_who_watches_nothing, setup, teardown),
-        cmocka_unit_test_setup_teardown(exclusive_listener_wakes_one_of_those_who_watch_it, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(callback_may_close_whose_event_is_fetched_already, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(wake_is_no_longer_idle, setup, teardown),
-        cmocka_unit_test_setup_teardown(time_moves_when_it_is_told_to, setup, teardown),
+        TEST(bytes_go_both_ways_and_make_ready),
+        TEST(slow_reader_stops_its_writer),
+        TEST(close_in_order_lets_arrive_what_was_written),
+        TEST(reset_loses_what_is_under_way_and_is_told_to_who_watches_nothing),
+        TEST(exclusive_listener_wakes_one_of_those_who_watch_it),
+        TEST(callback_may_close_whose_event_is_fetched_already),
+        TEST(wake_is_no_longer_idle),
+        TEST(time_moves_when_it_is_told_to),
         cmocka_unit_test(same_seed_gives_the_same_history),
         cmocka_unit_test(work_is_done_late_and_in_an_order_that_the_seed_knows),
-        cmocka_unit_test_setup_teardown(held_work_waits_until_it_may_be_run, setup, teardown),
+        TEST(held_work_waits_until_it_may_be_run),
     };
 
     return cmocka_run_group_tests(tests, register_reader, unregister_reader);

@@ -322,21 +322,18 @@ wheel_does_what_a_sorted_list_does(void **state)
 int
 main(void)
 {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(empty_wheel_never_needs_a_run, setup, teardown),
-        cmocka_unit_test_setup_teardown(timer_fires_at_its_millisecond_and_not_before, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(time_in_the_past_fires_at_the_next_run, setup, teardown),
-        cmocka_unit_test_setup_teardown(moved_timer_fires_once_at_its_new_time, setup, teardown),
-        cmocka_unit_test_setup_teardown(never_cancels, setup, teardown),
-        cmocka_unit_test_setup_teardown(jump_over_years_costs_what_is_set, setup, teardown),
-        cmocka_unit_test_setup_teardown(farthest_time_is_reached, setup, teardown),
-        cmocka_unit_test_setup_teardown(limit_leaves_the_rest_to_the_next_run_in_order, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(callback_may_cancel_who_is_due_in_the_same_run, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(what_a_callback_sets_for_now_waits_for_the_next_run, setup,
-                                        teardown),
+        TEST(empty_wheel_never_needs_a_run),
+        TEST(timer_fires_at_its_millisecond_and_not_before),
+        TEST(time_in_the_past_fires_at_the_next_run),
+        TEST(moved_timer_fires_once_at_its_new_time),
+        TEST(never_cancels),
+        TEST(jump_over_years_costs_what_is_set),
+        TEST(farthest_time_is_reached),
+        TEST(limit_leaves_the_rest_to_the_next_run_in_order),
+        TEST(callback_may_cancel_who_is_due_in_the_same_run),
+        TEST(what_a_callback_sets_for_now_waits_for_the_next_run),
         cmocka_unit_test(wheel_does_what_a_sorted_list_does),
     };
 
