@@ -69,7 +69,8 @@ enum nj_client_err {
     NJ_CLIENT_EAUTH = 17,         /* the authentication exchange failed on our side */
     NJ_CLIENT_EUNSUPPORTED = 18,  /* the protocol version does not have this */
     NJ_CLIENT_ETLS = 19,          /* TLS failed, in the handshake or later: nj_client_detail() */
-    NJ_CLIENT_ETLSFILES = 20      /* the files for TLS are of no use: nj_client_detail() */
+    NJ_CLIENT_ETLSFILES = 20,     /* the files for TLS are of no use: nj_client_detail() */
+    NJ_CLIENT_EWANTSTLS = 21      /* the broker's port speaks TLS, and the options ask for none */
 };
 
 /* A few words for people. Static. */

@@ -172,10 +172,12 @@ secure(struct nj_client *c, nj_time now)
 static void
 securing_took_too_long(struct nj_client *c, nj_time now)
 {
+    const char *detail = c->tunnel.is_answered
+                             ? "the broker did not finish the TLS handshake in time"
+                             : "no answer to the ClientHello: this may be no port for TLS";
+
     hang_up(c);
-    attempt_failed(c, NJ_CLIENT_ETIMEOUT, 0,
-                   "the broker did not finish the TLS handshake in time; is this its port for TLS?",
-                   now);
+    attempt_failed(c, NJ_CLIENT_ETIMEOUT, 0, detail, now);
 }
 
 static void
@@ -294,6 +296,8 @@ broken(struct nj_client *c, int error)
 
     if (err == NJ_CLIENT_ETLS)
         c->detail = nj_tunnel_detail(&c->tunnel);
+    else if (!nj_tunnel_is_on(&c->tunnel) && nj_engine_is_unanswered(c->engine))
+        c->detail = "the broker hung up without an answer to CONNECT";
     if (error != 0 && err != NJ_CLIENT_ETLS)
         c->error = error;
     nj_engine_close(c->engine, err != NJ_CLIENT_OK ? err : NJ_CLIENT_ELOST,

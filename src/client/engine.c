@@ -227,7 +227,7 @@ nj_engine_open(struct nj_engine *e, nj_time now)
     if (err != NJ_CLIENT_OK)
         return err;
     e->opened = e->last_sent = e->last_received = now;
-    e->is_answer_due = e->has_connack = false;
+    e->has_heard = e->is_answer_due = e->has_connack = false;
     e->end = NJ_CLIENT_OK;
     e->is_end_told = false;
     e->detail[0] = '\0';
@@ -345,6 +345,12 @@ nj_engine_wants_close(const struct nj_engine *e)
 }
 
 bool
+nj_engine_is_unanswered(const struct nj_engine *e)
+{
+    return e->state == NJ_ENGINE_CONNECTING && !e->has_heard;
+}
+
+bool
 nj_engine_has_transport(const struct nj_engine *e)
 {
     return e->state != NJ_ENGINE_OFFLINE && e->state != NJ_ENGINE_LOST;
@@ -395,6 +401,7 @@ nj_engine_input_filled(struct nj_engine *e, size_t n, nj_time now)
 {
     e->in.end += n;
     e->has_seen_part = false;
+    e->has_heard = true;
     e->last_received = now;
     if (e->state != NJ_ENGINE_CONNECTING && e->state != NJ_ENGINE_ACTIVE)
         nj_bytes_clear(&e->in);
@@ -451,6 +458,13 @@ tell_end(struct nj_engine *e, struct nj_client_event *out)
     return true;
 }
 
+/* The first byte of an alert, and of no packet at all. */
+static bool
+is_alert_of_tls(const struct nj_engine *e, struct nj_str input)
+{
+    return !e->has_connack && e->opts.tls == NULL && input.p[0] == 0x15;
+}
+
 /* One frame off the input; 1: `out` is an event, 0: look again, -1: nothing (more). */
 static int
 step(struct nj_engine *e, struct nj_client_event *out)
@@ -458,6 +472,12 @@ step(struct nj_engine *e, struct nj_client_event *out)
     struct nj_frame frame;
     struct nj_str input = nj_bytes_view(&e->in);
 
+    if (is_alert_of_tls(e, input)) {
+        nj_engine_fail(e, NJ_CLIENT_EWANTSTLS, NJ_CAUSE_NONE);
+        nj_engine_detail_set(e, "the broker answered CONNECT with an alert of TLS");
+        e->in_used = input.n;
+        return 0;
+    }
     switch (nj_frame_find(input, e->opts.maximum_packet_size, &frame)) {
     case NJ_FRAME_PART:
         e->has_seen_part = true;

@@ -42,6 +42,8 @@ void nj_engine_close(struct nj_engine *e, enum nj_client_err why, const char *de
 /* The transport is to be closed: after a fault (write what you can, do not wait), or after a
  * goodbye, all output written. */
 bool nj_engine_wants_close(const struct nj_engine *e);
+/* CONNECT went out, and not one byte has come since. */
+bool nj_engine_is_unanswered(const struct nj_engine *e);
 /* Neither lost nor offline. */
 bool nj_engine_has_transport(const struct nj_engine *e);
 /* Nothing can be written any more, though there may be something to read. */

@@ -76,6 +76,7 @@ struct nj_engine {
 
     /* This connection. */
     nj_time opened, last_sent, last_received, ping_sent, closing_since;
+    bool has_heard; /* anything at all */
     bool is_answer_due;
     bool is_authenticating;
     bool has_connack;

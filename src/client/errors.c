@@ -48,6 +48,8 @@ nj_client_error_text(enum nj_client_err err)
         return "not supported by this version of the protocol";
     case NJ_CLIENT_ETLS:
         return "TLS failed";
+    case NJ_CLIENT_EWANTSTLS:
+        return "the broker's port speaks TLS, and the client none";
     case NJ_CLIENT_ETLSFILES:
         return "the files for TLS are of no use";
     }

@@ -338,6 +338,21 @@ hostile_bytes_end_the_connection_with_a_reason(void **state)
     }
 }
 
+static void
+alert_of_tls_is_known(void **state)
+{
+    (void)state;
+    client(NJ_MQTT_311);
+    open_link();
+    assert_true(nj_engine_is_unanswered(e));
+    FEED(0x15, 3, 3, 0, 2, 2, 70);
+    assert_false(nj_engine_is_unanswered(e));
+    expect_end(NJ_CLIENT_EWANTSTLS);
+    connected(NJ_MQTT_311);
+    FEED(0x15, 3, 3, 0, 2, 2, 70);
+    expect_end(NJ_CLIENT_EMALFORMED);
+}
+
 /* [MQTT5-3.1.2-24] refused when its header is here */
 static void
 oversized_packet_is_refused_before_it_arrives(void **state)
@@ -369,6 +384,7 @@ main(void)
         TEST(broker_that_exceeds_our_receive_maximum_is_told_so),
         TEST(answers_are_bounded),
         TEST(hostile_bytes_end_the_connection_with_a_reason),
+        TEST(alert_of_tls_is_known),
         TEST(oversized_packet_is_refused_before_it_arrives),
     };
 

@@ -76,7 +76,8 @@ nj_tunnel_begin(struct nj_tunnel *s, const struct nj_client_opts *opts, nj_time 
         return NJ_CLIENT_OK;
     nj_free(s->detail);
     s->detail = NULL;
-    s->is_open = s->has_heard = s->has_goodbye = s->has_more = s->waits_for_input = false;
+    s->is_answered = s->is_open = s->has_heard = s->has_goodbye = s->has_more = s->waits_for_input =
+        false;
     s->lacks_memory = false;
     s->owed = 0;
     s->in_use[0] = '\0';
@@ -167,8 +168,10 @@ pull(struct nj_tunnel *s, int fd)
     do {
         n = recv(fd, space, IN_BYTES, 0);
     } while (n < 0 && errno == EINTR);
-    if (n > 0)
+    if (n > 0) {
         s->in.end += (size_t)n;
+        s->is_answered = true;
+    }
     return n;
 }
 

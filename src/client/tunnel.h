@@ -26,6 +26,7 @@ struct nj_tunnel {
     struct nj_bytes in;  /* ciphertext, not looked at */
     struct nj_bytes out; /* ciphertext, not sent */
     size_t owed;         /* bytes of plaintext that are taken once `out` is sent */
+    bool is_answered;    /* the broker has sent something */
     bool is_open;        /* the handshake is over */
     bool has_heard;      /* the broker has said something behind the handshake */
     bool has_goodbye;    /* and that nothing more will come */

@@ -47,6 +47,7 @@ nj_mosq_number(enum nj_client_err err)
     case NJ_CLIENT_EKEEPALIVE:
         return NJ_MOSQ_KEEPALIVE;
     case NJ_CLIENT_EPROTOCOL:
+    case NJ_CLIENT_EWANTSTLS:
         return NJ_MOSQ_PROTOCOL;
     case NJ_CLIENT_EMALFORMED:
         return NJ_MOSQ_MALFORMED_PACKET;
@@ -151,7 +152,23 @@ is_final(enum nj_client_err err)
 {
     return err == NJ_CLIENT_EPROTOCOL || err == NJ_CLIENT_EMALFORMED ||
            err == NJ_CLIENT_ETOOLARGE || err == NJ_CLIENT_EAUTH || err == NJ_CLIENT_ENOMEM ||
-           err == NJ_CLIENT_ETLS || err == NJ_CLIENT_ETLSFILES;
+           err == NJ_CLIENT_ETLS || err == NJ_CLIENT_ETLSFILES || err == NJ_CLIENT_EWANTSTLS;
+}
+
+/* What Mosquitto's words do not tell of a broker that has never answered, or answered nonsense. */
+static void
+say_detail(const struct nj_client_session *s, enum nj_client_err err)
+{
+    const struct nj_client_config *c = s->config;
+    const char *detail = nj_client_detail(s->client);
+    bool is_silence = !s->was_connected && (err == NJ_CLIENT_ELOST || err == NJ_CLIENT_ETIMEOUT);
+    bool has_tls = nj_client_config_has_tls(c);
+
+    if (err == NJ_CLIENT_EWANTSTLS || (is_silence && !has_tls && c->unix_path == NULL))
+        nj_client_say(c, "(%s%s add --cafile FILE with its CA, or -L mqtts://...)\n", detail,
+                      is_silence ? ". If its port is for TLS," : ":");
+    else if (is_final(err) || (is_silence && err == NJ_CLIENT_ETIMEOUT))
+        nj_client_say(c, "(%s)\n", detail);
 }
 
 /* How a connection ended, in Mosquitto's words; of TLS besides what those do not tell. */
@@ -172,8 +189,8 @@ say_lost(const struct nj_client_session *s, enum nj_client_err err)
         nj_client_say(c, "Unable to connect (%s).\n", nj_mosq_text(number, 0));
     else
         nj_client_say(c, "Error: %s\n", nj_mosq_text(number, nj_client_errno(s->client)));
-    if (is_final(err) && number != NJ_MOSQ_TLS && err != NJ_CLIENT_ETLSFILES)
-        nj_client_say(c, "(%s)\n", detail);
+    if (err != NJ_CLIENT_ETLS && err != NJ_CLIENT_ETLSFILES)
+        say_detail(s, err);
 }
 
 void
@@ -188,8 +205,12 @@ nj_client_session_lost(struct nj_client_session *s, const struct nj_client_event
         nj_client_session_end(s, ev->reason);
         return;
     }
-    if (s->reconnects && !is_final(ev->error) && (!is_before || s->was_up))
+    if (s->reconnects && !is_final(ev->error) && (!is_before || s->was_up)) {
+        if (!s->has_said_detail)
+            say_detail(s, ev->error);
+        s->has_said_detail = true;
         return;
+    }
     say_lost(s, ev->error);
     nj_client_session_end(s, nj_mosq_number(ev->error));
 }

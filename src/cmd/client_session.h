@@ -39,9 +39,10 @@ struct nj_client_session {
     const struct nj_client_config *config;
     struct nj_client *client;
     bool reconnects;
-    bool was_up;        /* a connection was there once: CONNECT went out */
-    bool was_connected; /* CONNACK 0 came once */
-    nj_time until;      /* -W; NJ_NEVER */
+    bool was_up;          /* a connection was there once: CONNECT went out */
+    bool was_connected;   /* CONNACK 0 came once */
+    bool has_said_detail; /* of the first connection that was lost and is made again */
+    nj_time until;        /* -W; NJ_NEVER */
     bool is_ended;
     int code; /* exit code, once it has ended */
     /* One of QoS 2 whose PUBREL had not come when goodbye was said; NULL: nobody asks for them. */

@@ -8,13 +8,15 @@ import re
 import pytest
 
 import rows
+from support import mqtt
 from support.broker import ROOT, Broker, NotStarted
-from support.tool import NIGHTJAR_TOOLS, run
+from support.script import Script
+from support.tool import NIGHTJAR_TOOLS, Running, run
 
 FILES, TLS = 1, 8
 
 # What the broker cannot start with, or refuses by CONNACK, is not for TLS in the client to tell; 13a is a
-# client without TLS: the broker is the one that sees it.
+# client without TLS, which can only guess: a test of its own.
 NOT_THE_CLIENTS = {"08b", "09b", "09c", "09d", "11", "11c", "15b", "17d", "20", "20b", "19", "13a"}
 # Mosquitto's clients take an address as text in a certificate; OpenSSL, which checks names here, does not.
 HOST_AS_TEXT = {"01e", "02c", "10"}
@@ -99,3 +101,30 @@ def test_client_tells_the_mistake(lab, number, publish):
     assert code in (FILES, TLS), err
     assert any(is_told(name, err) for name in wanted), f"{wanted} is not in:\n{err}"
     assert err.startswith("Error: ") and not re.fullmatch(r"Error: A TLS error occurred\W*", err)
+
+
+HINT = "add --cafile FILE with its CA, or -L mqtts://..."
+
+
+@pytest.mark.parametrize("kind", ("mosquitto", "nightjar"))
+def test_client_without_tls_is_told_of_a_port_for_it(lab, kind, request):
+    """Row 13a. Either broker hangs up without a word: that it may be for want of TLS is a guess, and said so."""
+    broker = Broker(kind, rows.ROWS["13a"].make(lab).config())
+    request.addfinalizer(broker.kill)
+    broker.start()
+    at = ["-h", "127.0.0.1", "-p", str(broker.port), "-t", "t"]
+    for program, more in (("pub", ["-m", "x"]), ("rr", ["-m", "x", "-e", "e", "-V", "5"])):
+        code, out, err = run(NIGHTJAR_TOOLS.command(program) + at + more)
+        assert (code, out, err.decode().splitlines()) == (7, b"", [
+            "Error: The connection was lost.",
+            "(the broker hung up without an answer to CONNECT. If its port is for TLS, " + HINT + ")"])
+    with Running(NIGHTJAR_TOOLS.command("sub") + at) as child:        # goes on trying
+        child.err.wait(re.escape(HINT))
+
+
+@pytest.mark.parametrize("words", (["pub", "-m", "x"], ["sub"], ["rr", "-m", "x", "-e", "e"]), ids=lambda w: w[0])
+def test_client_without_tls_knows_an_alert(words):
+    with Script([(mqtt.CONNECT, bytes.fromhex("15030300020246"))]) as broker:
+        code, out, err = run(NIGHTJAR_TOOLS.command(words[0]) + broker.at() + ["-t", "t"] + words[1:])
+    assert (code, out) == (2, b"")
+    assert err.decode().splitlines()[1:] == ["(the broker answered CONNECT with an alert of TLS: " + HINT + ")"]
