@@ -27,6 +27,7 @@ no_memory(struct nj_diag *diag)
 static enum nj_err
 say_before(struct nj_diag *diag, enum nj_err err, const char *fmt, const char *file)
 {
+    size_t n = strlen(file);
     char why[sizeof(diag->text)];
     char first[sizeof(diag->text)];
 
@@ -34,7 +35,15 @@ say_before(struct nj_diag *diag, enum nj_err err, const char *fmt, const char *f
         return err == NJ_ENOMEM ? no_memory(diag) : err;
     (void)snprintf(why, sizeof(why), "%s", diag->text);
     (void)snprintf(first, sizeof(first), fmt, file);
-    (void)nj_diag_fail(diag, err, "%s %s", first, why);
+    /* Both name the file: once is enough. */
+    bool is_named = strncmp(why, file, n) == 0 && (why[n] == ':' || why[n] == ' ');
+    if (is_named)
+        first[strlen(first) - 1] = ':';
+    (void)nj_diag_fail(diag, err, "%s%s%s", first,
+                       is_named && why[n] == ' ' ? " it"
+                       : is_named                ? ""
+                                                 : " ",
+                       is_named ? why + n + (why[n] == ':') : why);
     return err == NJ_ENOENT || err == NJ_ESYS ? NJ_ESYS : NJ_ECONFIG;
 }
 
