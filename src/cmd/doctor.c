@@ -78,6 +78,7 @@ nj_doctor_client(const struct nj_client_config *asked)
         .use_os_certs = tls.use_os_certs,
         .passphrase = tls.password,
         .passphrase_ctx = tls.password_ctx,
+        .passed_s = nj_doctor_built_at(),
     };
 }
 
@@ -114,6 +115,7 @@ examine(struct nj_report *report, const struct nj_client_config *asked)
 {
     bool has_config = asked->broker_config != NULL;
 
+    nj_doctor_check_clock(report, asked);
     if (has_config && !nj_doctor_examine_broker(report, asked))
         return false;
     if (!has_config || !asked->is_offline)
@@ -121,6 +123,7 @@ examine(struct nj_report *report, const struct nj_client_config *asked)
     if (!asked->is_offline && (asked->host != NULL || asked->unix_path != NULL || !has_config) &&
         !nj_doctor_connect(report, asked))
         return false;
+    nj_doctor_doubt_clock(report);
     if (asked->is_json)
         return nj_report_print_json(report, stdout);
     nj_report_print(report, stdout);

@@ -12,6 +12,13 @@
 /* What the client was given, for the judgement. */
 struct nj_judge_end nj_doctor_client(const struct nj_client_config *asked);
 
+/* doctor_clock.c: the time of this machine, and what speaks against it. */
+void nj_doctor_check_clock(struct nj_report *report, const struct nj_client_config *asked);
+/* Where something has expired: rather the clock? */
+void nj_doctor_doubt_clock(struct nj_report *report);
+/* When this program was built, where this machine's clock has not come so far; else 0. */
+int64_t nj_doctor_built_at(void);
+
 /* doctor_broker.c: a configuration file, listener by listener. Offline, the client's files meet
  * each listener's. False: it cannot be read, which is said on stderr. */
 bool nj_doctor_examine_broker(struct nj_report *report, const struct nj_client_config *asked);

@@ -106,6 +106,7 @@ examine_listener(struct nj_report *report, const struct nj_client_config *asked,
         .require_certificate = l->require_certificate,
         .use_identity_as_username = l->use_identity_as_username,
         .user = becomes(conf),
+        .passed_s = nj_doctor_built_at(),
     };
     struct nj_step *step =
         nj_report_step(report, "listener", "port %d%s%s", l->port != 0 ? l->port : 1883,

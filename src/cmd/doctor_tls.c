@@ -395,6 +395,7 @@ check_shown(struct nj_visit *v, const struct nj_tls_probe *p)
         .capath = v->asked->capath,
         .is_system_store = trust.is_blank || v->asked->use_os_certs,
         .host = v->opts.host,
+        .passed_s = nj_doctor_built_at(),
     };
     nj_judge_chain(&all, &chain);
     check_step(v, &all, "chain", "verify what the broker shows", "it leads to a CA that is trusted",
@@ -438,10 +439,12 @@ has_use(struct nj_visit *v)
 {
     struct nj_tls_context *context = NULL;
     struct nj_diag diag = {0};
-    bool is_of_use = nj_tls_context_new(&context, &v->tls, &diag) == NJ_OK;
 
+    if (nj_findings_has(&v->report->findings, NJ_SEVERITY_FAULT))
+        return true; /* then it is rather that */
+    bool is_of_use = nj_tls_context_new(&context, &v->tls, &diag) == NJ_OK;
     nj_tls_context_unref(context);
-    if (is_of_use || nj_findings_has(&v->report->findings, NJ_SEVERITY_FAULT))
+    if (is_of_use)
         return true;
     nj_step_came(nj_report_step(v->report, "options", "of TLS"), NJ_STEP_FAILED, "of no use");
     struct nj_finding *f = nj_visit_found(v, NJ_FINDING_OPTION_REFUSED, NJ_END_CLIENT);

@@ -34,6 +34,8 @@ struct nj_judge_chain {
     const char *crl_file;
     const char *host; /* what is typed to reach the broker; NULL: not known */
     int64_t now_s;    /* since 1970; 0: the clock's */
+    int64_t
+        passed_s; /* a moment that is over for certain, whatever the clock says; 0: none known */
 };
 
 /* Verify as OpenSSL does at security level 2, name what fails, and why it does. */
@@ -64,7 +66,8 @@ struct nj_judge_end {
     const char *user;         /* broker: who it becomes when root starts it; NULL: nobody else */
     nj_passphrase passphrase; /* NULL: encrypted keys stay closed */
     void *passphrase_ctx;
-    int64_t now_s; /* 0: the clock's */
+    int64_t now_s;    /* 0: the clock's */
+    int64_t passed_s; /* as above */
 };
 
 /**

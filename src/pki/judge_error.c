@@ -72,10 +72,30 @@ change(struct nj_finding *f, enum nj_finding_id id)
     *f = next;
 }
 
+static struct nj_judge_worn
+worn_of(const struct nj_finding *f, const struct nj_judge_chain *c, const char *host)
+{
+    return (struct nj_judge_worn){.end = c->end,
+                                  .facts = &f->cert,
+                                  .certfile = c->shown_file,
+                                  .host = host,
+                                  .ca_file = c->trusted_file};
+}
+
 static void
 reissue(struct nj_finding *f, const struct nj_judge_chain *c, const char *host)
 {
-    nj_judge_mend_reissue(f, c->end, &f->cert, host, c->trusted_file);
+    const struct nj_judge_worn worn = worn_of(f, c, host);
+
+    nj_judge_mend_by_reissue(f, &worn);
+}
+
+static void
+renew(struct nj_finding *f, const struct nj_judge_chain *c)
+{
+    const struct nj_judge_worn worn = worn_of(f, c, c->host);
+
+    nj_judge_mend_by_renewal(f, &worn);
 }
 
 /* ---- the chain does not reach a CA that is trusted ---- */
@@ -296,6 +316,8 @@ is_clock_behind(const struct nj_judge_chain *c)
     int64_t now_s = nj_judge_now(c->now_s);
     size_t others = 0;
 
+    if (now_s < c->passed_s)
+        return true;
     for (size_t i = 0; i < c->shown_count; i++) {
         if (!is_too_early(c->shown[i], now_s))
             return false;
@@ -319,11 +341,14 @@ judge_not_yet(struct nj_finding *f, const struct nj_judge_chain *c)
     if (is_clock_behind(c)) {
         change(f, NJ_FINDING_CLOCK_BEHIND);
         f->end = judge_of(c);
-        nj_finding_cause(f,
-                         "the clock of %s is behind: it says %s, and none of the certificates, nor "
-                         "their CA, was made by then (%s was on %s)",
-                         f->end == NJ_END_CLIENT ? "the client" : "the broker", now,
-                         whose(c, f->depth), from);
+        nj_finding_cause(
+            f,
+            "the clock of %s is behind: it says %s, and %s was not made by then (%s was "
+            "on %s)",
+            f->end == NJ_END_CLIENT ? "the client" : "the broker", now,
+            nj_judge_now(c->now_s) < c->passed_s ? "this program"
+                                                 : "none of the certificates, nor their CA,",
+            whose(c, f->depth), from);
         nj_finding_mend(f, "timedatectl set-ntp true");
         return;
     }
@@ -332,7 +357,7 @@ judge_not_yet(struct nj_finding *f, const struct nj_judge_chain *c)
                      "%s is valid from %s on, and it is %s: the clock was ahead where it was made",
                      whose(c, f->depth), from, now);
     if (f->depth == 0)
-        reissue(f, c, c->host);
+        renew(f, c);
 }
 
 static void
@@ -346,9 +371,9 @@ judge_expired(struct nj_finding *f, const struct nj_judge_chain *c)
                      nj_judge_day(f->cert.not_after_s, to),
                      nj_judge_day(nj_judge_now(c->now_s), now));
     if (f->depth == 0)
-        reissue(f, c, c->host);
+        renew(f, c);
     else
-        nj_finding_mend(f, "nightjar pki renew --ca");
+        nj_judge_mend_by_new_dates_of_ca(f, c->trusted_file);
 }
 
 static void
@@ -457,11 +482,25 @@ judge_revoked(struct nj_finding *f, const struct nj_judge_chain *c)
     reissue(f, c, c->host);
 }
 
+/* When the list that begins last does. */
+static int64_t
+latest_list(const struct nj_judge_chain *c)
+{
+    int64_t latest = 0;
+
+    for (size_t i = 0; i < c->crl_count; i++) {
+        struct tm tm;
+
+        if (ASN1_TIME_to_tm(X509_CRL_get0_lastUpdate(c->crls[i]), &tm) == 1)
+            latest = NJ_MAX(latest, (int64_t)timegm(&tm));
+    }
+    return latest;
+}
+
 static void
 judge_crl(struct nj_finding *f, const struct nj_judge_chain *c, int error)
 {
     const char *file = c->crl_file != NULL ? c->crl_file : "the list of revoked certificates";
-    char word[300];
 
     (void)snprintf(f->file, sizeof(f->file), "%s", c->crl_file != NULL ? c->crl_file : "");
     f->end = judge_of(c);
@@ -470,19 +509,25 @@ judge_crl(struct nj_finding *f, const struct nj_judge_chain *c, int error)
         nj_finding_cause(f, "%s is out of date, so %s is refused", file,
                          c->end == NJ_END_CLIENT ? "every client" : "the broker");
     } else if (error == X509_V_ERR_CRL_NOT_YET_VALID) {
+        char from[32];
+        char now[32];
+
         change(f, NJ_FINDING_CRL_NOT_YET_VALID);
-        nj_finding_cause(f, "%s is not valid yet, so %s is refused", file,
-                         c->end == NJ_END_CLIENT ? "every client" : "the broker");
+        nj_finding_cause(
+            f,
+            "%s begins on %s, and it is %s, so %s is refused: this clock is behind, or "
+            "that of who made it was ahead",
+            file, nj_judge_day(latest_list(c), from), nj_judge_day(nj_judge_now(c->now_s), now),
+            c->end == NJ_END_CLIENT ? "every client" : "the broker");
+        nj_finding_mend(f, "timedatectl set-ntp true");
+        return;
     } else {
         change(f, NJ_FINDING_NO_CRL);
         nj_finding_cause(f, "%s holds no list of the CA that signed %s (%s), so %s is refused",
                          file, whose(c, 0), f->cert.issuer,
                          c->end == NJ_END_CLIENT ? "every client of that CA" : "the broker");
     }
-    nj_finding_mend(f, "nightjar pki crl");
-    if (c->crl_file != NULL)
-        nj_finding_mend_more(f, "cp pki/crl.pem %s",
-                             nj_shell_word(word, sizeof(word), nj_str_of(c->crl_file)));
+    nj_judge_mend_by_new_crl(f, c->crl_file);
 }
 
 /* ---- the door ---- */

@@ -69,6 +69,17 @@ place(struct nj_finding *f, const char *path)
     (void)snprintf(f->file, sizeof(f->file), "%s", path);
 }
 
+static void
+reissue(struct nj_finding *f, const struct side *s)
+{
+    const struct nj_judge_worn worn = {.end = s->end,
+                                       .facts = &f->cert,
+                                       .certfile = s->given->certfile,
+                                       .ca_file = s->given->cafile};
+
+    nj_judge_mend_by_reissue(f, &worn);
+}
+
 /* Read one file of `kind`; what is wrong with it becomes a finding. */
 static bool
 read_file(struct nj_findings *out, const struct side *s, struct nj_pki_file *file, const char *path,
@@ -219,7 +230,7 @@ check_pair(struct nj_findings *out, struct side *s)
         nj_finding_cause(f, "the key %s does not belong to the certificate %s (%s)",
                          s->given->keyfile, s->given->certfile, f->cert.subject);
     if (!is_order)
-        nj_judge_mend_reissue(f, s->end, &f->cert, NULL, s->given->cafile);
+        reissue(f, s);
 }
 
 static void
@@ -290,6 +301,7 @@ say(struct nj_findings *out, const struct side *s, int error, int depth, X509 *x
         .trusted_file = s->given->cafile,
         .host = s->host,
         .now_s = s->given->now_s,
+        .passed_s = s->given->passed_s,
     };
     struct nj_finding f;
 
@@ -340,7 +352,12 @@ check_dates(struct nj_findings *out, const struct side *s, int depth, X509 *x, c
                          (int)((facts.not_after_s - now_s) / 86400),
                          nj_judge_day(facts.not_after_s, day));
         if (depth == 0)
-            nj_judge_mend_reissue(&f, s->end, &facts, NULL, s->given->cafile);
+            nj_judge_mend_by_renewal(&f, &(struct nj_judge_worn){.end = s->end,
+                                                                 .facts = &facts,
+                                                                 .certfile = path,
+                                                                 .ca_file = s->given->cafile});
+        else
+            nj_judge_mend_by_new_dates_of_ca(&f, path);
         nj_judge_keep(out, &f);
     }
 }
@@ -391,7 +408,7 @@ check_names(struct nj_findings *out, const struct side *s, X509 *x)
     if (f.cert.names[0] != '\0')
         return;
     place(&f, s->given->certfile);
-    nj_judge_mend_reissue(&f, s->end, &f.cert, NULL, s->given->cafile);
+    reissue(&f, s);
     nj_judge_keep(out, &f);
 }
 
@@ -466,7 +483,10 @@ say_crl(struct nj_findings *out, const struct side *s, int error)
 {
     struct nj_judge_chain c = {
         .end = s->end == NJ_END_BROKER ? NJ_END_CLIENT : NJ_END_BROKER,
+        .crls = s->crl.crls,
+        .crl_count = s->crl.crl_count,
         .crl_file = s->given->crlfile,
+        .now_s = s->given->now_s,
     };
     struct nj_finding f;
 
@@ -564,6 +584,7 @@ judge_shown(struct nj_findings *out, const struct side *shows, const struct side
         .crl_file = judges->given->crlfile,
         .host = shows->end == NJ_END_BROKER ? host : NULL,
         .now_s = judges->given->now_s,
+        .passed_s = judges->given->passed_s,
     };
 
     nj_judge_chain(out, &c);
@@ -587,7 +608,7 @@ check_user_name(struct nj_findings *out, const struct side *client)
         "the client's certificate has no common name (%s), and the broker takes the user "
         "name from it (use_identity_as_username)",
         f.cert.subject);
-    nj_judge_mend_reissue(&f, NJ_END_CLIENT, &f.cert, NULL, client->given->cafile);
+    reissue(&f, client);
     nj_judge_keep(out, &f);
 }
 

@@ -5,8 +5,11 @@
 #include "pki/judge_priv.h"
 
 #include <dirent.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define LOOKED_AT_MAX 64
 
@@ -19,6 +22,37 @@ nj_judge_folder_of(const char *path, char *out, size_t room)
         (void)snprintf(out, room, ".");
     else
         (void)snprintf(out, room, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+}
+
+/* Take the last part off `path`; NULL: there is none. */
+static const char *
+last_part(char *path)
+{
+    char *slash = strrchr(path, '/');
+
+    if (slash == NULL)
+        return NULL;
+    *slash = '\0';
+    return slash + 1;
+}
+
+bool
+nj_judge_find_home(const char *certfile, struct nj_judge_home *out)
+{
+    char path[PATH_MAX];
+    char ca[PATH_MAX + 16];
+    const char *file, *name, *kind;
+
+    if (certfile == NULL || realpath(certfile, path) == NULL || (file = last_part(path)) == NULL ||
+        (name = last_part(path)) == NULL || (kind = last_part(path)) == NULL)
+        return false;
+    bool is_host = strcmp(kind, "hosts") == 0 && strcmp(file, "server.crt") == 0;
+    bool is_client = strcmp(kind, "clients") == 0 && strcmp(file, "client.crt") == 0;
+    (void)snprintf(ca, sizeof(ca), "%s/ca.key", path);
+    return (is_host || is_client) && access(ca, F_OK) == 0 &&
+           (size_t)snprintf(out->authority, sizeof(out->authority), "%s", path) <
+               sizeof(out->authority) &&
+           (size_t)snprintf(out->name, sizeof(out->name), "%s/%s", kind, name) < sizeof(out->name);
 }
 
 static bool

@@ -33,15 +33,36 @@ struct nj_judge_beside {
  * their folders that are named like certificates. */
 bool nj_judge_find_issuer(const struct nj_judge_chain *c, X509 *x, struct nj_judge_beside *out);
 
+/* Where `nightjar pki` put a certificate: the authority's folder, and "hosts/NAME" or "clients/ID".
+ */
+struct nj_judge_home {
+    char authority[512];
+    char name[160];
+};
+bool nj_judge_find_home(const char *certfile, struct nj_judge_home *out);
+
 /* CAPATH_MISSING, CAPATH_UNHASHED or NONE; and the sentence for either. */
 enum nj_finding_id nj_judge_capath(const char *capath);
 void nj_judge_say_capath(struct nj_finding *f, const char *capath);
 
 /* ---- judge_mend.c ---- */
 
-/* The command for a new certificate of `end`, from the authority of `ca_file` (NULL: not known). */
-void nj_judge_mend_reissue(struct nj_finding *f, enum nj_end end, const struct nj_cert_facts *facts,
-                           const char *host, const char *ca_file);
+/* Whose certificate a command is to replace; all but `facts` may be NULL: not known. */
+struct nj_judge_worn {
+    enum nj_end end;
+    const struct nj_cert_facts *facts;
+    const char *certfile;
+    const char *host; /* that it must be good for */
+    const char *ca_file;
+};
+/* A new certificate from the authority. */
+void nj_judge_mend_by_reissue(struct nj_finding *f, const struct nj_judge_worn *worn);
+/* The same with new dates, where the authority knows it; else a new one. */
+void nj_judge_mend_by_renewal(struct nj_finding *f, const struct nj_judge_worn *worn);
+/* The authority's own certificate with new dates. */
+void nj_judge_mend_by_new_dates_of_ca(struct nj_finding *f, const char *ca_file);
+/* A list of the revoked, in the place of `crl_file` (NULL: not known). */
+void nj_judge_mend_by_new_crl(struct nj_finding *f, const char *crl_file);
 /* A CA that is of no use is made anew beside the old one, and what it signed with it. */
 void nj_judge_mend_by_new_authority(struct nj_finding *f, const struct nj_judge_chain *c);
 /* `path` as the option of the side that judges. */

@@ -42,7 +42,7 @@ def doctor(*words, env=None):
     return code, {f["name"]: f for s in steps for f in s["findings"]}, {s["step"]: s for s in steps}, err
 
 
-WORKS = {"name", "tcp", "connect", "subscribe", "publish"}
+WORKS = {"clock", "name", "tcp", "connect", "subscribe", "publish"}
 
 
 @pytest.mark.parametrize("words, does", (

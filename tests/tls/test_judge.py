@@ -2,9 +2,13 @@
 # run-tests: one thread
 """Every mistake of the table is named by its files alone, where its files can show it, and nothing
 else is; set-ups that work bring no complaint."""
+import ctypes
 import json
 import os
+import shutil
 import subprocess
+import sys
+import time
 
 import pytest
 
@@ -20,14 +24,14 @@ def user_of(setup):
     return users.pop() if users == {"nobody"} and os.getuid() == 0 else None
 
 
-def doctor(setup, *more, cwd=None, user=None, env=None):
+def doctor(setup, *more, cwd=None, user=None, env=None, program=NIGHTJAR):
     """(exit code, report) of `nightjar doctor --files --json` for both ends."""
     port = 8883 if setup.port_is_8883 else 18883
     config = os.path.join(cwd, "broker.conf")
     with open(config, "w", encoding="ascii") as f:
         f.write(setup.config(port))
     os.chmod(config, 0o644)
-    command = [NIGHTJAR, "doctor", f"{setup.host}:{port}", "--config", config, "--files", "--json", *more]
+    command = [program, "doctor", f"{setup.host}:{port}", "--config", config, "--files", "--json", *more]
     command += [a for name, path in setup.client.items() if path for a in (f"--{name}", path)]
     done = subprocess.run(command, capture_output=True, cwd=cwd, user=user, check=False,
                           env={**environment(), **(env or {})}, timeout=60)
@@ -110,3 +114,88 @@ def test_lab_report_mended_by_what_is_printed_works(lab, tmp_path, workshop):
     setup.client.update(cafile=client / "ca.crt", cert=client / "client.crt", key=client / "client.key")
     code, report = doctor(setup, cwd=str(tmp_path))
     assert code == 0 and not findings(report, "fault", "warning"), json.dumps(report, indent=1)
+
+
+def test_what_pki_made_is_renewed_or_replaced_in_its_place(tmp_path, workshop):
+    folder, env = workshop
+    pki = folder / "pki"
+
+    def type_in(command):
+        subprocess.run(command, shell=True, cwd=tmp_path, env=env, check=True, capture_output=True)
+
+    type_in(f"nightjar pki server broker --san 127.0.0.1 --days 10 --dir {pki}")
+    type_in(f"nightjar pki client olivier --days 10 --dir {pki}")
+    broker = {"certfile": pki / "hosts/broker/server.crt", "keyfile": pki / "hosts/broker/server.key",
+              "cafile": pki / "ca.crt", "require_certificate": "true"}
+    client = {"cafile": pki / "ca.crt", "cert": pki / "clients/olivier/client.crt",
+              "key": pki / "clients/olivier/client.key"}
+    code, report = doctor(rows.Setup(broker, client), cwd=str(tmp_path))
+    mends = {f["mend"] for s in report["steps"] for f in s["findings"] if f["name"] == "expires_soon"}
+    assert code == 0
+    assert mends == {f"nightjar pki renew hosts/broker --dir {pki}", f"nightjar pki renew clients/olivier --dir {pki}"}
+    for command in mends:
+        type_in(command)
+    code, report = doctor(rows.Setup(broker, client, host="10.1.2.3"), cwd=str(tmp_path))
+    found = findings(report, "fault", "warning")
+    assert code == 1 and set(found) == {"host_address"}
+    type_in(found["host_address"]["mend"])
+    for host in ("10.1.2.3", "127.0.0.1"):
+        code, report = doctor(rows.Setup(broker, client, host=host), cwd=str(tmp_path))
+        assert code == 0 and not findings(report, "fault", "warning")
+
+
+# ------------------------------------------------------------------------------------- the clock
+
+SOON = 11 * 86400
+SET_CLOCK = "timedatectl set-ntp true"
+
+
+@pytest.fixture(scope="module")
+def from_the_future(tmp_path_factory):
+    """The same program, built in eleven days."""
+    program = tmp_path_factory.mktemp("future") / "nightjar"
+    shutil.copy(NIGHTJAR, program)
+    os.utime(program, (time.time() + SOON,) * 2)
+    return program
+
+
+def test_a_program_of_the_future_shows_that_the_clock_is_behind(lab, tmp_path, from_the_future):
+    setup = rows.ROWS["05"].make(lab)
+    code, report = doctor(setup, cwd=str(tmp_path), program=from_the_future)
+    found = findings(report, "fault")
+    assert code == 1 and set(found) == {"clock_behind"}
+    assert found["clock_behind"]["mend"] == SET_CLOCK
+    code, report = doctor(rows.ROWS["00"].make(lab), cwd=str(tmp_path), program=from_the_future)
+    assert code == 0 and findings(report, "warning")["clock_behind"]["mend"] == SET_CLOCK
+
+
+def test_a_file_of_the_future_is_doubted(lab, tmp_path):
+    setup = lab.setup()
+    ca = tmp_path / "ca.crt"
+    shutil.copy(setup.client["cafile"], ca)
+    os.utime(ca, (time.time() + SOON,) * 2)
+    setup.client["cafile"] = str(ca)
+    code, report = doctor(setup, cwd=str(tmp_path))
+    found = findings(report, "warning")
+    assert code == 0 and set(found) == {"clock_behind"} and str(ca) in found["clock_behind"]["cause"]
+
+
+def test_a_list_of_the_future_is_a_matter_of_clocks(lab, tmp_path):
+    setup = lab.setup(broker={"crlfile": lab.crl(lab.ca(), last=10 * rows.DAY, upto=20 * rows.DAY)})
+    code, report = doctor(setup, cwd=str(tmp_path))
+    found = findings(report, "fault")
+    assert code == 1 and set(found) == {"crl_not_yet_valid"}
+    assert found["crl_not_yet_valid"]["mend"] == SET_CLOCK
+
+
+def is_clock_kept():
+    state = ctypes.create_string_buffer(512)
+    assert ctypes.CDLL(None).adjtimex(state) >= 0
+    return not int.from_bytes(state[40:44], sys.byteorder) & 0x40     # STA_UNSYNC
+
+
+def test_where_nobody_keeps_the_clock_it_may_be_ahead(lab, tmp_path):
+    for number, has_expired in (("04", True), ("00", False)):
+        report = doctor(rows.ROWS[number].make(lab), cwd=str(tmp_path))[1]
+        guesses = {f["name"]: f["mend"] for s in report["steps"] for f in s["findings"] if f["is_guess"]}
+        assert guesses == ({"clock_ahead": SET_CLOCK} if has_expired and not is_clock_kept() else {})
