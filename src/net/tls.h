@@ -21,6 +21,7 @@
 struct nj_tls_context;
 struct nj_tls;
 struct nj_tls_fault;
+struct nj_finding;
 struct nj_findings;
 
 /* ---- context ---- */
@@ -96,6 +97,10 @@ int64_t nj_tls_context_expires_s(const struct nj_tls_context *x, size_t n);
 /* Server: what is wrong, or soon will be, with files that can be used all the same. As long as `x`.
  */
 const struct nj_findings *nj_tls_context_findings(const struct nj_tls_context *x);
+
+/* Server: whom it lets in by certificate or key. Equal for contexts that let in the same ones, as
+ * far as that can be told without a look into capath, which always makes another. */
+uint64_t nj_tls_context_trust(const struct nj_tls_context *x);
 
 /* ---- connection ---- */
 
@@ -181,6 +186,17 @@ enum nj_tls_name {
  * there is no memory. */
 char *nj_tls_peer_name(const struct nj_tls *t, enum nj_tls_name which);
 bool nj_tls_has_peer_certificate(const struct nj_tls *t);
+
+/**
+ * Server: would the peer's certificate or key, which its own context has let in, be let in under
+ * `x`? Dates are not looked at again, and a list of revoked certificates that is missing or out of
+ * date revokes nobody who is here already.
+ *
+ * out     written where it is not: why.
+ * Cost    the check of one signature for each certificate of the chain: 0.1 ms, about.
+ */
+bool nj_tls_is_still_trusted(const struct nj_tls *t, struct nj_tls_context *x,
+                             struct nj_finding *out);
 
 /* "OpenSSL 3.0.15 3 Sep 2024": the library in use, for the version command. Static. */
 const char *nj_tls_library(void);

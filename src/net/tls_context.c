@@ -302,6 +302,7 @@ judge_own(struct nj_tls_context *x, const struct nj_tls_opts *o)
         .certfile = o->pair_count > 0 ? o->pairs[0].certfile : NULL,
         .keyfile = o->pair_count > 0 && !o->key_in_engine ? o->pairs[0].keyfile : NULL,
         .cafile = o->cafile,
+        .capath = o->capath,
         .crlfile = o->crlfile,
         .require_certificate = o->require_certificate,
     };

@@ -118,34 +118,42 @@ static STACK_OF(X509) * trusted_of(X509_STORE_CTX *store, const X509 *cert)
 }
 
 void
+nj_tls_judge_check(struct nj_finding *out, const struct nj_tls *t, const struct nj_tls_context *x,
+                   X509_STORE_CTX *store)
+{
+    STACK_OF(X509) *shown = X509_STORE_CTX_get0_untrusted(store);
+    X509 *cert = X509_STORE_CTX_get_current_cert(store);
+    STACK_OF(X509) *trusted = trusted_of(store, cert);
+    X509 *shown_list[SHOWN_MAX], *trusted_list[SHOWN_MAX];
+    struct nj_judge_chain c = {
+        .end = x->role == NJ_TLS_SERVER ? NJ_END_CLIENT : NJ_END_BROKER,
+        .shown = shown_list,
+        .trusted = trusted_list,
+        .trusted_file = x->cafile,
+        .crl_file = x->crlfile,
+        .is_system_store = x->cafile == NULL,
+        .host = t->host,
+    };
+
+    for (int i = 0; i < sk_X509_num(shown) && i < SHOWN_MAX; i++)
+        shown_list[c.shown_count++] = sk_X509_value(shown, i);
+    for (int i = 0; i < sk_X509_num(trusted) && i < SHOWN_MAX; i++)
+        trusted_list[c.trusted_count++] = sk_X509_value(trusted, i);
+    nj_judge_error(out, &c, X509_STORE_CTX_get_error(store), X509_STORE_CTX_get_error_depth(store),
+                   cert);
+    sk_X509_pop_free(trusted, X509_free);
+}
+
+void
 nj_tls_note_check(struct nj_tls *t, X509_STORE_CTX *store)
 {
     struct nj_tls_fault *f = fault_of(t);
-    STACK_OF(X509) *shown = X509_STORE_CTX_get0_untrusted(store);
-    X509 *cert = X509_STORE_CTX_get_current_cert(store);
-    STACK_OF(X509) *trusted = NULL;
-    X509 *shown_list[SHOWN_MAX], *trusted_list[SHOWN_MAX];
-    struct nj_judge_chain c = {
-        .end = t->context->role == NJ_TLS_SERVER ? NJ_END_CLIENT : NJ_END_BROKER,
-        .shown = shown_list,
-        .trusted = trusted_list,
-        .trusted_file = t->context->cafile,
-        .crl_file = t->context->crlfile,
-        .is_system_store = t->context->cafile == NULL,
-        .host = t->host,
-    };
 
     if (f == NULL || f->verify_error != 0)
         return;
     f->ended = NJ_TLS_BY_US;
     f->verify_error = X509_STORE_CTX_get_error(store);
-    trusted = trusted_of(store, cert);
-    for (int i = 0; i < sk_X509_num(shown) && i < SHOWN_MAX; i++)
-        shown_list[c.shown_count++] = sk_X509_value(shown, i);
-    for (int i = 0; i < sk_X509_num(trusted) && i < SHOWN_MAX; i++)
-        trusted_list[c.trusted_count++] = sk_X509_value(trusted, i);
-    nj_judge_error(&f->finding, &c, f->verify_error, X509_STORE_CTX_get_error_depth(store), cert);
-    sk_X509_pop_free(trusted, X509_free);
+    nj_tls_judge_check(&f->finding, t, t->context, store);
     (void)snprintf(f->reason, sizeof(f->reason), "%s",
                    X509_verify_cert_error_string(f->verify_error));
 }
@@ -263,6 +271,19 @@ nj_tls_note_failure(struct nj_tls *t)
     if (f->ended == NJ_TLS_BY_PEER || f->finding.id != NJ_FINDING_NONE)
         return;
     note(f, finding_of_reason(t, ERR_GET_REASON(error)));
+}
+
+void
+nj_tls_refuse(struct nj_tls *t, const char *why)
+{
+    struct nj_tls_fault *f = fault_of(t);
+
+    t->is_broken = true;
+    if (f == NULL)
+        return;
+    note(f, NJ_FINDING_MALFORMED);
+    nj_finding_cause(&f->finding, "%s", why);
+    nj_finding_mend(&f->finding, "%s", "");
 }
 
 void

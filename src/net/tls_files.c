@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ocsp.h>
+#include <openssl/sha.h>
 #include <openssl/x509v3.h>
 #include <string.h>
 
@@ -50,7 +51,8 @@ say_before(struct nj_diag *diag, enum nj_err err, const char *fmt, const char *f
 /* ---- authorities and revoked certificates ---- */
 
 static enum nj_err
-add_cas(X509_STORE *store, STACK_OF(X509_NAME) * told, const char *path, struct nj_diag *diag)
+add_cas(struct nj_tls_context *x, X509_STORE *store, STACK_OF(X509_NAME) * told, const char *path,
+        struct nj_diag *diag)
 {
     const struct nj_pki_file_opts wanted = {.wanted = NJ_PKI_CERTIFICATE};
     struct nj_pki_file file;
@@ -58,7 +60,10 @@ add_cas(X509_STORE *store, STACK_OF(X509_NAME) * told, const char *path, struct 
 
     for (size_t i = 0; err == NJ_OK && i < file.certificate_count; i++) {
         X509_NAME *name = X509_get_subject_name(file.certificates[i]);
+        uint8_t digest[SHA256_DIGEST_LENGTH];
 
+        if (X509_digest(file.certificates[i], EVP_sha256(), digest, NULL) == 1)
+            nj_tls_trust_add(x, (struct nj_str){(const char *)digest, sizeof(digest)});
         if (X509_STORE_add_cert(store, file.certificates[i]) != 1)
             err = NJ_ENOMEM;
         else if (told != NULL && sk_X509_NAME_num(told) < TOLD_CAS_MAX &&
@@ -105,15 +110,20 @@ check_capath(const char *path, struct nj_diag *diag)
 }
 
 static enum nj_err
-add_crls(X509_STORE *store, const char *path, struct nj_diag *diag)
+add_crls(struct nj_tls_context *x, X509_STORE *store, const char *path, struct nj_diag *diag)
 {
     const struct nj_pki_file_opts wanted = {.wanted = NJ_PKI_CRL};
     struct nj_pki_file file;
     enum nj_err err = nj_pki_file_read(&file, path, &wanted, diag);
 
-    for (size_t i = 0; err == NJ_OK && i < file.crl_count; i++)
+    for (size_t i = 0; err == NJ_OK && i < file.crl_count; i++) {
+        uint8_t digest[SHA256_DIGEST_LENGTH];
+
+        if (X509_CRL_digest(file.crls[i], EVP_sha256(), digest, NULL) == 1)
+            nj_tls_trust_add(x, (struct nj_str){(const char *)digest, sizeof(digest)});
         if (X509_STORE_add_crl(store, file.crls[i]) != 1)
             err = NJ_ENOMEM;
+    }
     nj_pki_file_fini(&file);
     if (err != NJ_OK)
         return say_before(
@@ -123,14 +133,29 @@ add_crls(X509_STORE *store, const char *path, struct nj_diag *diag)
     return NJ_OK;
 }
 
+/* A directory is looked into when somebody comes: nobody knows what has become of it. */
+static void
+trust_no_other_directory(struct nj_tls_context *x)
+{
+    static _Atomic uint64_t count;
+    /* Relaxed: all that counts is that no two are the same. */
+    uint64_t number = atomic_fetch_add_explicit(&count, 1, memory_order_relaxed);
+
+    nj_tls_trust_add(x, (struct nj_str){(const char *)&number, sizeof(number)});
+}
+
 static enum nj_err
-load_trust(const struct nj_tls_opts *o, X509_STORE *store, STACK_OF(X509_NAME) * told,
-           struct nj_diag *diag)
+load_trust(struct nj_tls_context *x, const struct nj_tls_opts *o, X509_STORE *store,
+           STACK_OF(X509_NAME) * told, struct nj_diag *diag)
 {
     enum nj_err err = NJ_OK;
 
+    if (o->require_certificate)
+        nj_tls_trust_add(x, NJ_STR("certificate"));
     if (o->cafile != NULL)
-        err = add_cas(store, told, o->cafile, diag);
+        err = add_cas(x, store, told, o->cafile, diag);
+    if (o->capath != NULL)
+        trust_no_other_directory(x);
     if (err == NJ_OK && o->capath != NULL)
         err = check_capath(o->capath, diag);
     if (err == NJ_OK && o->capath != NULL && X509_STORE_load_path(store, o->capath) != 1)
@@ -138,7 +163,7 @@ load_trust(const struct nj_tls_opts *o, X509_STORE *store, STACK_OF(X509_NAME) *
     if (err == NJ_OK && o->use_os_certs && X509_STORE_set_default_paths(store) != 1)
         err = nj_diag_fail(diag, NJ_ESYS, "Error: Unable to load the system's CA certificates.");
     if (err == NJ_OK && o->crlfile != NULL)
-        err = add_crls(store, o->crlfile, diag);
+        err = add_crls(x, store, o->crlfile, diag);
     return err;
 }
 
@@ -155,7 +180,7 @@ set_trust(struct nj_tls_context *x, const struct nj_tls_opts *o, struct nj_diag 
         if (told == NULL)
             return no_memory(diag);
     }
-    err = load_trust(o, store, told, diag);
+    err = load_trust(x, o, store, told, diag);
     for (size_t i = 0; i < x->shown_count && err == NJ_OK; i++) {
         if (i > 0)
             SSL_CTX_set1_cert_store(x->shown[i], store);

@@ -9,6 +9,7 @@
 #include "net/tls_fault.h"
 
 #include <openssl/pem.h>
+#include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <unistd.h>
 

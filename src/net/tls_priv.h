@@ -9,7 +9,10 @@
 #include <openssl/ssl.h>
 #include <stdatomic.h>
 
-struct nj_tls_psk; /* tls_psk.c */
+struct nj_tls_psk; /* tls_trust.c: `what` is part of whom it lets in. */
+void nj_tls_trust_add(struct nj_tls_context *x, struct nj_str what);
+
+/* tls_psk.c */
 
 struct nj_tls_context {
     _Atomic uint32_t references;
@@ -24,6 +27,7 @@ struct nj_tls_context {
     size_t shown_count;
     int64_t *expires_s; /* of each pair, in the order of the options */
     size_t pair_count;
+    uint64_t trust;         /* nj_tls_context_trust() */
     struct nj_tls_psk *psk; /* NULL: none */
     uint8_t *ocsp;          /* NULL: none */
     size_t ocsp_n;
@@ -56,10 +60,16 @@ enum nj_err nj_tls_engine_key(EVP_PKEY **out, const struct nj_tls_opts *o, const
 enum nj_err nj_tls_psk_load(struct nj_tls_context *x, const struct nj_tls_opts *o,
                             struct nj_diag *diag);
 void nj_tls_psk_free(struct nj_tls_psk *p);
+/* Whether the key of this identity is the same in both. */
+bool nj_tls_psk_is_same(const struct nj_tls_psk *a, const struct nj_tls_psk *b,
+                        const char *identity);
 /* The handshake is over: an identity that was shown, but whose key was not used, proves nothing. */
 void nj_tls_psk_settle(struct nj_tls *t);
 
 /* tls_fault.c */
+/* Which mistake a failed check is. */
+void nj_tls_judge_check(struct nj_finding *out, const struct nj_tls *t,
+                        const struct nj_tls_context *x, X509_STORE_CTX *store);
 /* A check of a certificate has failed. The first one is kept: what comes after follows from it. */
 void nj_tls_note_check(struct nj_tls *t, X509_STORE_CTX *store);
 /* The connection has failed; the reasons stand in OpenSSL's queue. */

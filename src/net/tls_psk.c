@@ -5,6 +5,7 @@
 #include "net/tls_priv.h"
 
 #include "base/mem.h"
+#include "base/secret.h"
 
 #include <errno.h>
 #include <openssl/crypto.h>
@@ -134,15 +135,30 @@ read_file(struct nj_tls_psk *p, const char *path, struct nj_diag *diag)
     return err;
 }
 
+static const struct entry *
+find(const struct nj_tls_psk *p, const char *identity)
+{
+    struct entry wanted = {.identity = (char *)(uintptr_t)identity};
+
+    return bsearch(&wanted, p->entries, p->count, sizeof(wanted), by_identity);
+}
+
+bool
+nj_tls_psk_is_same(const struct nj_tls_psk *a, const struct nj_tls_psk *b, const char *identity)
+{
+    const struct entry *x = a != NULL ? find(a, identity) : NULL, *y = find(b, identity);
+
+    return x != NULL && y != NULL && x->key_n == y->key_n &&
+           nj_secret_is_same(x->key, y->key, x->key_n);
+}
+
 /* ---- OpenSSL asks ---- */
 
 static unsigned
 on_server_psk(SSL *ssl, const char *identity, uint8_t *out, unsigned n)
 {
     struct nj_tls *t = nj_tls_of(ssl);
-    const struct nj_tls_psk *p = t->context->psk;
-    struct entry wanted = {.identity = (char *)(uintptr_t)identity};
-    const struct entry *e = bsearch(&wanted, p->entries, p->count, sizeof(wanted), by_identity);
+    const struct entry *e = find(t->context->psk, identity);
 
     nj_free(t->psk_identity);
     t->psk_identity = NULL;
@@ -249,6 +265,8 @@ nj_tls_psk_load(struct nj_tls_context *x, const struct nj_tls_opts *o, struct nj
     if (x->psk == NULL)
         return nj_diag_fail(diag, NJ_ENOMEM, "Error: Out of memory.");
     err = o->psk != NULL ? own_key(x->psk, o, diag) : read_file(x->psk, o->psk_file, diag);
+    if (err == NJ_OK)
+        nj_tls_trust_add(x, (struct nj_str){x->psk->text, x->psk->text_n});
     for (size_t i = 0; i < x->shown_count && err == NJ_OK; i++)
         err = offer(x, x->shown[i], o, diag);
     return err;

@@ -216,6 +216,7 @@ nj_conn_arrive(struct nj_conn *c, struct nj_worker *w)
     nj_metric_add(&w->metrics, NJ_METRIC_CONNECTIONS, 1);
     nj_conn_enter(c, NJ_CONN_CONNECT);
     watch_for_connect(c);
+    nj_secure_reconsider(c); /* on its way it was on nobody's list */
     if (c->secure != NULL && nj_secure_has_output(c))
         nj_conn_dirty(c);
     nj_conn_continue(c);

@@ -209,6 +209,7 @@ nj_conn_reconsider(struct nj_conn *c)
     const struct nj_listener_opts *l = nj_conn_listener(c);
     bool is_welcome = l->allow_anonymous;
 
+    nj_secure_reconsider(c);
     if (c->state != NJ_CONN_AUTH && c->state != NJ_CONN_OPENING && c->state != NJ_CONN_ACTIVE)
         return;
     if (is_proved(c))

@@ -191,6 +191,15 @@ nj_say_tls_fault(const struct nj_conn *c, const struct nj_tls_fault *f)
                  c->peer.port, c->door->port, line);
 }
 
+void
+nj_say_no_longer_trusted(const struct nj_conn *c, const struct nj_finding *why)
+{
+    char line[860];
+
+    keep_refusal(c, NJ_LOG_NOTICE, "Client %" WHO " [%s:%u] is ended after a reload: %s", NAME(c),
+                 c->peer.address, c->peer.port, nj_finding_line(why, line, sizeof(line)));
+}
+
 /* Faults that Mosquitto has a line of its own for, "…from ID, disconnecting."; NULL: none. */
 static const char *
 own_words(enum nj_cause cause, const struct nj_frame *frame)

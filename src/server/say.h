@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "server/conn.h"
 
+struct nj_finding;
 struct nj_tls_fault;
 
 /* ---- connections ---- */
@@ -21,6 +22,8 @@ void nj_say_socket(struct nj_conn *c, int error);
 void nj_say_refused(const struct nj_conn *c, enum nj_cause cause);
 /* Why TLS has failed: one line, with what to do. NULL: for want of memory. */
 void nj_say_tls_fault(const struct nj_conn *c, const struct nj_tls_fault *f);
+/* It was let in, and would not be any more. */
+void nj_say_no_longer_trusted(const struct nj_conn *c, const struct nj_finding *why);
 /* What was wrong with a packet. */
 void nj_say_fault(const struct nj_conn *c, enum nj_cause cause, const struct nj_frame *frame);
 void nj_say_disconnected(const struct nj_conn *c, enum nj_cause cause);

@@ -18,6 +18,9 @@ nj_secure_begin(struct nj_conn *c, struct nj_tls_context *context)
 
     if (s == NULL)
         return false;
+    s->conn = c;
+    nj_list_init(&s->link_again);
+    s->trust = nj_tls_context_trust(context);
     s->tls = nj_tls_new(context, NULL);
     c->secure = s;
     return s->tls != NULL;
@@ -30,6 +33,7 @@ nj_secure_free(struct nj_conn *c)
 
     if (s == NULL)
         return;
+    nj_secure_leave(c);
     nj_out_clear(c->worker->pool, &s->cipher);
     nj_tls_free(s->tls);
     nj_free(s->user);
@@ -86,6 +90,10 @@ decrypt(struct nj_conn *c, struct nj_tls_io *io, uint8_t *buffer, size_t room)
     } while (result == NJ_TLS_FULL);
     if (c->secure->cipher.bytes > 0)
         nj_conn_dirty(c);
+    if (c->secure->cipher.bytes > NJ_SECURE_UNREAD_MAX) {
+        nj_tls_refuse(c->secure->tls, "the client asks for new keys and does not read the answers");
+        result = NJ_TLS_FAILED;
+    }
     if (result == NJ_TLS_FAILED)
         return NJ_SECURE_FAILED;
     if (total > 0)
@@ -235,6 +243,7 @@ finish(struct nj_conn *c, struct nj_tls_io *io)
     ssize_t n;
 
     take_user(c);
+    nj_secure_reconsider(c); /* files may have changed since it began */
     nj_metric_add(&w->metrics, NJ_METRIC_TLS_HANDSHAKES, 1);
     if (nj_tls_is_resumed(c->secure->tls))
         nj_metric_add(&w->metrics, NJ_METRIC_TLS_RESUMED, 1);
@@ -271,17 +280,53 @@ shake(struct nj_conn *c)
         nj_conn_have_read(c, NJ_SECURE_FAILED);
 }
 
+/* ---- once more, after a reload ---- */
+
+void
+nj_secure_reconsider(struct nj_conn *c)
+{
+    struct nj_secure *s = c->secure;
+    const struct nj_tls_context *now = nj_conn_listener(c)->tls;
+
+    if (s != NULL && nj_secure_is_open(c) && s->trust != nj_tls_context_trust(now) &&
+        nj_list_is_empty(&s->link_again))
+        nj_list_push(&c->worker->again, &s->link_again);
+}
+
+void
+nj_secure_leave(struct nj_conn *c)
+{
+    if (c->secure != NULL)
+        nj_list_remove(&c->secure->link_again);
+}
+
+static void
+look_again(struct nj_conn *c)
+{
+    struct nj_tls_context *now = nj_conn_listener(c)->tls;
+    struct nj_finding why;
+
+    if (c->state == NJ_CONN_CLOSING)
+        return;
+    c->secure->trust = nj_tls_context_trust(now);
+    if (nj_tls_is_still_trusted(c->secure->tls, now, &why))
+        return;
+    nj_say_no_longer_trusted(c, &why);
+    nj_conn_end(c, NJ_CAUSE_NO_LONGER_TRUSTED);
+}
+
+/* ---- what is due ---- */
+
 void
 nj_secure_work(struct nj_worker *w)
 {
-    for (int i = 0; i < NJ_SECURE_STEPS; i++) {
-        struct nj_list *node = nj_list_pop(&w->shaking);
+    struct nj_list *node;
 
-        if (node == NULL)
-            break;
+    for (int i = 0; i < NJ_SECURE_STEPS && (node = nj_list_pop(&w->shaking)) != NULL; i++)
         shake(nj_container_of(node, struct nj_conn, link_in));
-    }
     w->shakes_due = nj_list_is_empty(&w->shaking) ? 0 : NJ_SECURE_STEPS;
+    for (int i = 0; i < NJ_SECURE_AGAIN && (node = nj_list_pop(&w->again)) != NULL; i++)
+        look_again(nj_container_of(node, struct nj_secure, link_again)->conn);
 }
 
 /* ---- refusing ---- */

@@ -11,6 +11,7 @@
 #ifndef NJ_SERVER_SECURE_H
 #define NJ_SERVER_SECURE_H
 
+#include "base/list.h"
 #include "io/out.h"
 #include "io/reactor.h"
 #include "net/tls.h"
@@ -18,18 +19,25 @@
 struct nj_conn;
 struct nj_worker;
 
-/* Handshake steps in one turn of a worker. */
+/* Handshake steps in one turn of a worker, and certificates that are looked at again. */
 #define NJ_SECURE_STEPS 4
+#define NJ_SECURE_AGAIN 4
+/* What may lie there encrypted when more is read: what nj_secure_write() could not write, and
+ * answers about keys, which a peer can ask for without end. */
+#define NJ_SECURE_UNREAD_MAX (8 * NJ_TLS_RECORD_BYTES)
 /* Room for plaintext beyond what is read from the socket: of a record that had come in part. */
 #define NJ_SECURE_SLACK NJ_TLS_RECORD_BYTES
 /* A result of reading, beside NJ_IO_…: nj_secure_refuse() says why. */
 #define NJ_SECURE_FAILED (-4)
 
 struct nj_secure {
+    struct nj_conn *conn;
     struct nj_tls *tls;
     struct nj_out cipher; /* encrypted, not yet written */
-    char *user;   /* from certificate or PSK identity, where the listener wants it; NULL: none */
-    bool is_said; /* that it failed */
+    char *user; /* from certificate or PSK identity, where the listener wants it; NULL: none */
+    struct nj_list link_again; /* of those to be looked at again, after a reload */
+    uint64_t trust;            /* nj_tls_context_trust() of the context it was let in under */
+    bool is_said;              /* that it failed */
 };
 
 /* What a worker with TLS listeners sets aside. */
@@ -46,7 +54,12 @@ bool nj_secure_is_open(const struct nj_conn *c);
 
 /* The peer has sent something, and the handshake is not over: wait for a step. */
 void nj_secure_wait(struct nj_conn *c);
-/* The steps of this turn. */
+/* After a reload: where other certificates or keys are trusted now, it will be looked at again, in
+ * a turn to come, and end unless it would still be let in. */
+void nj_secure_reconsider(struct nj_conn *c);
+/* It leaves its worker. */
+void nj_secure_leave(struct nj_conn *c);
+/* What is due in this turn: steps of handshakes, looks at certificates. */
 void nj_secure_work(struct nj_worker *w);
 
 /* Read plaintext; as nj_io_read(), or NJ_SECURE_FAILED. `room` is more than NJ_SECURE_SLACK. */

@@ -46,6 +46,7 @@ nj_worker_send_home(struct nj_conn *c)
     nj_list_remove(&c->link_all);
     nj_list_remove(&c->link_in);
     nj_list_remove(&c->link_out);
+    nj_secure_leave(c);
     nj_metric_add(&w->metrics, NJ_METRIC_CONNECTIONS, -1);
     c->letter.kind = NJ_LETTER_CONN;
     c->letter.weight = 0;
@@ -183,7 +184,8 @@ nj_worker_timeout(const struct nj_worker *w)
     nj_time now = nj_reactor_now(w->reactor);
 
     if (!nj_list_is_empty(&w->ready) || !nj_list_is_empty(&w->shaking) ||
-        nj_home_has_work(w->home) || !nj_mailbox_is_empty(&w->mailbox) || is_unfinished(w))
+        !nj_list_is_empty(&w->again) || nj_home_has_work(w->home) ||
+        !nj_mailbox_is_empty(&w->mailbox) || is_unfinished(w))
         return 0;
     if (w->is_stalled)
         return STALL_MS;
@@ -350,6 +352,7 @@ nj_worker_init(struct nj_worker *w, struct nj_server *server, uint16_t id,
     nj_list_init(&w->dirty);
     nj_list_init(&w->closing);
     nj_list_init(&w->shaking);
+    nj_list_init(&w->again);
     nj_list_init(&w->paused);
     nj_mailbox_init(&w->mailbox);
     w->store = deps->stores[id];

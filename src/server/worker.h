@@ -64,6 +64,7 @@ struct nj_worker {
     struct nj_list closing; /* to be closed at the end of the turn */
     struct nj_list shaking; /* with bytes for a TLS handshake that is not over */
     unsigned shakes_due;    /* steps of those; NJ_SECURE_STEPS: this turn has no more to give */
+    struct nj_list again;   /* of struct nj_secure: whose certificates are to be looked at again */
     struct nj_list paused;  /* not read because another worker's mailbox is full */
     bool is_stalled;        /* another worker's mailbox is full */
     bool is_stopping;
