@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/save.h"
 
+#include "base/rand.h"
+
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define TEMPORARY  ".nightjar-" /* and six letters, as mkstemp(3) chooses them */
+#define NAME_BYTES (sizeof(TEMPORARY) - 1 + 6)
 
 static enum nj_err
 fail(struct nj_diag *diag, const char *doing, const char *path)
@@ -70,45 +77,155 @@ sync_folder(struct nj_str folder)
     (void)close(fd);
 }
 
-static enum nj_err
-put_in_place(const char *temporary, const char *path, bool is_replacing, struct nj_diag *diag)
+/* --- the temporary file --- */
+
+/* A file on its way to its place. Until it has a name nobody need clean up after us; where the
+ * file system knows no file without a name, or /proc is not there, it has one from the beginning.
+ * It is locked as long as we live: a name without a lock is what a dead writer has left. */
+struct draft {
+    int fd;
+    bool is_named;
+    char name[PATH_MAX];
+};
+
+static bool
+open_draft(struct draft *d, struct nj_str folder)
 {
-    if ((is_replacing ? rename(temporary, path) : rename_new(temporary, path)) == 0) {
-        sync_folder(folder_of(path));
-        return NJ_OK;
+    if ((size_t)snprintf(d->name, sizeof(d->name), "%" NJ_STR_FMT, NJ_STR_ARG(folder)) +
+            NAME_BYTES + 2 >
+        sizeof(d->name)) {
+        errno = ENAMETOOLONG;
+        return false;
     }
-    if (errno != EEXIST)
+    d->fd = access("/proc/self/fd", X_OK) == 0
+                ? open(d->name, O_TMPFILE | O_WRONLY | O_CLOEXEC, NJ_SAVE_SECRET)
+                : -1;
+    (void)snprintf(d->name + folder.n, sizeof(d->name) - folder.n, "/" TEMPORARY "XXXXXX");
+    d->is_named = d->fd < 0;
+    if (d->fd < 0)
+        d->fd = mkostemp(d->name, O_CLOEXEC);
+    if (d->fd >= 0)
+        (void)flock(d->fd, LOCK_EX);
+    return d->fd >= 0;
+}
+
+static int
+link_draft(const struct draft *d, const char *path)
+{
+    char self[32];
+
+    (void)snprintf(self, sizeof(self), "/proc/self/fd/%d", d->fd);
+    return linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW);
+}
+
+/* link(2) replaces nothing, rename(2) moves only what has a name. */
+static int
+name_draft(struct draft *d)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz234567";
+    char *end = d->name + strlen(d->name) - 6;
+    unsigned char bytes[6];
+
+    if (d->is_named)
+        return 0;
+    do {
+        nj_rand_system(bytes, sizeof(bytes));
+        for (size_t i = 0; i < sizeof(bytes); i++)
+            end[i] = letters[bytes[i] % 32];
+        d->is_named = link_draft(d, d->name) == 0;
+    } while (!d->is_named && errno == EEXIST);
+    return d->is_named ? 0 : -1;
+}
+
+static int
+put_in_place(struct draft *d, const char *path, bool is_replacing)
+{
+    if (!is_replacing)
+        return d->is_named ? rename_new(d->name, path) : link_draft(d, path);
+    return name_draft(d) == 0 ? rename(d->name, path) : -1;
+}
+
+/* Whoever could read the old one, the broker's account say, can read the new one. */
+static enum nj_err
+set_rights(int fd, const char *path, mode_t mode, bool is_replacing, struct nj_diag *diag)
+{
+    struct stat was, is;
+
+    if (!is_replacing || lstat(path, &was) != 0 || !S_ISREG(was.st_mode))
+        return fchmod(fd, mode) == 0 ? NJ_OK : fail(diag, "write", path);
+    if (fstat(fd, &is) != 0)
         return fail(diag, "write", path);
-    nj_diag_hint(diag, "With --force it is replaced.");
-    return nj_diag_fail(diag, NJ_EEXIST, "%s is there already", path);
+    if ((is.st_uid != was.st_uid || is.st_gid != was.st_gid) &&
+        fchown(fd, was.st_uid, was.st_gid) != 0 && (was.st_mode & S_IROTH) == 0) {
+        nj_diag_hint(diag, "Run this as root, or as the file's owner.");
+        return nj_diag_fail(diag, NJ_ESYS,
+                            "cannot replace %s: it belongs to another account or group, which "
+                            "could not read the new one",
+                            path);
+    }
+    return fchmod(fd, was.st_mode & 0777) == 0 ? NJ_OK : fail(diag, "write", path);
 }
 
 enum nj_err
 nj_save(const char *path, struct nj_str bytes, mode_t mode, bool is_replacing, struct nj_diag *diag)
 {
-    char temporary[PATH_MAX];
     struct nj_str folder = folder_of(path);
-    enum nj_err err = NJ_OK;
-    int fd;
+    struct draft draft;
+    enum nj_err err;
 
-    if ((size_t)snprintf(temporary, sizeof(temporary), "%" NJ_STR_FMT "/.nightjar-XXXXXX",
-                         NJ_STR_ARG(folder)) >= sizeof(temporary)) {
-        errno = ENAMETOOLONG;
+    if (!open_draft(&draft, folder))
         return fail(diag, "write", path);
+    err = set_rights(draft.fd, path, mode, is_replacing, diag);
+    if (err == NJ_OK && (!write_all(draft.fd, bytes) || fsync(draft.fd) != 0))
+        err = fail(diag, "write", path);
+    if (err == NJ_OK && put_in_place(&draft, path, is_replacing) != 0) {
+        if (errno != EEXIST) {
+            err = fail(diag, "write", path);
+        } else {
+            nj_diag_hint(diag, "With --force it is replaced.");
+            err = nj_diag_fail(diag, NJ_EEXIST, "%s is there already", path);
+        }
     }
-    fd = mkostemp(temporary, O_CLOEXEC);
-    if (fd < 0)
-        return fail(diag, "write", path);
-    if (fchmod(fd, mode) != 0 || !write_all(fd, bytes) || fsync(fd) != 0)
-        err = fail(diag, "write", path);
-    if (close(fd) != 0 && err == NJ_OK)
-        err = fail(diag, "write", path);
     if (err == NJ_OK)
-        err = put_in_place(temporary, path, is_replacing, diag);
-    if (err != NJ_OK)
-        (void)unlink(temporary);
+        sync_folder(folder);
+    else if (draft.is_named)
+        (void)unlink(draft.name);
+    (void)close(draft.fd);
     return err;
 }
+
+/* Is nobody at work on it? */
+static bool
+is_left_behind(int folder, const char *name)
+{
+    int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    bool is = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
+
+    if (fd >= 0)
+        (void)close(fd);
+    return is;
+}
+
+unsigned
+nj_save_sweep(const char *folder)
+{
+    DIR *dir = opendir(folder);
+    const struct dirent *entry;
+    unsigned count = 0;
+
+    if (dir == NULL)
+        return 0;
+    while ((entry = readdir(dir)) != NULL) {
+        if (strncmp(entry->d_name, TEMPORARY, sizeof(TEMPORARY) - 1) == 0 &&
+            strlen(entry->d_name) == NAME_BYTES && is_left_behind(dirfd(dir), entry->d_name) &&
+            unlinkat(dirfd(dir), entry->d_name, 0) == 0)
+            count++;
+    }
+    (void)closedir(dir);
+    return count;
+}
+
+/* --- folders, and reading --- */
 
 enum nj_err
 nj_save_folder(const char *path, struct nj_diag *diag)

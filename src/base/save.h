@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* save.h — a file is there whole or not at all: written beside its place under a temporary name,
- * synchronised, then put in place. What others may read is said by the caller, not by the umask.
- * Thread: any. */
+/* save.h — a file is there whole or not at all: written beside its place without a name, or under a
+ * temporary one, synchronised, then put in place. What others may read is said by the caller, not
+ * by the umask. Thread: any. */
 #ifndef NJ_BASE_SAVE_H
 #define NJ_BASE_SAVE_H
 
@@ -13,10 +13,14 @@
 #define NJ_SAVE_SECRET 0600 /* keys, and what holds one */
 #define NJ_SAVE_PUBLIC 0644
 
-/* Without `is_replacing` a file that is there stays, and the call fails with NJ_EEXIST. Errors
- * besides: NJ_ESYS. */
+/* `mode` is a new file's; what is replaced keeps its owner, group and mode. Without `is_replacing`
+ * a file that is there stays, and the call fails with NJ_EEXIST. Errors besides: NJ_ESYS, also
+ * where the owner of what is not for everybody could not be kept. */
 NJ_NODISCARD enum nj_err nj_save(const char *path, struct nj_str bytes, mode_t mode,
                                  bool is_replacing, struct nj_diag *diag);
+/* Remove what writers that were killed have left in a folder under temporary names; how many. What
+ * a living one is at work on stays. */
+unsigned nj_save_sweep(const char *folder);
 /* A folder, 0755, and those above it; one that is there is good. Errors: NJ_ESYS. */
 NJ_NODISCARD enum nj_err nj_save_folder(const char *path, struct nj_diag *diag);
 /* All of a file of at most `limit` bytes, terminated by a NUL that `n` does not count. Errors:

@@ -3,7 +3,8 @@
 
 #include "base/test.h"
 
-#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -49,11 +50,56 @@ a_file_has_the_mode_asked_for_whatever_the_umask(void **state)
 
     (void)state;
     assert_int_equal(nj_save(path, NJ_STR("one"), NJ_SAVE_PUBLIC, false, NULL), NJ_OK);
-    (void)umask(0);
-    assert_holds("one", 0644);
-    assert_int_equal(nj_save(path, NJ_STR("two"), NJ_SAVE_SECRET, true, NULL), NJ_OK);
     (void)umask(was);
-    assert_holds("two", 0600);
+    assert_holds("one", 0644);
+}
+
+static void
+what_is_replaced_keeps_its_owner_group_and_mode(void **state)
+{
+    struct nj_diag diag = {0};
+    uid_t owner = geteuid() == 0 ? 65534 : geteuid();
+    struct stat is;
+
+    (void)state;
+    assert_int_equal(nj_save(path, NJ_STR("one"), NJ_SAVE_PUBLIC, false, NULL), NJ_OK);
+    assert_int_equal(chown(path, owner, (gid_t)-1), 0);
+    assert_int_equal(chmod(path, 0440), 0);
+    assert_int_equal(nj_save(path, NJ_STR("two"), NJ_SAVE_SECRET, true, NULL), NJ_OK);
+    assert_holds("two", 0440);
+    assert_int_equal(stat(path, &is), 0);
+    assert_int_equal(is.st_uid, owner);
+    if (geteuid() != 0)
+        return;
+    assert_int_equal(chmod(folder, 0777), 0);
+    assert_int_equal(chown(path, 0, 0), 0);
+    assert_int_equal(seteuid(65534), 0);
+    assert_int_equal(nj_save(path, NJ_STR("three"), NJ_SAVE_SECRET, true, &diag), NJ_ESYS);
+    assert_int_equal(seteuid(0), 0);
+    assert_non_null(strstr(diag.text, "belongs to another account"));
+    assert_holds("two", 0440);
+}
+
+static void
+what_a_dead_writer_left_is_swept_away_and_nothing_else(void **state)
+{
+    static const char *const names[] = {".nightjar-AbC123", ".nightjar-works1",
+                                        ".nightjar-longer1"};
+    char file[3][128];
+    int fd = -1;
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        (void)snprintf(file[i], sizeof(file[i]), "%s/%s", folder, names[i]);
+        assert_int_equal(nj_save(file[i], NJ_STR("x"), NJ_SAVE_PUBLIC, false, NULL), NJ_OK);
+    }
+    fd = open(file[1], O_RDONLY);
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    assert_int_equal(nj_save_sweep(folder), 1);
+    assert_int_equal(access(file[0], F_OK), -1);
+    assert_int_equal(close(fd), 0);
+    assert_int_equal(unlink(file[1]) + unlink(file[2]), 0);
+    assert_int_equal(nj_save_sweep("/nowhere"), 0);
 }
 
 static void
@@ -142,6 +188,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_FOLDER(a_file_has_the_mode_asked_for_whatever_the_umask),
+        IN_FOLDER(what_is_replaced_keeps_its_owner_group_and_mode),
+        IN_FOLDER(what_a_dead_writer_left_is_swept_away_and_nothing_else),
         IN_FOLDER(what_is_there_stays_unless_it_may_be_replaced),
         IN_FOLDER(a_link_is_replaced_not_followed),
         IN_FOLDER(failure_leaves_nothing_behind),

@@ -456,20 +456,21 @@ rewrite(const struct job *job, struct nj_str old, struct nj_secret *new, bool *i
 /* ---- files ---- */
 
 static int
-read_old(const struct job *job, struct nj_secret *text, struct stat *st)
+read_old(const struct job *job, struct nj_secret *text)
 {
     int fd = open(job->file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    struct stat st;
     size_t n = 0;
     ssize_t got = 1;
 
-    if (fd < 0 || fstat(fd, st) != 0)
+    if (fd < 0 || fstat(fd, &st) != 0)
         return fail_about("open password file", job->file);
-    if (!S_ISREG(st->st_mode)) {
+    if (!S_ISREG(st.st_mode)) {
         (void)close(fd);
         fprintf(stderr, "Error: Password file %s is not a file.\n", job->file);
         return FAILED;
     }
-    if (!nj_secret_init(text, (size_t)st->st_size)) {
+    if (!nj_secret_init(text, (size_t)st.st_size)) {
         (void)close(fd);
         return fail(FAILED, "Out of memory.");
     }
@@ -489,26 +490,21 @@ fail_to_save(const struct nj_diag *diag)
     return FAILED;
 }
 
-/* With the old one's rights, and its owner as far as we may give it away: root edits what the
- * broker shall read. */
 static int
 change(const struct job *job)
 {
     struct nj_secret old = {0}, new = {0};
     struct nj_diag diag = {0};
-    struct stat st;
     bool is_found = false;
-    int code = read_old(job, &old, &st);
+    int code = read_old(job, &old);
 
     if (code == GOOD)
         code = rewrite(job, nj_secret_lend(&old), &new, &is_found);
     if (code == GOOD &&
-        nj_save(job->file, nj_secret_lend(&new), st.st_mode & 07777u, true, &diag) != NJ_OK)
+        nj_save(job->file, nj_secret_lend(&new), NJ_SAVE_SECRET, true, &diag) != NJ_OK)
         code = fail_to_save(&diag);
-    if (code == GOOD) {
-        (void)!chown(job->file, st.st_uid, st.st_gid);
+    if (code == GOOD)
         say_done(job, is_found);
-    }
     nj_secret_fini(&old);
     nj_secret_fini(&new);
     return code;

@@ -13,9 +13,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define DAY_S       86400
-#define SOON_DAYS   30
-#define NAMES_WIDTH 2048
+#define DAY_S     86400
+#define SOON_DAYS 30
 
 /* --- saying --- */
 
@@ -59,17 +58,20 @@ typed(const char *path, char out[PATH_MAX])
     return nj_shell_word(out, PATH_MAX, nj_str_of(whole(path, real)));
 }
 
+/* All that was granted: whoever signs a request sees it here. */
 static void
 say_issued(const struct nj_issued *i, const char *verb)
 {
-    char names[NAMES_WIDTH], until[16];
+    char until[16];
 
-    printf("%s: %s\n  good until %s%s, serial number %s\n", verb, i->certificate,
-           day(i->expires, until), i->is_shortened ? " (as long as the authority itself)" : "",
-           i->serial);
-    nj_names_print(&i->names, names, sizeof(names));
-    if (names[0] != '\0')
-        printf("  names: %s\n", names);
+    printf("%s: %s\n  subject %s, good until %s%s, serial number %s\n", verb, i->certificate,
+           i->subject, day(i->expires, until),
+           i->is_shortened ? " (as long as the authority itself)" : "", i->serial);
+    for (unsigned k = 0; k < i->names.count; k++)
+        printf("%s%s%s", k > 0 ? ", " : "  names: ", i->names.at[k],
+               k + 1 == i->names.count ? "\n" : "");
+    if (i->ignored[0] != '\0')
+        printf("  asked for, and not granted: %s\n", i->ignored);
 }
 
 /* --- the folder --- */
@@ -229,7 +231,8 @@ client(const struct nj_pki_config *c)
 static int
 sign(const struct nj_pki_config *c)
 {
-    struct nj_issue wish = {.kind = NJ_ISSUE_AS_ASKED, .name = c->name};
+    struct nj_issue wish = {
+        .kind = NJ_ISSUE_AS_ASKED, .name = c->name, .allows_wildcard = c->allows_wildcard};
 
     if (c->as != NULL && strcmp(c->as, "server") == 0)
         wish.kind = NJ_ISSUE_SERVER;
@@ -263,7 +266,7 @@ revoke(const struct nj_pki_config *c)
 
     if (err != NJ_OK)
         return fail(&diag);
-    err = nj_authority_revoke(a, c->operand, c->reason, &count, &diag);
+    err = nj_authority_revoke(a, c->operand, c->reason, c->days, &count, &diag);
     if (err == NJ_OK) {
         end_explanation(c);
         printf("Revoked: %u certificate%s of %s\n", count, count == 1 ? "" : "s", c->operand);

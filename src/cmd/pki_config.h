@@ -30,8 +30,8 @@ struct nj_pki_config {
     struct nj_secret passin, passout; /* terminated; empty: not given */
     struct nj_names names;
     unsigned days, within; /* 0: not given */
-    bool is_rsa, is_encrypted, is_forced, is_explained, is_new_key, is_authority, is_json, is_p12,
-        is_pem, is_header;
+    bool is_rsa, is_encrypted, allows_wildcard, is_forced, is_explained, is_new_key, is_authority,
+        is_json, is_p12, is_pem, is_header;
 };
 
 enum nj_pki_parsed {

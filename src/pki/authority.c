@@ -10,7 +10,6 @@
 #include "pki/passphrase.h"
 #include "pki/profile_priv.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/pem.h>
@@ -160,13 +159,26 @@ nj_authority_set_dates(X509 *certificate, time_t from, time_t until, struct nj_d
 
 /* --- the lock --- */
 
+void
+nj_authority_sweep(const char *folder)
+{
+    unsigned n = nj_save_sweep(folder);
+
+    if (n > 0)
+        nj_log_line(NJ_LOG_NOTICE,
+                    "%s: removed %u temporary file%s of a command that was ended before its time.",
+                    folder, n, n == 1 ? "" : "s");
+}
+
 /* Of the folder itself: nothing is left behind, and a reader needs no right to write. */
 static enum nj_err
 lock(struct nj_authority *a, struct nj_diag *diag)
 {
     a->lock = open(a->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (a->lock >= 0 && flock(a->lock, LOCK_EX) == 0)
+    if (a->lock >= 0 && flock(a->lock, LOCK_EX) == 0) {
+        nj_authority_sweep(a->dir);
         return NJ_OK;
+    }
     return nj_diag_fail(diag, NJ_ESYS, "cannot lock the folder %s: %s", a->dir, strerror(errno));
 }
 
@@ -343,10 +355,10 @@ nj_authority_unlock(struct nj_authority *authority, struct nj_diag *diag)
 static enum nj_err
 set_name(X509_NAME *name, const char *text, struct nj_diag *diag)
 {
-    for (const char *p = text; *p != '\0'; p++) {
-        if (iscntrl((unsigned char)*p))
-            return nj_diag_fail(diag, NJ_EINVAL, "a control character in the authority's name");
-    }
+    enum nj_err err = nj_names_check_text(nj_str_of(text), "the authority's name", diag);
+
+    if (err != NJ_OK)
+        return err;
     if (text[0] == '\0' || X509_NAME_add_entry_by_NID(name, NID_commonName, MBSTRING_UTF8,
                                                       (const unsigned char *)text, -1, -1, 0) != 1)
         return nj_diag_fail(diag, NJ_EINVAL,
@@ -403,31 +415,39 @@ make_self(struct nj_authority *a, const X509_NAME *name, X509 *was, unsigned day
     return NJ_OK;
 }
 
+/* A key alone, and an index without a line, are what an init leaves that was killed. */
 static enum nj_err
 refuse_existing(const struct nj_authority *a, struct nj_diag *diag)
 {
-    static const char *const files[] = {"ca.crt", "ca.key", "index.txt"};
     char path[NJ_WHERE_SIZE];
+    struct stat st;
 
-    for (size_t i = 0; i < NJ_COUNT_OF(files); i++) {
-        nj_authority_path(a, path, NULL, files[i]);
-        if (access(path, F_OK) != 0)
-            continue;
-        nj_diag_hint(diag, "With --force it is replaced, and all that it issued is worth nothing.");
-        return nj_diag_fail(diag, NJ_EEXIST, "there is an authority in %s already: %s", a->dir,
-                            path);
+    nj_authority_path(a, path, NULL, "ca.crt");
+    if (access(path, F_OK) != 0) {
+        nj_authority_path(a, path, NULL, "index.txt");
+        if (stat(path, &st) != 0 || st.st_size == 0)
+            return NJ_OK;
     }
-    return NJ_OK;
+    nj_diag_hint(diag, "With --force it is replaced, and all that it issued is worth nothing.");
+    return nj_diag_fail(diag, NJ_EEXIST, "there is an authority in %s already: %s", a->dir, path);
 }
 
 static enum nj_err
-save_key(struct nj_authority *a, const struct nj_authority_plan *plan, const char *path,
+make_key(struct nj_authority *a, const struct nj_authority_plan *plan, const char *path,
          struct nj_diag *diag)
 {
+    const struct nj_pki_file_opts opts = {
+        .wanted = NJ_PKI_KEY,
+        .passphrase = plan->is_encrypted ? answer : NULL,
+        .passphrase_ctx = a,
+    };
     struct nj_secret phrase = {0};
-    enum nj_err err = NJ_OK;
+    enum nj_err err;
 
-    if (plan->is_encrypted)
+    if (!plan->is_replacing && access(path, F_OK) == 0)
+        return nj_key_find(&a->key, path, plan->key, &opts, diag);
+    err = nj_key_make(&a->key, plan->key, diag);
+    if (err == NJ_OK && plan->is_encrypted)
         err = nj_passphrase_get(&phrase, a->passin, "New pass phrase for the authority's key", true,
                                 diag);
     if (err == NJ_OK)
@@ -437,6 +457,7 @@ save_key(struct nj_authority *a, const struct nj_authority_plan *plan, const cha
     return err;
 }
 
+/* The certificate last: with it there is an authority. */
 static enum nj_err
 make(struct nj_authority *a, const struct nj_authority_plan *plan, struct nj_diag *diag)
 {
@@ -448,23 +469,22 @@ make(struct nj_authority *a, const struct nj_authority_plan *plan, struct nj_dia
         return nj_openssl_fail(diag, "make the authority");
     err =
         set_name(name, plan->name != NULL ? plan->name : default_name(spare, sizeof(spare)), diag);
+    nj_authority_path(a, path, NULL, "ca.key");
     if (err == NJ_OK)
-        err = nj_key_make(&a->key, plan->key, diag);
+        err = make_key(a, plan, path, diag);
     if (err != NJ_OK)
         return err;
-    nj_authority_path(a, path, NULL, "ca.key");
     nj_explain_key(&a->explain, a->key, path);
     err = make_self(a, name, NULL, plan->days, &a->certificate, diag);
     if (err == NJ_OK)
-        err = save_key(a, plan, path, diag);
+        err = nj_authority_save_index(a, diag);
+    if (err == NJ_OK)
+        err = nj_authority_write_crl(a, 0, diag);
     if (err != NJ_OK)
         return err;
     nj_subject_print(X509_get_subject_name(a->certificate), a->subject);
     nj_authority_path(a, path, NULL, "ca.crt");
-    err = nj_certificate_save(a->certificate, path, plan->is_replacing, diag);
-    if (err == NJ_OK)
-        err = nj_authority_save_index(a, diag);
-    return err == NJ_OK ? nj_authority_write_crl(a, 0, diag) : err;
+    return nj_certificate_save(a->certificate, path, plan->is_replacing, diag);
 }
 
 enum nj_err
@@ -537,5 +557,7 @@ nj_authority_renew_self(struct nj_authority *authority, unsigned days, struct nj
         return err;
     authority->certificate = made;
     made = was;
-    return spread(authority, diag);
+    err = spread(authority, diag);
+    /* The list ends with the old certificate. */
+    return err == NJ_OK ? nj_authority_write_crl(authority, 0, diag) : err;
 }

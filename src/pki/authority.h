@@ -14,7 +14,9 @@
  * the certificate made of the request. Of a request only name, names and public key are taken; what
  * the certificate may be used for, how long it lasts and its serial number are decided here. What
  * is made is verified before it is written; files appear whole or not at all, and none is replaced
- * unless the caller says so. A certificate stands in the index before it stands in a file.
+ * unless the caller says so. A certificate stands in the index before it stands in a file, and a
+ * key before its certificate: a command that was killed can be given again, and goes on with the
+ * key that it finds.
  *
  * Thread: one at a time for each object. Between processes a lock on the folder keeps order.
  * Errors: NJ_EINVAL (refused, and why), NJ_EEXIST, NJ_ENOENT, NJ_ESYS, NJ_ENOMEM; always said in
@@ -30,9 +32,10 @@
 
 #define NJ_AUTHORITY_DAYS 3650
 #define NJ_ISSUE_DAYS     825
-#define NJ_CRL_DAYS       365
 #define NJ_SERIAL_SIZE    48  /* hexadecimal digits, NUL */
 #define NJ_WHERE_SIZE     512 /* a path */
+#define NJ_SUBJECT_SIZE   512 /* a longer one is cut */
+#define NJ_IGNORED        256
 
 enum nj_key_kind {
     NJ_KEY_P256,
@@ -87,9 +90,10 @@ struct nj_issue {
     /* Of a server besides its name; of a request, if not empty, instead of what it asks for. */
     struct nj_names names;
     enum nj_key_kind key;
-    bool is_small;     /* for small devices: see profile_priv.h */
-    bool is_replacing; /* the files that are there */
-    unsigned days;     /* 0: NJ_ISSUE_DAYS; never longer than the authority itself */
+    bool is_small;        /* for small devices: see profile_priv.h */
+    bool allows_wildcard; /* of a request: it may have one without being named in `names` */
+    bool is_replacing;    /* the files that are there */
+    unsigned days;        /* 0: NJ_ISSUE_DAYS; never longer than the authority itself */
 };
 
 /* What was made, for people. */
@@ -100,7 +104,9 @@ struct nj_issued {
     char key[NJ_WHERE_SIZE];    /* empty: it stays with who asked */
     char header[NJ_WHERE_SIZE]; /* of a small device: all three as a header of C; else empty */
     char serial[NJ_SERIAL_SIZE];
+    char subject[NJ_SUBJECT_SIZE];
     struct nj_names names;
+    char ignored[NJ_IGNORED]; /* what a request asked for and did not get; empty: nothing */
     time_t expires;
     bool is_shortened; /* to the authority's own last day */
 };
@@ -110,8 +116,9 @@ NJ_NODISCARD enum nj_err nj_authority_issue(struct nj_authority *authority,
                                             const struct nj_issue *wish, struct nj_issued *out,
                                             struct nj_diag *diag);
 /* A certificate for the key of a request in `path` (PEM or DER). The request must be signed with
- * that key; a request without subject gets its first name as subject. `wish->key` says nothing
- * here. */
+ * that key; a request without subject gets its first name as subject. Refused are names that would
+ * let its owner pass for others: a wildcard, a name or a common name that another good certificate
+ * has, unless `wish` says so. `wish->key` says nothing here. */
 NJ_NODISCARD enum nj_err nj_authority_sign(struct nj_authority *authority, const char *path,
                                            const struct nj_issue *wish, struct nj_issued *out,
                                            struct nj_diag *diag);
@@ -134,12 +141,15 @@ NJ_NODISCARD enum nj_err nj_authority_renew_self(struct nj_authority *authority,
                                                  struct nj_diag *diag);
 
 /* Revoke every certificate of a name that is good now, or that of a serial number or a file, and
- * write the CRL. `reason`: RFC 5280's, as openssl writes it ("keyCompromise"); NULL: none given.
- * `count`: how many. Errors besides: NJ_ENOENT, nothing of that name is good now. */
+ * write the CRL as nj_authority_write_crl() does. `reason`: RFC 5280's, as openssl writes it
+ * ("keyCompromise"); NULL: none given. `count`: how many, with those that are revoked already but
+ * not in the list, which a killed command did not come to write. Errors besides: NJ_ENOENT, nothing
+ * of that name is good now. */
 NJ_NODISCARD enum nj_err nj_authority_revoke(struct nj_authority *authority, const char *which,
-                                             const char *reason, unsigned *count,
+                                             const char *reason, unsigned days, unsigned *count,
                                              struct nj_diag *diag);
-/* crl.pem anew, good for `days` (0: NJ_CRL_DAYS). */
+/* crl.pem anew, good for `days` and never longer than the authority; 0: as long. It lies beside the
+ * broker, where nobody holds back a later one, and at its end nobody would be let in. */
 NJ_NODISCARD enum nj_err nj_authority_write_crl(struct nj_authority *authority, unsigned days,
                                                 struct nj_diag *diag);
 /* When crl.pem ends; 0: there is none, or none that can be read. */

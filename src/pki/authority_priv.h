@@ -9,8 +9,6 @@
 #include "pki/ledger_priv.h"
 #include "pki/openssl_priv.h"
 
-#define NJ_SUBJECT_SIZE 512
-
 struct nj_authority {
     const char *dir, *passin; /* lent */
     struct nj_explain explain;
@@ -25,6 +23,9 @@ struct nj_authority {
  */
 void nj_authority_path(const struct nj_authority *authority, char out[NJ_WHERE_SIZE],
                        const char *folder, const char *file);
+/* Clean up a folder after commands that were killed in it; told in the log. The authority is
+ * locked. */
+void nj_authority_sweep(const char *folder);
 /* Read ca.key, asking for its pass phrase, and see that it belongs to ca.crt, which must not have
  * ended. Once is enough. */
 NJ_NODISCARD enum nj_err nj_authority_unlock(struct nj_authority *authority, struct nj_diag *diag);
@@ -68,7 +69,5 @@ void nj_issue_place(const struct nj_authority *authority, enum nj_issue_kind kin
 /* A copy of ca.crt in the folder. */
 NJ_NODISCARD enum nj_err nj_issue_copy_authority(struct nj_authority *authority, const char *folder,
                                                  struct nj_diag *diag);
-/* The first common name, in UTF-8; false: there is none, or it does not fit. */
-bool nj_issue_common_name(X509_NAME *subject, char *out, size_t bytes);
 
 #endif

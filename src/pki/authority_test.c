@@ -69,7 +69,7 @@ what_is_issued_is_found_listed_renewed_and_revoked(void **state)
     assert_int_equal(nj_authority_count(a), 2);
     assert_int_equal(nj_authority_row(a, 0).state, NJ_ISSUED_REPLACED);
     assert_int_equal(nj_authority_row(a, 1).state, NJ_ISSUED_GOOD);
-    assert_int_equal(nj_authority_revoke(a, "sensor1", NULL, &count, &diag), NJ_OK);
+    assert_int_equal(nj_authority_revoke(a, "sensor1", NULL, 0, &count, &diag), NJ_OK);
     assert_int_equal(count, 2);
     assert_int_equal(nj_authority_row(a, 1).state, NJ_ISSUED_REVOKED);
     nj_authority_close(a);

@@ -9,9 +9,9 @@
 #include "pki/file.h"
 #include "pki/key_priv.h"
 #include "pki/profile_priv.h"
+#include "pki/request_priv.h"
 
-#include <errno.h>
-#include <openssl/pem.h>
+#include <strings.h>
 #include <unistd.h>
 
 #define DAY_S  86400
@@ -44,18 +44,13 @@ nj_issue_copy_authority(struct nj_authority *authority, const char *folder, stru
 }
 
 static enum nj_err
-refuse_existing(const struct nj_issued *place, struct nj_diag *diag)
+refuse_existing(const char *path, struct nj_diag *diag)
 {
-    const char *const paths[] = {place->certificate, place->key};
-
-    for (size_t i = 0; i < NJ_COUNT_OF(paths); i++) {
-        if (access(paths[i], F_OK) != 0)
-            continue;
-        nj_diag_hint(diag, "`nightjar pki renew` makes a new certificate for the same key; --force "
-                           "replaces all.");
-        return nj_diag_fail(diag, NJ_EEXIST, "%s is there already", paths[i]);
-    }
-    return NJ_OK;
+    if (access(path, F_OK) != 0)
+        return NJ_OK;
+    nj_diag_hint(diag, "`nightjar pki renew` makes a new certificate for the same key; --force "
+                       "replaces all.");
+    return nj_diag_fail(diag, NJ_EEXIST, "%s is there already", path);
 }
 
 /* --- the certificate --- */
@@ -174,191 +169,125 @@ nj_issue_certificate(struct nj_authority *authority, const struct nj_issue_draft
     if (err != NJ_OK)
         return err;
     about->names = *draft->names;
+    nj_subject_print(draft->subject, about->subject);
     *out = made;
     made = NULL;
     return NJ_OK;
 }
 
-/* --- requests --- */
+/* --- whose name is it? --- */
 
-bool
-nj_issue_common_name(X509_NAME *subject, char *out, size_t bytes)
-{
-    int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
-    unsigned char *text = NULL;
-    int n = at < 0 ? -1
-                   : ASN1_STRING_to_UTF8(
-                         &text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
-    bool is_good = n > 0 && (size_t)n < bytes && memchr(text, '\0', (size_t)n) == NULL;
-
-    if (is_good) {
-        memcpy(out, text, (size_t)n);
-        out[n] = '\0';
-    }
-    OPENSSL_free(text);
-    return is_good;
-}
-
-static enum nj_err
-set_common_name(X509_NAME *subject, const char *name, struct nj_diag *diag)
-{
-    return X509_NAME_add_entry_by_NID(subject, NID_commonName, MBSTRING_UTF8,
-                                      (const unsigned char *)name, -1, -1, 0) == 1
-               ? NJ_OK
-               : nj_openssl_fail(diag, "write the name");
-}
-
-static enum nj_err
-ask_for_names(X509_REQ *request, const struct nj_names *names, struct nj_diag *diag)
-{
-    NJ_CLEANUP(nj_drop_general_names) GENERAL_NAMES *list = NULL;
-    STACK_OF(X509_EXTENSION) *extensions = NULL;
-    enum nj_err err;
-    bool is_done;
-
-    if (names->count == 0)
-        return NJ_OK;
-    err = nj_profile_general_names(&list, names, diag);
-    if (err != NJ_OK)
-        return err;
-    is_done =
-        X509V3_add1_i2d(&extensions, NID_subject_alt_name, list, 0, X509V3_ADD_DEFAULT) == 1 &&
-        X509_REQ_add_extensions(request, extensions) == 1;
-    sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
-    return is_done ? NJ_OK : nj_openssl_fail(diag, "write the names into the request");
-}
-
-/* Ours: what another host would send. */
-static enum nj_err
-make_request(const char *name, const struct nj_names *names, EVP_PKEY *key, X509_REQ **out,
-             struct nj_diag *diag)
-{
-    NJ_CLEANUP(nj_drop_req) X509_REQ *request = X509_REQ_new();
-    enum nj_err err;
-
-    if (request == NULL || X509_REQ_set_version(request, X509_REQ_VERSION_1) != 1 ||
-        X509_REQ_set_pubkey(request, key) != 1)
-        return nj_openssl_fail(diag, "make the request");
-    err = set_common_name(X509_REQ_get_subject_name(request), name, diag);
-    if (err == NJ_OK)
-        err = ask_for_names(request, names, diag);
-    if (err != NJ_OK)
-        return err;
-    if (X509_REQ_sign(request, key, nj_key_hash(key)) == 0)
-        return nj_openssl_fail(diag, "sign the request");
-    *out = request;
-    request = NULL;
-    return NJ_OK;
-}
-
-static enum nj_err
-read_names(struct nj_names *out, const STACK_OF(X509_EXTENSION) * extensions, struct nj_diag *diag)
-{
-    NJ_CLEANUP(nj_drop_general_names)
-    GENERAL_NAMES *list = X509V3_get_d2i(extensions, NID_subject_alt_name, NULL, NULL);
-    struct nj_diag why = {0};
-    enum nj_err err = list != NULL ? nj_profile_names(out, list, &why) : NJ_OK;
-
-    if (err == NJ_OK)
-        return NJ_OK;
-    nj_diag_hint(diag, "Make the request anew, or name them here: --san NAME,ADDRESS.");
-    return nj_diag_fail(diag, err, "the names that the request asks for cannot be granted: %s",
-                        why.text);
-}
-
+/* Does a line of openssl's kind ("/O=Lab/CN=x") have this part? */
 static bool
-asks_for_server(const STACK_OF(X509_EXTENSION) * extensions, unsigned names)
+has_part(struct nj_str subject, const char *part)
 {
-    EXTENDED_KEY_USAGE *uses = X509V3_get_d2i(extensions, NID_ext_key_usage, NULL, NULL);
-    bool is_server = uses == NULL && names > 0;
+    size_t n = strlen(part);
 
-    for (int i = 0; uses != NULL && i < sk_ASN1_OBJECT_num(uses); i++)
-        is_server = is_server || OBJ_obj2nid(sk_ASN1_OBJECT_value(uses, i)) == NID_server_auth;
-    EXTENDED_KEY_USAGE_free(uses);
-    return is_server;
+    for (size_t i = 0; i + n <= subject.n; i++) {
+        if (memcmp(subject.p + i, part, n) == 0 && (i + n == subject.n || subject.p[i + n] == '/'))
+            return true;
+    }
+    return false;
 }
 
-/* A request of another's, as far as it is believed. */
-struct asked {
-    X509_NAME *subject; /* lent by the request */
-    struct nj_names names;
-    enum nj_issue_kind kind;
-    char common_name[65]; /* empty: none */
-};
-
-/* A host without names would be refused by every client: the lab's second mistake. */
-static enum nj_err
-name_server(struct asked *asked, struct nj_diag *diag)
+/* A broker that takes the user from the certificate knows a client by its common name alone. */
+static bool
+is_same_client(const struct nj_request *asked, const struct nj_issued_row *row)
 {
-    if (asked->names.count > 0 ||
-        (asked->common_name[0] != '\0' &&
-         nj_names_add(&asked->names, nj_str_of(asked->common_name), NULL) == NJ_OK))
-        return NJ_OK;
-    nj_diag_hint(diag, "Name them here: --san NAME,ADDRESS; or --as client, if it is a client.");
-    return nj_diag_fail(diag, NJ_EINVAL,
-                        "the request has neither names nor addresses: clients look "
-                        "for the host that they typed, and would refuse the certificate");
+    NJ_CLEANUP(nj_drop_x509_name) X509_NAME *name = X509_NAME_new();
+    char part[NJ_SUBJECT_SIZE];
+
+    if (asked->kind != NJ_ISSUE_CLIENT || asked->common_name[0] == '\0' ||
+        nj_str_starts(row->file, NJ_STR("hosts/")) || name == NULL ||
+        X509_NAME_add_entry_by_NID(name, NID_commonName, MBSTRING_UTF8,
+                                   (const unsigned char *)asked->common_name, -1, -1, 0) != 1)
+        return false;
+    nj_subject_print(name, part);
+    return has_part(row->subject, part);
 }
 
-static enum nj_err
-name_subject(struct asked *asked, struct nj_diag *diag)
+/* All machines have these. */
+static bool
+is_loopback(const char *name)
 {
-    const char *first;
-
-    if (X509_NAME_entry_count(asked->subject) > 0)
-        return NJ_OK;
-    if (asked->names.count == 0)
-        return nj_diag_fail(diag, NJ_EINVAL, "the request has neither a subject nor a name");
-    first = strchr(asked->names.at[0], ':') + 1;
-    if (strlen(first) >= sizeof(asked->common_name))
-        return NJ_OK;
-    memcpy(asked->common_name, first, strlen(first) + 1);
-    return set_common_name(asked->subject, first, diag);
+    return strcasecmp(name, "DNS:localhost") == 0 || strcmp(name, "IP:::1") == 0 ||
+           strncmp(name, "IP:127.", 7) == 0;
 }
 
-/* Brokers take one of them for the user, some the first and some the last. */
-static enum nj_err
-refuse_two_common_names(X509_NAME *subject, struct nj_diag *diag)
+static const char *
+find_shared(const struct nj_names *a, const struct nj_names *b)
 {
-    int first = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
-
-    if (first < 0 || X509_NAME_get_index_by_NID(subject, NID_commonName, first) < 0)
-        return NJ_OK;
-    nj_diag_hint(diag, "Have the request made anew, with one common name.");
-    return nj_diag_fail(diag, NJ_EINVAL,
-                        "the subject of the request has more than one common name: whoever reads "
-                        "it may take its owner for somebody else");
+    for (unsigned i = 0; i < a->count; i++) {
+        for (unsigned k = 0; k < b->count; k++) {
+            if (strcasecmp(a->at[i], b->at[k]) == 0 && !is_loopback(a->at[i]))
+                return a->at[i];
+        }
+    }
+    return NULL;
 }
 
-static enum nj_err
-read_request(struct asked *out, X509_REQ *request, const struct nj_issue *wish,
-             struct nj_diag *diag)
+/* A name of the request's that is another host's; NULL: none. */
+static const char *
+find_taken(const struct nj_authority *a, const struct nj_request *asked,
+           const struct nj_issued_row *row)
 {
-    STACK_OF(X509_EXTENSION) *extensions = X509_REQ_get_extensions(request);
-    enum nj_err err;
+    NJ_CLEANUP(nj_drop_x509) X509 *other = NULL;
+    struct nj_names names = {0};
+    char path[NJ_WHERE_SIZE];
+    GENERAL_NAMES *list;
 
-    out->subject = X509_REQ_get_subject_name(request);
-    (void)nj_issue_common_name(out->subject, out->common_name, sizeof(out->common_name));
-    err = refuse_two_common_names(out->subject, diag);
-    if (wish->names.count > 0)
-        out->names = wish->names;
-    else if (err == NJ_OK)
-        err = read_names(&out->names, extensions, diag);
-    out->kind = wish->kind;
-    if (wish->kind == NJ_ISSUE_AS_ASKED)
-        out->kind =
-            asks_for_server(extensions, out->names.count) ? NJ_ISSUE_SERVER : NJ_ISSUE_CLIENT;
-    sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
-    if (err == NJ_OK && out->kind == NJ_ISSUE_SERVER)
-        err = name_server(out, diag);
-    return err == NJ_OK ? name_subject(out, diag) : err;
+    if (!nj_str_starts(row->file, NJ_STR("hosts/")) || row->file.n > 128)
+        return NULL;
+    (void)snprintf(path, sizeof(path), "%s/%" NJ_STR_FMT, a->dir, NJ_STR_ARG(row->file));
+    if (nj_certificate_read(&other, path, NULL) != NJ_OK)
+        return NULL;
+    list = X509_get_ext_d2i(other, NID_subject_alt_name, NULL, NULL);
+    if (list != NULL)
+        (void)!nj_profile_names(&names, list, NULL);
+    GENERAL_NAMES_free(list);
+    return find_shared(&asked->names, &names);
+}
+
+/* Whoever sends a request may call himself as somebody else is called already; only the operator
+ * can know that they are one. `file`: where the certificate will lie. */
+static enum nj_err
+refuse_taken(const struct nj_authority *a, const struct nj_request *asked, bool is_named_here,
+             const char *file, struct nj_diag *diag)
+{
+    for (size_t i = 0; i < nj_authority_count(a); i++) {
+        struct nj_issued_row row = nj_authority_row(a, i);
+        const char *name;
+
+        if (row.state != NJ_ISSUED_GOOD || nj_str_eq(row.file, nj_str_of(file)))
+            continue;
+        if (is_same_client(asked, &row)) {
+            nj_diag_hint(diag,
+                         "If that one is no more: nightjar pki revoke %" NJ_STR_FMT
+                         "; else have the request made with another common name.",
+                         NJ_STR_ARG(row.serial));
+            return nj_diag_fail(diag, NJ_EINVAL,
+                                "the request's common name is '%s', as in %" NJ_STR_FMT
+                                ": brokers would take its owner for that client",
+                                asked->common_name, NJ_STR_ARG(row.file));
+        }
+        name = is_named_here ? NULL : find_taken(a, asked, &row);
+        if (name != NULL) {
+            nj_diag_hint(
+                diag, "If they are one, or share it: name all of its names here, --san %s,…", name);
+            return nj_diag_fail(diag, NJ_EINVAL,
+                                "the request asks for %s, which is a name of %" NJ_STR_FMT
+                                ": its owner could pass for that host",
+                                name, NJ_STR_ARG(row.file));
+        }
+    }
+    return NJ_OK;
 }
 
 /* --- from request to files --- */
 
 /* The certificate of `request`; its place has been chosen. */
 static enum nj_err
-certify(struct nj_authority *a, X509_REQ *request, const struct asked *asked,
+certify(struct nj_authority *a, X509_REQ *request, const struct nj_request *asked,
         const struct nj_issue *wish, const char *relative, X509 **out, struct nj_issued *about,
         struct nj_diag *diag)
 {
@@ -374,18 +303,33 @@ certify(struct nj_authority *a, X509_REQ *request, const struct asked *asked,
     return nj_issue_certificate(a, &draft, relative, out, about, diag);
 }
 
+/* The certificate last: with it the folder is complete. */
 static enum nj_err
 save(struct nj_authority *a, const struct nj_issue *wish, EVP_PKEY *key, X509 *made,
      const struct nj_issued *place, struct nj_diag *diag)
 {
     enum nj_err err = nj_save_folder(place->folder, diag);
 
+    nj_authority_sweep(place->folder);
+    if (err == NJ_OK)
+        err = nj_issue_copy_authority(a, place->folder, diag);
     if (err == NJ_OK && key != NULL)
         err = nj_key_save(key, wish->is_small ? NJ_KEY_TRADITIONAL : NJ_KEY_PKCS8,
                           (struct nj_str){NULL, 0}, place->key, wish->is_replacing, diag);
-    if (err == NJ_OK)
-        err = nj_certificate_save(made, place->certificate, wish->is_replacing, diag);
-    return err == NJ_OK ? nj_issue_copy_authority(a, place->folder, diag) : err;
+    return err == NJ_OK ? nj_certificate_save(made, place->certificate, wish->is_replacing, diag)
+                        : err;
+}
+
+/* What a command made that was ended before it had a certificate; else a new one. */
+static enum nj_err
+obtain_key(const struct nj_issue *wish, const char *path, EVP_PKEY **out, bool *is_found,
+           struct nj_diag *diag)
+{
+    const struct nj_pki_file_opts opts = {.wanted = NJ_PKI_KEY};
+    enum nj_key_kind kind = wish->is_small ? NJ_KEY_P256 : wish->key;
+
+    *is_found = !wish->is_replacing && access(path, F_OK) == 0;
+    return *is_found ? nj_key_find(out, path, kind, &opts, diag) : nj_key_make(out, kind, diag);
 }
 
 /* `names`: all of them, the host's own first. */
@@ -397,26 +341,27 @@ issue(struct nj_authority *a, const struct nj_issue *wish, const struct nj_names
     NJ_CLEANUP(nj_drop_req) X509_REQ *request = NULL;
     NJ_CLEANUP(nj_drop_x509) X509 *made = NULL;
     char relative[NJ_WHERE_SIZE];
-    struct asked asked = {.names = *names, .kind = wish->kind};
+    struct nj_request asked = {.names = *names, .kind = wish->kind};
+    bool is_found = false;
     enum nj_err err;
 
     nj_issue_place(a, wish->kind, wish->name, out, relative);
-    err = wish->is_replacing ? NJ_OK : refuse_existing(out, diag);
+    err = wish->is_replacing ? NJ_OK : refuse_existing(out->certificate, diag);
     if (err == NJ_OK)
         err = nj_authority_unlock(a, diag); /* before a key is made in vain */
     if (err == NJ_OK)
-        err = nj_key_make(&key, wish->is_small ? NJ_KEY_P256 : wish->key, diag);
+        err = obtain_key(wish, out->key, &key, &is_found, diag);
     if (err != NJ_OK)
         return err;
     nj_explain_key(&a->explain, key, out->key);
-    err = make_request(wish->name, names, key, &request, diag);
+    err = nj_request_make(wish->name, names, key, &request, diag);
     if (err != NJ_OK)
         return err;
     nj_explain_request(&a->explain, request);
     asked.subject = X509_REQ_get_subject_name(request);
     err = certify(a, request, &asked, wish, relative, &made, out, diag);
     if (err == NJ_OK)
-        err = save(a, wish, key, made, out, diag);
+        err = save(a, wish, is_found ? NULL : key, made, out, diag);
     if (err != NJ_OK || !wish->is_small) {
         out->header[0] = '\0';
         return err;
@@ -438,26 +383,9 @@ nj_authority_issue(struct nj_authority *authority, const struct nj_issue *wish,
     return err == NJ_OK ? issue(authority, wish, &names, out, diag) : err;
 }
 
-static enum nj_err
-check_signature(X509_REQ *request, const char *path, struct nj_diag *diag)
-{
-    EVP_PKEY *key = X509_REQ_get0_pubkey(request);
-
-    if (key == NULL)
-        return nj_openssl_fail(diag, "read the public key of the request");
-    if (X509_REQ_verify(request, key) == 1)
-        return NJ_OK;
-    nj_diag_hint(diag, "Have the request made anew, on the host that has the key.");
-    return nj_diag_fail(
-        diag, NJ_EINVAL,
-        "%s is not signed with the key in it: it was altered on its way, or whoever "
-        "sent it does not have the key",
-        path);
-}
-
 /* Chosen here, or what the request calls itself. */
 static enum nj_err
-choose_folder(const struct asked *asked, const struct nj_issue *wish, const char **out,
+choose_folder(const struct nj_request *asked, const struct nj_issue *wish, const char **out,
               struct nj_diag *diag)
 {
     enum nj_err err;
@@ -481,25 +409,31 @@ nj_authority_sign(struct nj_authority *authority, const char *path, const struct
     const struct nj_pki_file_opts opts = {.wanted = NJ_PKI_REQUEST, .is_der_good = true};
     NJ_CLEANUP(nj_drop_x509) X509 *made = NULL;
     char relative[NJ_WHERE_SIZE];
-    struct asked asked = {0};
+    struct nj_request asked;
     struct nj_pki_file file;
     const char *name = NULL;
     enum nj_err err = nj_pki_file_read(&file, path, &opts, diag);
 
     if (err == NJ_OK)
-        err = check_signature(file.request, path, diag);
+        err = nj_request_verify(file.request, path, diag);
     if (err == NJ_OK) {
         nj_explain_request(&authority->explain, file.request);
-        err = read_request(&asked, file.request, wish, diag);
+        err = nj_request_read(&asked, file.request, wish, diag);
     }
     if (err == NJ_OK)
         err = choose_folder(&asked, wish, &name, diag);
     if (err == NJ_OK) {
         nj_issue_place(authority, asked.kind, name, out, relative);
-        err = wish->is_replacing ? NJ_OK : refuse_existing(out, diag);
+        err = wish->is_replacing ? NJ_OK : refuse_existing(out->certificate, diag);
+        if (err == NJ_OK && !wish->is_replacing)
+            err = refuse_existing(out->key, diag);
     }
     if (err == NJ_OK)
+        err = refuse_taken(authority, &asked, wish->names.count > 0, relative, diag);
+    if (err == NJ_OK)
         err = certify(authority, file.request, &asked, wish, relative, &made, out, diag);
+    if (err == NJ_OK)
+        memcpy(out->ignored, asked.ignored, sizeof(out->ignored));
     if (err == NJ_OK)
         err = save(authority, wish, NULL, made, out, diag);
     out->key[0] = out->header[0] = '\0';

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <ifaddrs.h>
+#include <limits.h>
 #include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -13,8 +14,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define DNS_MAX   253
-#define LABEL_MAX 63
+#define DNS_MAX        253
+#define LABEL_MAX      63
+#define NAME_MAX_BYTES 64
 
 /* --- one name --- */
 
@@ -223,50 +225,121 @@ nj_names_print(const struct nj_names *names, char *out, size_t bytes)
         at += (size_t)snprintf(out + at, bytes - at, "%s%s", i > 0 ? ", " : "", names->at[i]);
 }
 
+/* --- what is seen --- */
+
+/* The control characters, and of Unicode's those of the class Cf, the blanks besides U+0020, what
+ * is drawn as nothing, and what is no character. */
+static const struct {
+    unsigned long first, last;
+    const char *what;
+} unseen[] = {
+    {0x0000, 0x001f, "a control character"},
+    {0x007f, 0x009f, "a control character"},
+    {0x00a0, 0x00a0, "a blank that is none"},
+    {0x00ad, 0x00ad, "which cannot be seen"},
+    {0x034f, 0x034f, "which cannot be seen"},
+    {0x0600, 0x0605, "which cannot be seen"},
+    {0x061c, 0x061c, "which turns the direction of what follows"},
+    {0x06dd, 0x06dd, "which cannot be seen"},
+    {0x070f, 0x070f, "which cannot be seen"},
+    {0x115f, 0x1160, "which cannot be seen"},
+    {0x1680, 0x1680, "a blank that is none"},
+    {0x17b4, 0x17b5, "which cannot be seen"},
+    {0x180b, 0x180f, "which cannot be seen"},
+    {0x2000, 0x200a, "a blank that is none"},
+    {0x200b, 0x200d, "which cannot be seen"},
+    {0x200e, 0x200f, "which turns the direction of what follows"},
+    {0x2028, 0x2029, "which ends a line"},
+    {0x202a, 0x202e, "which turns the direction of what follows"},
+    {0x202f, 0x202f, "a blank that is none"},
+    {0x205f, 0x205f, "a blank that is none"},
+    {0x2060, 0x2065, "which cannot be seen"},
+    {0x2066, 0x2069, "which turns the direction of what follows"},
+    {0x206a, 0x206f, "which cannot be seen"},
+    {0x2800, 0x2800, "a blank that is none"},
+    {0x3000, 0x3000, "a blank that is none"},
+    {0x3164, 0x3164, "which cannot be seen"},
+    {0xd800, 0xdfff, "which is no character"},
+    {0xfdd0, 0xfdef, "which is no character"},
+    {0xfe00, 0xfe0f, "which cannot be seen"},
+    {0xfeff, 0xfeff, "which cannot be seen"},
+    {0xffa0, 0xffa0, "which cannot be seen"},
+    {0xfff0, 0xffff, "which is no character"},
+    {0x110bd, 0x110bd, "which cannot be seen"},
+    {0x110cd, 0x110cd, "which cannot be seen"},
+    {0x13430, 0x1343f, "which cannot be seen"},
+    {0x1bca0, 0x1bca3, "which cannot be seen"},
+    {0x1d173, 0x1d17a, "which cannot be seen"},
+    {0xe0000, 0xe0fff, "which cannot be seen"},
+    {0x110000, ULONG_MAX, "which is no character"},
+};
+
+/* NULL: it is seen as what it is. */
+static const char *
+fault_of_rune(unsigned long rune)
+{
+    for (size_t i = 0; i < NJ_COUNT_OF(unseen); i++) {
+        if (rune >= unseen[i].first && rune <= unseen[i].last)
+            return unseen[i].what;
+    }
+    return (rune & 0xfffe) == 0xfffe ? "which is no character" : NULL;
+}
+
+enum nj_err
+nj_names_check_text(struct nj_str text, const char *of, struct nj_diag *diag)
+{
+    while (text.n > 0) {
+        unsigned long rune;
+        int n = UTF8_getc((const unsigned char *)text.p, (int)NJ_MIN(text.n, 8), &rune);
+        const char *fault;
+
+        if (n <= 0)
+            return nj_diag_fail(diag, NJ_EINVAL, "%s is not UTF-8", of);
+        fault = fault_of_rune(rune);
+        if (fault != NULL)
+            return nj_diag_fail(diag, NJ_EINVAL, "%s has U+%04lX in it, %s", of, rune, fault);
+        text = nj_str_from(text, (size_t)n);
+    }
+    return NJ_OK;
+}
+
 /* --- folders --- */
 
-/* What is wrong with the character at `p`; NULL: nothing. */
+/* What is wrong with a character that is seen; NULL: nothing. */
 static const char *
-fault_of(const unsigned char *p)
+fault_of(char c)
 {
-    if (*p == '+' || *p == '#' || *p == '/')
+    if (c == '+' || c == '#' || c == '/')
         return "means something in a topic or a path";
-    if (!isascii(*p) || isalnum(*p) || strchr("._-@:=,", *p) != NULL)
+    if (!isascii(c) || isalnum((unsigned char)c) || strchr("._-@:=,", c) != NULL)
         return NULL;
-    return isgraph(*p) ? "means something to a shell" : "is a blank or a control character";
+    return c == ' ' ? "is a blank" : "means something to a shell";
 }
 
 enum nj_err
 nj_names_check_folder(const char *name, struct nj_diag *diag)
 {
-    const unsigned char *p = (const unsigned char *)name;
-    size_t left = strlen(name);
+    static const char hint[] = "Letters, digits and . _ - @ : = , make a name that is safe "
+                               "everywhere.";
+    struct nj_str text = nj_str_of(name);
+    enum nj_err err = nj_names_check_text(text, "the name", diag);
 
-    nj_diag_hint(diag, "Letters, digits and . _ - @ : = , make a name that is safe everywhere.");
-    if (left == 0 || left > 64)
-        return nj_diag_fail(diag, NJ_EINVAL, "the name '%.70s' is %s", name,
-                            left == 0 ? "empty" : "longer than the 64 bytes of a common name");
-    if (*p == '.' || *p == '-')
-        return nj_diag_fail(
-            diag, NJ_EINVAL,
-            "the name '%s' begins with '%c': a folder of that name would be hidden, "
-            "or taken for an option",
-            name, *p);
-    while (left > 0) {
-        unsigned long rune;
-        int n = UTF8_getc(p, (int)left, &rune);
-        const char *fault;
+    if (err == NJ_OK && (text.n == 0 || text.n > NAME_MAX_BYTES))
+        err = nj_diag_fail(diag, NJ_EINVAL, "the name '%.70s' is %s", name,
+                           text.n == 0 ? "empty" : "longer than the 64 bytes of a common name");
+    if (err == NJ_OK && (*name == '.' || *name == '-'))
+        err = nj_diag_fail(diag, NJ_EINVAL,
+                           "the name '%s' begins with '%c': a folder of that name would be hidden, "
+                           "or taken for an option",
+                           name, *name);
+    for (size_t i = 0; err == NJ_OK && i < text.n; i++) {
+        const char *fault = fault_of(name[i]);
 
-        if (n <= 0)
-            return nj_diag_fail(diag, NJ_EINVAL, "the name is not UTF-8");
-        fault = fault_of(p);
-        if (fault == NULL && rune >= 0x80 && rune < 0xa0)
-            fault = "is a control character";
         if (fault != NULL)
-            return nj_diag_fail(diag, NJ_EINVAL, "the name '%s' cannot be used: '%.*s' %s", name, n,
-                                (const char *)p, fault);
-        p += n;
-        left -= (size_t)n;
+            err = nj_diag_fail(diag, NJ_EINVAL, "the name '%s' cannot be used: '%c' %s", name,
+                               name[i], fault);
     }
-    return NJ_OK;
+    if (err != NJ_OK)
+        nj_diag_hint(diag, "%s", hint);
+    return err;
 }

@@ -31,6 +31,12 @@ void nj_names_add_machine(struct nj_names *names);
 /* "DNS:a, IP:b", cut if too long. */
 void nj_names_print(const struct nj_names *names, char *out, size_t bytes);
 
+/* Is it UTF-8, and does it show as what it is? Refused are control characters, and those that
+ * cannot be seen or turn the direction of what follows (U+202E shows "nimda" as "admin"); not
+ * letters that look like others. `of`: whose text it is, for the message. Errors: NJ_EINVAL, said
+ * in diag. */
+NJ_NODISCARD enum nj_err nj_names_check_text(struct nj_str text, const char *of,
+                                             struct nj_diag *diag);
 /* May `name` be the common name in a certificate, a folder's name, a user name of MQTT, and a word
  * in a shell, all at once? UTF-8, 1 to 64 bytes; of ASCII only letters, digits and . _ - @ : = ,
  * and neither . nor - at the beginning. Errors: NJ_EINVAL, said in diag. */

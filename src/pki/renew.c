@@ -78,23 +78,43 @@ new_key(struct nj_authority *a, X509 *was, const struct nj_issued *place, EVP_PK
     return err;
 }
 
+/* The certificate last, as when it was issued. */
 static enum nj_err
 save(struct nj_authority *a, X509 *made, EVP_PKEY *key, bool is_small,
      const struct nj_issued *place, struct nj_diag *diag)
 {
-    enum nj_err err = NJ_OK;
+    enum nj_err err;
 
-    if (key != NULL)
+    nj_authority_sweep(place->folder);
+    err = nj_issue_copy_authority(a, place->folder, diag);
+    if (err == NJ_OK && key != NULL)
         err = nj_key_save(key, is_small ? NJ_KEY_TRADITIONAL : NJ_KEY_PKCS8,
                           (struct nj_str){NULL, 0}, place->key, true, diag);
     if (err == NJ_OK)
         err = nj_certificate_save(made, place->certificate, true, diag);
-    if (err == NJ_OK)
-        err = nj_issue_copy_authority(a, place->folder, diag);
     if (err != NJ_OK || place->header[0] == '\0')
         return err;
     return nj_export_header(place->folder, place->kind == NJ_ISSUE_SERVER ? "server" : "client",
                             place->header, true, diag);
+}
+
+/* A new key whose certificate was not written any more is no reason to certify the old one again.
+ */
+static enum nj_err
+check_key(X509 *was, const struct nj_issued *place, struct nj_diag *diag)
+{
+    const struct nj_pki_file_opts opts = {.wanted = NJ_PKI_KEY, .is_der_good = true};
+    struct nj_pki_file file;
+    bool is_other = nj_pki_file_read(&file, place->key, &opts, NULL) == NJ_OK &&
+                    EVP_PKEY_eq(file.key, X509_get0_pubkey(was)) != 1;
+
+    nj_pki_file_fini(&file);
+    if (!is_other)
+        return NJ_OK;
+    nj_diag_hint(diag, "With --new-key both are made anew.");
+    return nj_diag_fail(diag, NJ_EINVAL,
+                        "%s is not the key of %s: was a command ended before its time?", place->key,
+                        place->certificate);
 }
 
 /* Subject, names and use of `was`, for its key or a new one. */
@@ -117,6 +137,8 @@ renew(struct nj_authority *a, X509 *was, const char *relative, bool is_new_key, 
     };
     enum nj_err err = list != NULL ? nj_profile_names(&names, list, diag) : NJ_OK;
 
+    if (err == NJ_OK && !is_new_key)
+        err = check_key(was, out, diag);
     if (err == NJ_OK && is_new_key) {
         err = new_key(a, was, out, &key, diag);
         draft.public_key = key;

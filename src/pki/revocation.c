@@ -232,14 +232,15 @@ nj_authority_write_crl(struct nj_authority *authority, unsigned days, struct nj_
 {
     NJ_CLEANUP(nj_drop_crl) X509_CRL *crl = X509_CRL_new();
     NJ_CLEANUP(nj_drop_bio) BIO *bio = BIO_new(BIO_s_mem());
-    time_t until = time(NULL) + (time_t)(days != 0 ? days : NJ_CRL_DAYS) * DAY_S;
+    time_t until = nj_authority_expires(authority);
     char path[NJ_WHERE_SIZE];
     enum nj_err err = nj_authority_unlock(authority, diag);
 
     if (err != NJ_OK)
         return err;
     nj_authority_path(authority, path, NULL, "crl.pem");
-    until = NJ_MIN(until, nj_authority_expires(authority));
+    if (days != 0)
+        until = NJ_MIN(until, time(NULL) + (time_t)days * DAY_S);
     if (crl == NULL || bio == NULL || X509_CRL_set_version(crl, X509_CRL_VERSION_2) != 1 ||
         X509_CRL_set_issuer_name(crl, X509_get_subject_name(authority->certificate)) != 1 ||
         !put_dates(crl, until) || !put_issuer(authority, crl) || !put_number(crl, path) ||
@@ -286,10 +287,14 @@ read_serial(const char *which, char out[NJ_SERIAL_SIZE])
 static bool
 is_meant(const struct nj_issued_row *row, const char *which, const char *serial)
 {
-    if (row->state != NJ_ISSUED_GOOD && row->state != NJ_ISSUED_REPLACED)
-        return false;
     return is_named(row->file, which) || (strlen(serial) == row->serial.n &&
                                           strncasecmp(serial, row->serial.p, row->serial.n) == 0);
+}
+
+static bool
+is_good(const struct nj_issued_row *row)
+{
+    return row->state == NJ_ISSUED_GOOD || row->state == NJ_ISSUED_REPLACED;
 }
 
 /* A host and a client may share a name: what is meant has to be said. */
@@ -303,7 +308,7 @@ refuse_ambiguous(struct nj_authority *a, const char *which, struct nj_diag *diag
     for (size_t i = 0; i < a->ledger.count; i++) {
         struct nj_issued_row row = nj_authority_row(a, i);
 
-        if (is_meant(&row, which, "")) {
+        if (is_good(&row) && is_meant(&row, which, "")) {
             is_host = is_host || nj_str_starts(row.file, NJ_STR("hosts/"));
             is_client = is_client || nj_str_starts(row.file, NJ_STR("clients/"));
         }
@@ -314,20 +319,42 @@ refuse_ambiguous(struct nj_authority *a, const char *which, struct nj_diag *diag
     return nj_diag_fail(diag, NJ_EINVAL, "there are a host and a client called %s", which);
 }
 
+/* Entered in the index, and not in the list: the command was killed in between. */
+static bool
+is_unlisted(X509_CRL *crl, const struct nj_issued_row *row)
+{
+    NJ_CLEANUP(nj_drop_bn) BIGNUM *number = NULL;
+    X509_REVOKED *entry = NULL;
+    ASN1_INTEGER *serial;
+    char digits[NJ_SERIAL_SIZE];
+
+    if (row->state != NJ_ISSUED_REVOKED)
+        return false;
+    (void)snprintf(digits, sizeof(digits), "%" NJ_STR_FMT, NJ_STR_ARG(row->serial));
+    serial = BN_hex2bn(&number, digits) > 0 ? BN_to_ASN1_INTEGER(number, NULL) : NULL;
+    if (crl != NULL && serial != NULL)
+        (void)X509_CRL_get0_by_serial(crl, &entry, serial);
+    ASN1_INTEGER_free(serial);
+    return entry == NULL;
+}
+
 static enum nj_err
 revoke_all(struct nj_authority *a, const char *which, const char *reason, unsigned *count,
            struct nj_diag *diag)
 {
-    char serial[NJ_SERIAL_SIZE];
+    NJ_CLEANUP(nj_drop_crl) X509_CRL *crl = NULL;
+    char serial[NJ_SERIAL_SIZE], path[NJ_WHERE_SIZE];
     unsigned n = 0;
 
+    nj_authority_path(a, path, NULL, "crl.pem");
+    (void)!read_crl(&crl, path);
     read_serial(which, serial);
     for (size_t i = 0; i < a->ledger.count; i++) {
         struct nj_issued_row row = nj_authority_row(a, i);
 
-        if (!is_meant(&row, which, serial))
+        if (!is_meant(&row, which, serial) || (!is_good(&row) && !is_unlisted(crl, &row)))
             continue;
-        if (nj_ledger_revoke(&a->ledger.line[i], time(NULL), reason) != NJ_OK)
+        if (is_good(&row) && nj_ledger_revoke(&a->ledger.line[i], time(NULL), reason) != NJ_OK)
             return nj_diag_fail(diag, NJ_ENOMEM, "no memory for the index");
         n++;
     }
@@ -341,7 +368,7 @@ revoke_all(struct nj_authority *a, const char *which, const char *reason, unsign
 
 enum nj_err
 nj_authority_revoke(struct nj_authority *authority, const char *which, const char *reason,
-                    unsigned *count, struct nj_diag *diag)
+                    unsigned days, unsigned *count, struct nj_diag *diag)
 {
     int number;
     enum nj_err err;
@@ -363,5 +390,5 @@ nj_authority_revoke(struct nj_authority *authority, const char *which, const cha
         err = revoke_all(authority, which, reason, count, diag);
     if (err == NJ_OK)
         err = nj_authority_save_index(authority, diag);
-    return err == NJ_OK ? nj_authority_write_crl(authority, 0, diag) : err;
+    return err == NJ_OK ? nj_authority_write_crl(authority, days, diag) : err;
 }

@@ -151,19 +151,9 @@ open_authority(struct nj_authority **out, const char *at, struct nj_diag *diag)
     const struct nj_authority_opts opts = {.dir = at};
     const struct nj_authority_plan plan = {.key = NJ_KEY_P256};
     char path[NJ_SETUP_PATH_SIZE];
-    enum nj_err err;
 
-    if (is_there(nj_setup_join(at, "ca.crt", path)))
-        return nj_authority_open(out, &opts, diag);
-    err = nj_authority_init(out, &opts, &plan, diag);
-    if (err != NJ_OK)
-        return err;
-    /* The list lies beside the broker and cannot be an old one that somebody held back: it may last
-     * as long as the authority. */
-    err = nj_authority_write_crl(*out, NJ_AUTHORITY_DAYS, diag);
-    if (err != NJ_OK)
-        nj_authority_close(*out);
-    return err;
+    return is_there(nj_setup_join(at, "ca.crt", path)) ? nj_authority_open(out, &opts, diag)
+                                                       : nj_authority_init(out, &opts, &plan, diag);
 }
 
 static enum nj_err

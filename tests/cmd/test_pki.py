@@ -28,11 +28,12 @@ class Authority:
         self.place = pathlib.Path(place)
         self.dir = self.place / "pki"
 
-    def __call__(self, *words, code=GOOD, stdin="", **options):
+    def __call__(self, *words, code=GOOD, stdin="", told="", **options):
+        """`told`: what is said on stderr besides."""
         done = subprocess.run([NIGHTJAR, "pki", *map(str, words)], cwd=self.place, input=stdin, text=True, check=False,
                               capture_output=True, timeout=60, env={**environment(), **options.pop("env", {})}, **options)
         assert done.returncode == code, done.stdout + done.stderr
-        assert not (code == GOOD and done.stderr), done.stderr
+        assert told in done.stderr and not (code == GOOD and done.stderr and not told), done.stderr
         return done.stderr if code == COULD_NOT else done.stdout
 
     def file(self, name):
@@ -57,7 +58,7 @@ class Authority:
     def request(self, subject, *words, key="own.key", out="own.csr"):
         """A signing request made with openssl, whose key stays where it is."""
         self.openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key,
-                     "-subj", subject, "-out", out, *words)
+                     "-utf8", "-subj", subject, "-out", out, *words)
         return self.place / out
 
 
@@ -243,7 +244,8 @@ def test_the_labs_own_request_to_the_labs_own_authority_is_refused(pki):
 @pytest.mark.parametrize("name, why", [
     ("../x", "begins with '.'"), (".hidden", "begins with '.'"), ("a/b", "a path"), ("a#", "a topic"), ("a+b", "a topic"),
     ("a b", "blank"), ("a;b", "a shell"), ("a$b", "a shell"), ("a\nb", "control"), ("x" * 65, "longer than the 64"), ("", "empty"),
-    ("a*", "a shell"), ("a\\b", "a shell")])
+    ("a*", "a shell"), ("a\\b", "a shell"), ("a\u202enimda", "U+202E in it, which turns"), ("a\u200bb", "U+200B in it, which cannot be seen"),
+    ("a\u00a0b", "U+00A0 in it, a blank")])
 def test_names_that_are_no_safe_file_names_are_refused(ready, name, why):
     for verb in "client", "renew":
         assert why in ready(verb, "--", name, code=COULD_NOT)
@@ -305,6 +307,53 @@ def test_an_index_it_does_not_understand_is_not_written_over(ready):
     assert index.read_text().endswith("half a line")
 
 
+# ---------------------------------------------------------------------------- what was killed
+
+
+def test_a_command_that_was_killed_can_be_given_again(pki):
+    """What kill -9 leaves, made by hand, at each point where it leaves anything."""
+    pki("init")
+    pki("server", "broker", "--san", "broker")
+    pki("client", "sensor1")
+    key, crl, other = (pki.dir / name for name in ("clients/sensor1/client.key", "crl.pem", ".nightjar-AbCdEf"))
+    before, empty = key.read_bytes(), crl.read_bytes()
+
+    (pki.dir / "clients/sensor1/client.crt").unlink()           # its key is written, its certificate not
+    other.touch()                                               # a file on its way to its place
+    said = "pki: removed 1 temporary file of a command that was ended before its time"
+    pki("client", "sensor1", "--rsa", code=COULD_NOT, told=said)
+    pki("client", "sensor1", told="client.key was there without a certificate")
+    assert not other.exists() and key.read_bytes() == before
+    pki.verify("clients/sensor1/client.crt")
+    assert pki.openssl("pkey", "-in", key, "-pubout").strip() == pki.field("clients/sensor1/client.crt", "-pubkey")
+
+    pki("revoke", "sensor1")
+    crl.write_bytes(empty)                                      # revoked in the index, not in the list
+    assert "certificates of sensor1" in pki("revoke", "sensor1")
+    pki.verify("clients/sensor1/client.crt", "-crl_check", "-CRLfile", crl, code=2)
+    assert "is good now" in pki("revoke", "sensor1", code=COULD_NOT)
+
+    shutil.copy(key, pki.file("hosts/broker/server.key"))       # renew --new-key: the key, not the certificate
+    assert "is not the key of" in pki("renew", "broker", code=COULD_NOT)
+    pki("renew", "broker", "--new-key")
+    pki("renew", "broker")
+
+
+@pytest.mark.parametrize("left", [["ca.key"], ["ca.key", "index.txt", "crl.pem"]])
+def test_an_authority_that_was_not_finished_is_finished(pki, left):
+    pki("init", "--encrypt", "--passin", "pass:open sesame")
+    for file in set(os.listdir(pki.dir)) - set(left):
+        (pki.dir / file).unlink()
+    before = (pki.dir / "ca.key").read_bytes()
+    assert "does not open" in pki("init", "--encrypt", "--passin", "pass:wrong", code=COULD_NOT)
+    assert "encrypted" in pki("init", code=COULD_NOT)
+    assert "another kind" in pki("init", "--encrypt", "--rsa", "--passin", "pass:open sesame", code=COULD_NOT)
+    pki("init", "--encrypt", "--passin", "pass:open sesame", told="ca.key was there without a certificate")
+    assert (pki.dir / "ca.key").read_bytes() == before
+    pki("client", "a", "--passin", "pass:open sesame")
+    pki.verify("clients/a/client.crt", "-crl_check", "-CRLfile", pki.file("crl.pem"))
+
+
 # ---------------------------------------------------------------------------- requests
 
 
@@ -322,11 +371,12 @@ def test_a_request_is_signed_and_its_key_never_comes_here(ready):
 def test_extensions_that_a_request_asks_for_are_not_granted(ready):
     csr = ready.request("/CN=sly", "-addext", "basicConstraints=critical,CA:TRUE", "-addext",
                         "keyUsage=keyCertSign", "-addext", "extendedKeyUsage=codeSigning", "-addext", "1.2.3.4=ASN1:NULL")
-    ready("sign", csr)
+    said = ready("sign", csr)
     text = ready.text("clients/sly/client.crt")
     assert "CA:FALSE" in text and "TLS Web Client" in text
     for not_granted in "CA:TRUE", "Certificate Sign", "Code Signing", "1.2.3.4":
         assert not_granted not in text
+    assert re.search(r"not granted: to be an authority \(CA:TRUE\), keyCertSign, Code Signing, 1\.2\.3\.4$", said, re.M)
 
 
 def test_a_request_that_is_not_signed_with_its_key_is_refused(ready):
@@ -356,7 +406,13 @@ def test_what_a_request_is_for_is_asked_for_or_said(ready):
     ("/CN=two words", [], "blank"),
     ("/", [], "neither a subject nor a name"),
     ("/CN=sensor/CN=admin", [], "more than one common name"),
-    ("/CN=x", ["--as", "broker"], "server or client")])
+    ("/CN=x", ["--as", "broker"], "server or client"),
+    ("/CN=a\u202enimda", ["--name", "x"], "U+202E"),
+    ("/O=a\u200bb/CN=x", [], "request's organizationName has U+200B"),
+    ("/CN=a#", ["--name", "x"], "means something in a topic"),
+    ("/CN=x" + "".join(f"/O={c * 60}" for c in "abcdef"), [], "longer than 256"),
+    ("/CN=sensor1", ["--name", "x"], "take its owner for that client"),
+    ("/O=Else/CN=sensor1", ["--name", "x"], "take its owner for that client")])
 def test_requests_that_would_make_a_useless_certificate_are_refused(ready, subject, words, why):
     assert why in ready("sign", ready.request(subject), *words, code=COULD_NOT)
 
@@ -368,9 +424,40 @@ def test_an_address_that_a_request_writes_as_a_name_is_refused(ready):
     ready("sign", csr, "--san", "10.0.0.1")
 
 
-def test_a_weak_key_is_not_certified(ready):
-    ready.openssl("req", "-new", "-newkey", "rsa:1024", "-nodes", "-keyout", "w.key", "-subj", "/CN=weak", "-out", "w.csr")
-    assert "RSA 1024) is too short" in ready("sign", "w.csr", code=COULD_NOT)
+@pytest.mark.parametrize("names, words, why", [
+    ("DNS:*.example", ["--allow-wildcard"], "pass for every host of that domain"),
+    ("DNS:x.example,URI:urn:x", ["--san", "x.example,URI:urn:x"], "no client of MQTT compares"),
+    ("email:a@b.example", ["--san", "email:a@b.example"], "no client of MQTT compares"),
+    ("DNS:x.example,DNS:BROKER", ["--san", "x.example,BROKER"], "a name of hosts/broker/server.crt"),
+    ("DNS:localhost,IP:127.0.0.1", [], None)])
+def test_names_that_would_let_it_pass_for_others_are_the_operators_to_give(ready, names, words, why):
+    csr = ready.request("/CN=x", "-addext", f"subjectAltName={names}")
+    if why:
+        assert why in ready("sign", csr, code=COULD_NOT)
+    assert "names: " + names.replace(",", ", ") in ready("sign", csr, *words)
+
+
+def test_of_a_revoked_client_another_may_have_the_name(ready):
+    ready("revoke", "sensor1")
+    ready("sign", ready.request("/CN=sensor1"), "--name", "x")
+
+
+def test_all_names_that_are_granted_are_shown(ready):
+    names = ",".join(f"DNS:host-with-a-long-name-{i}.example" for i in range(64))
+    assert ready("sign", ready.request("/CN=x", "-addext", f"subjectAltName={names}")).count("DNS:") == 64
+    csr = ready.request("/CN=y", "-addext", f"subjectAltName={names},DNS:one.more")
+    assert "more than 64 names" in ready("sign", csr, code=COULD_NOT)
+
+
+@pytest.mark.parametrize("key, words, why", [
+    (["rsa:1024"], [], "RSA 1024) is too short"),
+    (["ec", "-pkeyopt", "ec_paramgen_curve:P-192"], [], "too short"),
+    (["ec", "-pkeyopt", "ec_paramgen_curve:secp256k1"], [], "TLS 1.3 does not sign"),
+    (["ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-pkeyopt", "ec_param_enc:explicit"], [], "TLS 1.3 does not sign"),
+    (["rsa:2048"], ["-sha1"], "SHA1, which can be forged")])
+def test_a_weak_key_is_not_certified(ready, key, words, why):
+    ready.openssl("req", "-new", "-newkey", *key, "-nodes", "-keyout", "w.key", "-subj", "/CN=weak", "-out", "w.csr", *words)
+    assert why in ready("sign", "w.csr", code=COULD_NOT)
 
 
 @pytest.mark.parametrize("content", [b"", b"rubbish", b"-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n"])
@@ -414,9 +501,33 @@ def test_a_host_and_a_client_of_one_name_have_to_be_told_apart(ready):
     ready("renew", "clients/broker")
 
 
-def test_the_list_can_be_written_anew_before_it_ends(ready):
-    assert "good until" in ready("crl", "--days", 3)
-    ready.verify("clients/sensor1/client.crt", "-crl_check", "-CRLfile", ready.file("crl.pem"))
+def test_the_list_lasts_as_long_as_its_authority_or_as_asked_for(ready):
+    """At its end nobody is let in: neither init, revoke, crl nor renew --ca writes one that ends sooner."""
+    def end():
+        text = ready.openssl("crl", "-in", ready.file("crl.pem"), "-noout", "-nextupdate")
+        return text.split("=")[1].strip()
+
+    for words in ["crl", "--days", 3], ["revoke", "sensor1", "--days", 4]:
+        assert end() == ready.field("ca.crt", "-enddate").split("=")[1]
+        ready(*words)
+        assert end() != ready.field("ca.crt", "-enddate").split("=")[1]
+        ready("crl")
+    ready("renew", "--ca", "--days", 5000)
+    assert end() == ready.field("ca.crt", "-enddate").split("=")[1]
+    ready.verify("hosts/broker/server.crt", "-crl_check", "-CRLfile", ready.file("crl.pem"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to others")
+def test_what_is_renewed_keeps_owner_group_and_mode(ready):
+    files = {"hosts/broker/server.key": 0o640, "hosts/broker/server.crt": 0o640, "crl.pem": 0o604}
+    for file, rights in files.items():
+        os.chown(ready.file(file), 65534, 65533)
+        os.chmod(ready.file(file), rights)
+    ready("renew", "broker", "--new-key")
+    ready("crl")
+    for file, rights in files.items():
+        st = os.stat(ready.file(file))
+        assert (st.st_uid, st.st_gid, stat.S_IMODE(st.st_mode)) == (65534, 65533, rights), file
 
 
 def test_openssl_ca_reads_and_continues_the_index(ready):
