@@ -10,14 +10,35 @@
 #include <openssl/engine.h>
 #include <openssl/err.h>
 #include <openssl/ui.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+
+#define SECRET_MODE_SHA 0x1000 /* as the engines that know SECRET_MODE number it */
+
+/* ---- the name of a key ---- */
+
+const char *
+nj_tls_engine_name(const char *name, char *out, size_t room)
+{
+    static const char pin[] = "pin-value=";
+    const char *value = strstr(name, pin);
+
+    if (value == NULL || strncmp(name, "pkcs11:", 7) != 0)
+        return name;
+    value += sizeof(pin) - 1;
+    (void)snprintf(out, room, "%.*s…%s", (int)(value - name), name, value + strcspn(value, ";?&"));
+    return out;
+}
+
+/* ---- the PIN ---- */
 
 struct asking {
     const struct nj_tls_opts *opts;
     const char *key;
 };
 
-/* OpenSSL asks for the PIN: by our callback if there is one, at the terminal otherwise. */
+/* In the place of OpenSSL's question at the terminal. */
 static int
 read_pin(UI *ui, UI_STRING *string)
 {
@@ -27,6 +48,8 @@ read_pin(UI *ui, UI_STRING *string)
 
     if (UI_get_string_type(string) != UIT_PROMPT)
         return 1;
+    if (a->opts->password == NULL)
+        return 0;
     n = a->opts->password(a->opts->password_ctx, a->key, pin, (int)sizeof(pin) - 1);
     if (n < 0)
         return 0;
@@ -35,6 +58,36 @@ read_pin(UI *ui, UI_STRING *string)
     nj_secret_wipe(pin, sizeof(pin));
     return n >= 0;
 }
+
+/* Where there is none, OpenSSL would read standard input. */
+static bool
+has_terminal(void)
+{
+    return access("/dev/tty", R_OK | W_OK) == 0 && isatty(STDIN_FILENO) == 1;
+}
+
+/* Engines that know these two commands take the SHA-1 of the password in place of it. */
+static enum nj_err
+give_password(ENGINE *engine, const struct nj_tls_opts *o, struct nj_diag *diag)
+{
+    uint8_t digest[20];
+    size_t n = 0;
+
+    if (OPENSSL_hexstr2buf_ex(digest, sizeof(digest), &n, o->engine_kpass_sha1, '\0') != 1 ||
+        n != sizeof(digest))
+        return nj_diag_fail(diag, NJ_ECONFIG,
+                            "Error: tls_engine_kpass_sha1 wants 40 digits in hex.");
+    if (ENGINE_ctrl_cmd(engine, "SECRET_MODE", SECRET_MODE_SHA, NULL, NULL, 0) == 1 &&
+        ENGINE_ctrl_cmd(engine, "PIN", 0, digest, NULL, 0) == 1)
+        return NJ_OK;
+    nj_diag_hint(diag, "A PKCS#11 token wants the PIN itself, in the name of the key: "
+                       "…;pin-value=PIN, or …?pin-source=file:/PATH.");
+    return nj_diag_fail(diag, NJ_ECONFIG,
+                        "Error: Unable to set engine secret mode sha: %s does not take one.",
+                        o->engine);
+}
+
+/* ---- what went wrong ---- */
 
 static enum nj_err
 say_engine(const struct nj_tls_opts *o, struct nj_diag *diag)
@@ -49,44 +102,72 @@ say_engine(const struct nj_tls_opts *o, struct nj_diag *diag)
                         why != NULL ? why : "it is not there");
 }
 
-/* Engines that know these two commands take the SHA-1 of the password in place of it. */
-static enum nj_err
-give_password(ENGINE *engine, const struct nj_tls_opts *o, struct nj_diag *diag)
-{
-    uint8_t digest[20];
-    size_t n = 0;
+/* The engine of PKCS#11 says little; this is what it has been seen to mean. */
+static const struct {
+    const char *reason, *cause, *mend;
+} causes[] = {
+    {"PIN incorrect", "the token refuses the PIN",
+     "Give the token's PIN: …;pin-value=PIN in the name of the key, or …?pin-source=file:/PATH. "
+     "Most tokens lock themselves after a few wrong ones."},
+    {"PIN locked", "the token is locked, after too many wrong PINs",
+     "Whoever has the token's SO PIN can set a new PIN: pkcs11-tool --init-pin --login "
+     "--login-type so"},
+    {"object not found", "there is no such token, or no such key in it",
+     "`pkcs11-tool --list-token-slots` shows the tokens that this account can reach, `pkcs11-tool "
+     "--token-label NAME --login --list-objects --type privkey` the keys; a key is named "
+     "pkcs11:token=NAME;object=NAME"},
+    {"processing error", "the token wants a PIN, and nobody gave one",
+     "Give it in the name of the key: …;pin-value=PIN, or …?pin-source=file:/PATH; or start this "
+     "at "
+     "a terminal."},
+    {"invalid id", "that is not the name of a key in a token",
+     "Write pkcs11:token=NAME;object=NAME"},
+    {"invalid parameter", "no token could be reached",
+     "PKCS11_MODULE_PATH, or a file in /usr/share/p11-kit/modules, names the module of the token; "
+     "`pkcs11-tool --list-token-slots` shows what it reaches."},
+};
 
-    if (OPENSSL_hexstr2buf_ex(digest, sizeof(digest), &n, o->engine_kpass_sha1, '\0') != 1 ||
-        n != sizeof(digest))
-        return nj_diag_fail(diag, NJ_ECONFIG,
-                            "Error: tls_engine_kpass_sha1 wants 40 digits in hex.");
-    if (ENGINE_ctrl_cmd(engine, "SECRET_MODE", 1, NULL, NULL, 0) == 1 &&
-        ENGINE_ctrl_cmd(engine, "PIN", 0, digest, NULL, 0) == 1)
-        return NJ_OK;
-    return nj_diag_fail(diag, NJ_ECONFIG,
-                        "Error: Unable to set engine secret mode sha: %s does not take one.",
-                        o->engine);
+static enum nj_err
+say_key(const char *name, struct nj_diag *diag)
+{
+    const char *why = ERR_reason_error_string(ERR_peek_error()); /* the first is the cause */
+    const char *mend = "";
+    char shown[NJ_TLS_NAME_SIZE];
+
+    for (size_t i = 0; why != NULL && i < NJ_COUNT_OF(causes); i++) {
+        if (strcmp(why, causes[i].reason) == 0) {
+            why = causes[i].cause;
+            mend = causes[i].mend;
+            break;
+        }
+    }
+    nj_diag_hint(diag, "%s", mend);
+    (void)nj_diag_fail(diag, NJ_ECONFIG,
+                       "Error: Unable to load engine private key file \"%s\": %s.",
+                       nj_tls_engine_name(name, shown, sizeof(shown)),
+                       why != NULL ? why : "the engine has no such key");
+    ERR_clear_error();
+    return NJ_ECONFIG;
 }
+
+/* ---- the key ---- */
 
 static enum nj_err
 load_key(ENGINE *engine, EVP_PKEY **out, const struct nj_tls_opts *o, const char *name,
          struct nj_diag *diag)
 {
     struct asking asking = {o, name};
-    UI_METHOD *method = o->password != NULL ? UI_create_method("nightjar") : NULL;
-    const char *why;
+    bool asks_terminal = o->password == NULL && has_terminal();
+    UI_METHOD *method = asks_terminal ? NULL : UI_create_method("nightjar");
 
     if (method != NULL)
         (void)UI_method_set_reader(method, read_pin);
-    *out = ENGINE_load_private_key(engine, name, method != NULL ? method : UI_OpenSSL(), &asking);
+    /* What it would say of its own goes to standard error, with the PIN in it. */
+    (void)ENGINE_ctrl_cmd_string(engine, "QUIET", NULL, 1);
+    ERR_clear_error();
+    *out = ENGINE_load_private_key(engine, name, asks_terminal ? UI_OpenSSL() : method, &asking);
     UI_destroy_method(method);
-    if (*out != NULL)
-        return NJ_OK;
-    why = ERR_reason_error_string(ERR_peek_last_error());
-    nj_diag_hint(diag, "For PKCS#11 a key is named as in: pkcs11:token=NAME;object=NAME");
-    return nj_diag_fail(diag, NJ_ECONFIG,
-                        "Error: Unable to load engine private key file \"%s\": %s.", name,
-                        why != NULL ? why : "the engine has no such key");
+    return *out != NULL ? NJ_OK : say_key(name, diag);
 }
 
 enum nj_err

@@ -278,6 +278,9 @@ say_no_fit(const struct nj_tls_opts *o, const struct nj_tls_pair *pair,
     const char *sentence = o->role == NJ_TLS_SERVER
                                ? "Error: Unable to load server key file \"%s\". Check keyfile."
                                : "Error: Unable to load client key file \"%s\".";
+    char shown[NJ_TLS_NAME_SIZE];
+    const char *keyfile =
+        o->key_in_engine ? nj_tls_engine_name(pair->keyfile, shown, sizeof(shown)) : pair->keyfile;
 
     for (size_t i = 1; i < file->certificate_count; i++) {
         if (X509_check_private_key(file->certificates[i], key) != 1)
@@ -286,13 +289,13 @@ say_no_fit(const struct nj_tls_opts *o, const struct nj_tls_pair *pair,
         (void)nj_diag_fail(diag, NJ_ECONFIG,
                            "The key belongs to certificate %zu in \"%s\", not to the first.", i + 1,
                            pair->certfile);
-        return say_before(diag, NJ_ECONFIG, sentence, pair->keyfile);
+        return say_before(diag, NJ_ECONFIG, sentence, keyfile);
     }
     nj_diag_hint(diag, "Compare: openssl x509 -noout -pubkey -in %s; openssl pkey -pubout -in %s",
-                 pair->certfile, pair->keyfile);
+                 pair->certfile, keyfile);
     (void)nj_diag_fail(diag, NJ_ECONFIG, "The key does not belong to the certificate \"%s\".",
                        pair->certfile);
-    return say_before(diag, NJ_ECONFIG, sentence, pair->keyfile);
+    return say_before(diag, NJ_ECONFIG, sentence, keyfile);
 }
 
 static enum nj_err

@@ -55,6 +55,9 @@ enum nj_err nj_tls_load(struct nj_tls_context *x, const struct nj_tls_opts *o,
 /* tls_engine.c: the key that the engine knows by `name`; *out is the caller's. */
 enum nj_err nj_tls_engine_key(EVP_PKEY **out, const struct nj_tls_opts *o, const char *name,
                               struct nj_diag *diag);
+#define NJ_TLS_NAME_SIZE 512
+/* The name of a key, fit to be shown: without the PIN that may stand in it. */
+const char *nj_tls_engine_name(const char *name, char *out, size_t room);
 
 /* tls_psk.c */
 enum nj_err nj_tls_psk_load(struct nj_tls_context *x, const struct nj_tls_opts *o,
