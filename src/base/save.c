@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/save.h"
 
+#include "base/log.h"
 #include "base/rand.h"
 
 #include <dirent.h>
@@ -222,6 +223,10 @@ nj_save_sweep(const char *folder)
             count++;
     }
     (void)closedir(dir);
+    if (count > 0)
+        nj_log_line(NJ_LOG_NOTICE,
+                    "%s: removed %u temporary file%s of a command that was ended before its time.",
+                    folder, count, count == 1 ? "" : "s");
     return count;
 }
 

@@ -18,8 +18,8 @@
  * where the owner of what is not for everybody could not be kept. */
 NJ_NODISCARD enum nj_err nj_save(const char *path, struct nj_str bytes, mode_t mode,
                                  bool is_replacing, struct nj_diag *diag);
-/* Remove what writers that were killed have left in a folder under temporary names; how many. What
- * a living one is at work on stays. */
+/* Remove what writers that were killed have left in a folder under temporary names, and say so in
+ * the log; how many. What a living one is at work on stays. */
 unsigned nj_save_sweep(const char *folder);
 /* A folder, 0755, and those above it; one that is there is good. Errors: NJ_ESYS. */
 NJ_NODISCARD enum nj_err nj_save_folder(const char *path, struct nj_diag *diag);

@@ -262,6 +262,11 @@ say_users(const struct nj_setup *s)
         printf("\nPassword of %s: %" NJ_STR_FMT "\n  It is shown this once, and kept in the "
                "options below.\n",
                s->user, NJ_STR_ARG(s->password));
+    if (s->is_password_unknown)
+        printf(
+            "\nThe password of %s is not known here, there were users already. Another: nightjar "
+            "passwd\nmakes it; write it behind -P into the options below.\n",
+            s->user);
     if (s->level == NJ_LEVEL_MTLS && s->nameless > 0)
         printf("\n%u user%s cannot connect any more: no certificate can have the name '%s'.\n",
                s->nameless, s->nameless == 1 ? "" : "s", s->nameless_user);

@@ -159,24 +159,13 @@ nj_authority_set_dates(X509 *certificate, time_t from, time_t until, struct nj_d
 
 /* --- the lock --- */
 
-void
-nj_authority_sweep(const char *folder)
-{
-    unsigned n = nj_save_sweep(folder);
-
-    if (n > 0)
-        nj_log_line(NJ_LOG_NOTICE,
-                    "%s: removed %u temporary file%s of a command that was ended before its time.",
-                    folder, n, n == 1 ? "" : "s");
-}
-
 /* Of the folder itself: nothing is left behind, and a reader needs no right to write. */
 static enum nj_err
 lock(struct nj_authority *a, struct nj_diag *diag)
 {
     a->lock = open(a->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (a->lock >= 0 && flock(a->lock, LOCK_EX) == 0) {
-        nj_authority_sweep(a->dir);
+        (void)nj_save_sweep(a->dir);
         return NJ_OK;
     }
     return nj_diag_fail(diag, NJ_ESYS, "cannot lock the folder %s: %s", a->dir, strerror(errno));

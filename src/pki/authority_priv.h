@@ -23,9 +23,6 @@ struct nj_authority {
  */
 void nj_authority_path(const struct nj_authority *authority, char out[NJ_WHERE_SIZE],
                        const char *folder, const char *file);
-/* Clean up a folder after commands that were killed in it; told in the log. The authority is
- * locked. */
-void nj_authority_sweep(const char *folder);
 /* Read ca.key, asking for its pass phrase, and see that it belongs to ca.crt, which must not have
  * ended. Once is enough. */
 NJ_NODISCARD enum nj_err nj_authority_unlock(struct nj_authority *authority, struct nj_diag *diag);

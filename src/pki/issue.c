@@ -310,7 +310,7 @@ save(struct nj_authority *a, const struct nj_issue *wish, EVP_PKEY *key, X509 *m
 {
     enum nj_err err = nj_save_folder(place->folder, diag);
 
-    nj_authority_sweep(place->folder);
+    (void)nj_save_sweep(place->folder);
     if (err == NJ_OK)
         err = nj_issue_copy_authority(a, place->folder, diag);
     if (err == NJ_OK && key != NULL)

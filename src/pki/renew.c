@@ -3,6 +3,7 @@
  * or a new one. */
 #include "pki/authority_priv.h"
 
+#include "base/save.h"
 #include "pki/export.h"
 #include "pki/key_priv.h"
 #include "pki/profile_priv.h"
@@ -85,7 +86,7 @@ save(struct nj_authority *a, X509 *made, EVP_PKEY *key, bool is_small,
 {
     enum nj_err err;
 
-    nj_authority_sweep(place->folder);
+    (void)nj_save_sweep(place->folder);
     err = nj_issue_copy_authority(a, place->folder, diag);
     if (err == NJ_OK && key != NULL)
         err = nj_key_save(key, is_small ? NJ_KEY_TRADITIONAL : NJ_KEY_PKCS8,

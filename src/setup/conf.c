@@ -155,10 +155,14 @@ read_facts(struct nj_setup *s, const char *line)
 bool
 nj_setup_conf_read(struct nj_setup *setup, struct nj_str text, struct nj_str *own)
 {
-    const char *last = memmem(text.p, text.n, LAST, sizeof(LAST) - 1);
+    const char *last = memmem(text.p, text.n, LAST, sizeof(LAST) - 1), *account;
 
     if (last == NULL || memchr(text.p, '\0', text.n) != NULL || !read_facts(setup, text.p))
         return false;
     *own = nj_str_from(text, (size_t)(last - text.p) + sizeof(LAST) - 1);
+    account = memmem(text.p, (size_t)(last - text.p), "\nuser ", 6);
+    if (account != NULL)
+        (void)snprintf(setup->account, sizeof(setup->account), "%.*s",
+                       (int)strcspn(account + 6, "\n"), account + 6);
     return true;
 }

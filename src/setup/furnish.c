@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PASSWORD_SIZE 24 /* of 32 letters each: 120 bits */
@@ -44,13 +45,15 @@ is_there(const char *path)
     return access(path, F_OK) == 0;
 }
 
-/* To the account that the broker becomes, which must read it. */
+/* To the account that the broker becomes, which must read it; unless somebody has seen to that. */
 static enum nj_err
 give(const struct nj_setup *s, const char *path, struct nj_diag *diag)
 {
     const struct passwd *pw = geteuid() == 0 ? getpwnam(s->account) : NULL;
+    struct stat st;
 
-    if (pw == NULL || chown(path, pw->pw_uid, pw->pw_gid) == 0)
+    if (pw == NULL || (stat(path, &st) == 0 && (st.st_uid != 0 || (st.st_mode & 077) != 0)) ||
+        chown(path, pw->pw_uid, pw->pw_gid) == 0)
         return NJ_OK;
     return nj_diag_fail(diag, NJ_ESYS, "cannot give %s to %s: %s", path, s->account,
                         strerror(errno));
@@ -73,22 +76,28 @@ invent_password(struct nj_secret *out)
     return true;
 }
 
+static bool
+has_passwords(const struct nj_setup *s)
+{
+    return s->level == NJ_LEVEL_PASSWORD || s->level == NJ_LEVEL_TLS;
+}
+
 static enum nj_err
-add_users(struct nj_setup *s, const char *at, struct nj_diag *diag)
+save_users(struct nj_setup *s, const char *at, struct nj_diag *diag)
 {
     char path[NJ_SETUP_PATH_SIZE], line[NJ_SETUP_USER_SIZE + NJ_PASSWORD_TEXT_MAX + 2];
     char text[NJ_PASSWORD_TEXT_MAX];
     struct nj_password hash;
-    enum nj_err err;
+    enum nj_err err = NJ_OK;
 
-    if (is_there(nj_setup_join(at, "users", path)))
-        return NJ_OK;
-    if (!invent_password(&s->password) ||
-        nj_password_make(&hash, NJ_PASSWORD_PBKDF2, 0, nj_secret_lend(&s->password)) != NJ_OK)
-        return nj_diag_fail(diag, NJ_ENOMEM, "no memory for a password");
-    (void)nj_password_write(&hash, text);
-    (void)snprintf(line, sizeof(line), "%s:%s\n", s->user, text);
-    err = nj_save(path, nj_str_of(line), NJ_SAVE_SECRET, false, diag);
+    (void)nj_setup_join(at, "users", path);
+    if (s->password.n > 0) {
+        if (nj_password_make(&hash, NJ_PASSWORD_PBKDF2, 0, nj_secret_lend(&s->password)) != NJ_OK)
+            return nj_diag_fail(diag, NJ_ENOMEM, "no memory for a password");
+        (void)nj_password_write(&hash, text);
+        (void)snprintf(line, sizeof(line), "%s:%s\n", s->user, text);
+        err = nj_save(path, nj_str_of(line), NJ_SAVE_SECRET, false, diag);
+    }
     return err == NJ_OK ? give(s, path, diag) : err;
 }
 
@@ -166,7 +175,7 @@ certify_broker(struct nj_setup *s, struct nj_authority *authority, const char *a
     enum nj_err err;
 
     if (is_there(nj_setup_join(at, "hosts/" NJ_SETUP_HOST "/server.crt", path)))
-        return NJ_OK;
+        return give(s, nj_setup_join(at, "hosts/" NJ_SETUP_HOST "/server.key", path), diag);
     nj_names_add_machine(&wish.names);
     err = nj_authority_issue(authority, &wish, &made, diag);
     if (err == NJ_OK)
@@ -194,13 +203,15 @@ enum nj_err
 nj_setup_furnish(struct nj_setup *setup, const char *at, const struct nj_names *hosts,
                  struct nj_diag *diag)
 {
+    char users[NJ_SETUP_PATH_SIZE];
     struct nj_authority *authority;
-    enum nj_err err = NJ_OK;
+    enum nj_err err;
 
-    if (setup->level == NJ_LEVEL_PASSWORD || setup->level == NJ_LEVEL_TLS)
-        err = add_users(setup, at, diag);
-    if (err != NJ_OK || setup->level < NJ_LEVEL_TLS)
-        return err;
+    if (has_passwords(setup) && !is_there(nj_setup_join(at, "users", users)) &&
+        !invent_password(&setup->password))
+        return nj_diag_fail(diag, NJ_ENOMEM, "no memory for a password");
+    if (setup->level < NJ_LEVEL_TLS)
+        return NJ_OK;
     err = open_authority(&authority, at, diag);
     if (err != NJ_OK)
         return err;
@@ -242,20 +253,59 @@ equip(struct nj_setup *s, const char *at, const char *user, void *with, struct n
     (void)with;
     if (!is_first && !is_there(of_client(at, user, ".", path)))
         return NJ_OK;
+    (void)nj_save_sweep(of_client(at, user, ".", path));
     if (s->level >= NJ_LEVEL_TLS)
         err = hand_out_authority(at, user, diag);
     if (err == NJ_OK && (!is_first || password.n == 0)) {
-        err = nj_setup_options_password(&old, of_client(at, user, "options", path), diag);
+        err = nj_setup_options_password(&old, at, user, diag);
         password = nj_secret_lend(&old);
     }
+    if (err == NJ_OK)
+        err = nj_setup_options_keep(at, user, diag);
+    s->is_password_unknown =
+        s->is_password_unknown || (is_first && has_passwords(s) && password.n == 0);
     if (err == NJ_OK)
         err = nj_setup_options_save(s, at, user, password, diag);
     nj_secret_fini(&old);
     return err;
 }
 
+static enum nj_err
+restore(struct nj_setup *s, const char *at, const char *user, void *with, struct nj_diag *diag)
+{
+    (void)s;
+    (void)with;
+    (void)diag;
+    nj_setup_options_restore(at, user);
+    return NJ_OK;
+}
+
+static enum nj_err
+forget(struct nj_setup *s, const char *at, const char *user, void *with, struct nj_diag *diag)
+{
+    (void)s;
+    (void)with;
+    (void)diag;
+    nj_setup_options_forget(at, user);
+    return NJ_OK;
+}
+
 enum nj_err
 nj_setup_equip(struct nj_setup *setup, const char *at, struct nj_diag *diag)
 {
-    return for_each_user(setup, at, equip, NULL, diag);
+    enum nj_err err = for_each_user(setup, at, equip, NULL, diag);
+
+    return err == NJ_OK && has_passwords(setup) ? save_users(setup, at, diag) : err;
+}
+
+void
+nj_setup_unequip(struct nj_setup *setup, const char *at)
+{
+    (void)!for_each_user(setup, at, restore, NULL, NULL);
+}
+
+void
+nj_setup_equipped(struct nj_setup *setup, const char *at)
+{
+    (void)!for_each_user(setup, at, forget, NULL, NULL);
 }

@@ -80,8 +80,8 @@ nj_setup_options_save(const struct nj_setup *setup, const char *at, const char *
                             : err;
 }
 
-enum nj_err
-nj_setup_options_password(struct nj_secret *out, const char *path, struct nj_diag *diag)
+static enum nj_err
+read_password(struct nj_secret *out, const char *path, struct nj_diag *diag)
 {
     struct nj_secret text = {0};
     const char *line;
@@ -96,4 +96,53 @@ nj_setup_options_password(struct nj_secret *out, const char *path, struct nj_dia
         err = nj_diag_fail(diag, NJ_ENOMEM, "no memory for a password");
     nj_secret_fini(&text);
     return err;
+}
+
+static void
+place_options(const char *at, const char *user, char now[NJ_SETUP_PATH_SIZE],
+              char old[NJ_SETUP_PATH_SIZE])
+{
+    (void)snprintf(now, NJ_SETUP_PATH_SIZE, "%s/clients/%s/options", at, user);
+    (void)snprintf(old, NJ_SETUP_PATH_SIZE, "%s/clients/%s/options.old", at, user);
+}
+
+enum nj_err
+nj_setup_options_password(struct nj_secret *out, const char *at, const char *user,
+                          struct nj_diag *diag)
+{
+    char now[NJ_SETUP_PATH_SIZE], old[NJ_SETUP_PATH_SIZE];
+    enum nj_err err;
+
+    place_options(at, user, now, old);
+    err = read_password(out, now, diag);
+    return err == NJ_OK && out->n == 0 ? read_password(out, old, diag) : err;
+}
+
+enum nj_err
+nj_setup_options_keep(const char *at, const char *user, struct nj_diag *diag)
+{
+    char now[NJ_SETUP_PATH_SIZE], old[NJ_SETUP_PATH_SIZE];
+
+    place_options(at, user, now, old);
+    if (link(now, old) == 0 || errno == EEXIST || errno == ENOENT)
+        return NJ_OK;
+    return nj_diag_fail(diag, NJ_ESYS, "cannot keep %s: %s", now, strerror(errno));
+}
+
+void
+nj_setup_options_restore(const char *at, const char *user)
+{
+    char now[NJ_SETUP_PATH_SIZE], old[NJ_SETUP_PATH_SIZE];
+
+    place_options(at, user, now, old);
+    (void)rename(old, now);
+}
+
+void
+nj_setup_options_forget(const char *at, const char *user)
+{
+    char now[NJ_SETUP_PATH_SIZE], old[NJ_SETUP_PATH_SIZE];
+
+    place_options(at, user, now, old);
+    (void)unlink(old);
 }

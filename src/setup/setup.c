@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* setup.c — made whole or not at all; raised without a moment in which neither level works. */
+#include "base/log.h"
 #include "base/save.h"
 #include "setup/setup_priv.h"
 
@@ -8,6 +9,7 @@
 #include <ftw.h>
 #include <limits.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -232,14 +234,55 @@ fill(struct nj_setup *s, const char *at, const struct nj_names *hosts, struct nj
     return err;
 }
 
+/* ".NAME.nightjar-PID": who makes it. False: another name, or he lives. */
+static bool
+is_left_behind(const char *name, const char *stem)
+{
+    const char *digits = name + strlen(stem);
+    char *end;
+    long pid;
+
+    if (strncmp(name, stem, strlen(stem)) != 0 || *digits < '0' || *digits > '9')
+        return false;
+    pid = strtol(digits, &end, 10);
+    return *end == '\0' && pid > 0 && pid <= INT_MAX &&
+           (pid == getpid() || (kill((pid_t)pid, 0) != 0 && errno == ESRCH));
+}
+
+/* What a making that was killed has left; it holds keys. */
+static void
+sweep(const char *above, const char *stem)
+{
+    DIR *dir = opendir(above);
+    const struct dirent *entry;
+    char path[PATH_MAX];
+    struct stat st;
+
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        if (!is_left_behind(entry->d_name, stem))
+            continue;
+        (void)snprintf(path, sizeof(path), "%s/%s", above, entry->d_name);
+        if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
+            nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0)
+            nj_log_line(NJ_LOG_NOTICE,
+                        "%s: removed; an init left it that was ended before its time.", path);
+    }
+    if (dir != NULL)
+        (void)closedir(dir);
+}
+
 static enum nj_err
 make(struct nj_setup *s, const struct nj_names *hosts, struct nj_diag *diag)
 {
-    char at[NJ_SETUP_PATH_SIZE];
+    const char *slash = strrchr(s->dir, '/');
+    char above[NJ_SETUP_PATH_SIZE], stem[NJ_SETUP_PATH_SIZE], at[NJ_SETUP_PATH_SIZE * 2 + 16];
     enum nj_err err;
 
-    (void)snprintf(at, sizeof(at), "%s.XXXXXX", s->dir);
-    if (mkdtemp(at) == NULL)
+    (void)snprintf(above, sizeof(above), "%.*s", (int)(slash - s->dir), s->dir);
+    (void)snprintf(stem, sizeof(stem), ".%s.nightjar-", slash + 1);
+    sweep(above[0] != '\0' ? above : "/", stem);
+    (void)snprintf(at, sizeof(at), "%s/%s%d", above, stem, (int)getpid());
+    if (mkdir(at, 0700) != 0)
         return nj_diag_fail(diag, NJ_ESYS, "cannot make %s: %s", s->dir, strerror(errno));
     err = fill(s, at, hosts, diag);
     if (err != NJ_OK)
@@ -340,25 +383,24 @@ choose_names(struct nj_setup *s, const struct nj_setup_wish *wish, bool was_open
     return choose_host(s, wish, diag);
 }
 
-/* The configuration decides the level: it is replaced last but for the clients' options, and put
- * back if they fail. */
+/* The configuration decides the level, and is replaced last. */
 static enum nj_err
 replace(struct nj_setup *s, const char *old_level, struct nj_str old, struct nj_str own,
         struct nj_diag *diag)
 {
-    char path[NJ_SETUP_PATH_SIZE];
     enum nj_err err;
 
-    (void)nj_setup_path(s, NULL, "broker.conf", path);
     (void)snprintf(s->backup, sizeof(s->backup), "%s/broker.conf.%s", s->dir, old_level);
     err = nj_save(s->backup, old, NJ_SAVE_PUBLIC, true, diag);
-    if (err == NJ_OK)
-        err = nj_setup_conf_save(s, s->dir, own, diag);
     if (err != NJ_OK)
         return err;
     err = nj_setup_equip(s, s->dir, diag);
-    if (err != NJ_OK)
-        (void)!nj_save(path, old, NJ_SAVE_PUBLIC, true, NULL);
+    if (err == NJ_OK)
+        err = nj_setup_conf_save(s, s->dir, own, diag);
+    if (err == NJ_OK)
+        nj_setup_equipped(s, s->dir);
+    else
+        nj_setup_unequip(s, s->dir);
     return err;
 }
 
@@ -375,12 +417,14 @@ nj_setup_raise(struct nj_setup *out, const struct nj_setup_wish *wish, struct nj
         err = choose_level(out, wish, diag);
     if (err == NJ_OK)
         err = choose_names(out, wish, was == NJ_LEVEL_OPEN, diag);
-    if (err == NJ_OK)
+    if (err == NJ_OK && getpwnam(out->account) == NULL)
         err = find_account(out, diag);
     if (err == NJ_OK)
         err = check_is_reachable(out, diag);
-    if (err == NJ_OK)
+    if (err == NJ_OK) {
+        (void)nj_save_sweep(out->dir);
         err = nj_setup_furnish(out, out->dir, &wish->hosts, diag);
+    }
     if (err == NJ_OK)
         err = replace(out, nj_level_facts(was)->name, nj_secret_lend(&text), own, diag);
     nj_secret_fini(&text);

@@ -11,9 +11,10 @@
  *                     /client.crt client.key                                       mtls
  *
  * A set-up is made beside its place and moved there when it is whole. To raise its level, what the
- * new level needs besides is added first, which disturbs nothing; then the configuration is
- * replaced, and the old one kept under the name of its level. What fails in between can be done
- * again: what is there is kept and used. All paths within are absolute.
+ * new level needs besides is added first, which disturbs nothing; then the clients' options are
+ * replaced, and last the configuration, whose old text is kept under the name of its level. What
+ * fails in between is put back, and what is killed can be done again: what is there is kept and
+ * used. All paths within are absolute.
  *
  * Made by root, the key and the passwords belong to the account that the broker becomes.
  *
@@ -50,6 +51,7 @@ struct nj_setup {
     char backup[NJ_SETUP_PATH_SIZE];        /* the old configuration; empty: there was none */
     struct nj_names names;                  /* of the broker's certificate, if it was made now */
     struct nj_secret password;              /* of the user, if it was made now */
+    bool is_password_unknown;               /* there were users, and no options with the password */
     unsigned nameless;                      /* users whose name no certificate can carry… */
     char nameless_user[NJ_SETUP_USER_SIZE]; /* …the first of them */
 };

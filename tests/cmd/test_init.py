@@ -6,6 +6,7 @@ import json
 import os
 import queue
 import re
+import resource
 import shlex
 import shutil
 import signal
@@ -418,6 +419,60 @@ def test_a_user_who_was_removed_gets_no_certificate(place):
     assert run([NIGHTJAR, "passwd", "-D", setup / "users", setup.user])[0] == 0
     setup.upgrade()
     assert os.listdir(setup / "clients/second") and not os.path.exists(setup.client("client.crt"))
+
+
+def raise_with_full_disk(setup, is_killed):
+    """tls to mtls, where files may grow to the size of the old configuration: the new one, written last, does not fit.
+    SIGXFSZ ends the program at that point like kill -9; ignored, it is a disk that is full."""
+    limit = os.stat(setup / "broker.conf").st_size
+    return subprocess.run([NIGHTJAR, "init", "--upgrade", setup.dir], capture_output=True, text=True, timeout=60, check=False,
+                          env=environment(), restore_signals=is_killed,
+                          preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+
+
+def test_a_raise_that_fails_is_taken_back(place):
+    setup = Setup("tls", place / "home")
+    with open(setup.client("options"), encoding="utf-8") as f:
+        before = f.read()
+    done = raise_with_full_disk(setup, is_killed=False)
+    assert done.returncode == 2 and "broker.conf: File too large" in done.stderr
+    with open(setup.client("options"), encoding="utf-8") as f:
+        assert f.read() == before
+    assert not os.path.exists(setup.client("options.old"))
+    with setup.broker() as broker:
+        assert broker.exchange(*setup.of("nightjar")) == "test hello"
+
+
+def test_a_raise_that_was_killed_can_be_given_again(place):
+    setup = Setup("tls", place / "home")
+    assert raise_with_full_disk(setup, is_killed=True).returncode == -signal.SIGXFSZ
+    setup.upgrade()
+    assert setup.level == "mtls" and not os.path.exists(setup.client("options.old"))
+    assert not [name for name in tree(setup.dir) if ".nightjar-" in name]
+    with setup.broker() as broker:
+        assert broker.exchange(*setup.of("nightjar")) == "test hello"
+
+
+def test_users_that_are_there_keep_their_passwords_and_one_that_is_not_known_is_said(place):
+    setup = Setup("open", place / "home")
+    assert run([NIGHTJAR, "passwd", "-c", "-b", setup / "users", "client1", "secret"])[0] == 0
+    setup.upgrade()
+    assert "The password of client1 is not known here" in setup.text and "-P" not in setup.options
+    with setup.broker():
+        words = setup.options + ["-P", "secret", "-t", "test", "-m", "hello"]
+        assert run(program("nightjar", "pub") + words) == (0, b"", b"")
+
+
+def test_what_a_killed_init_left_is_removed_and_nothing_else(place):
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    for name in f".home.nightjar-{gone.pid}", f".home.nightjar-{os.getpid()}", ".home.nightjar-old":
+        os.mkdir(place / name)
+        with open(os.path.join(place / name, "ca.key"), "w", encoding="utf-8"):
+            pass
+    code, _, err = init(place / "home")
+    assert code == 0 and re.fullmatch(rf".*/\.home\.nightjar-{gone.pid}: removed; an init left it .*\n", err), err
+    assert sorted(os.listdir(place.dir)) == sorted([f".home.nightjar-{os.getpid()}", ".home.nightjar-old", "home"])
 
 
 def test_what_a_raise_refuses(place):
