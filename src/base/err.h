@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* err.h — what happened to OUR world: memory, disk, descriptors, quota.
  *
- * A peer that breaks a rule is no nj_err (see mqtt/cause.h), a mistake of ours is no nj_err either
- * (see assert.h). A function that fails leaves its object as it was and its out-parameters
- * unwritten, unless its header says otherwise. */
+ * A peer that breaks a rule is no nj_err (see enum nj_cause, mqtt/reason.h), a mistake of ours is
+ * no nj_err either (see assert.h). A function that fails leaves its object as it was and its
+ * out-parameters unwritten, unless its header says otherwise. */
 #ifndef NJ_BASE_ERR_H
 #define NJ_BASE_ERR_H
 
@@ -23,9 +23,6 @@ enum nj_err {
     NJ_ECLOSED,      /* the other end is gone */
     NJ_ETIMEOUT,     /* it took longer than allowed */
 };
-
-/* A few words for people. Static. */
-const char *nj_err_text(enum nj_err err);
 
 /* A message for a human about a failure at start-up or in a configuration: what was attempted, on
  * what, and what to do. In caller's memory, zeroed before use. */

@@ -2,7 +2,7 @@
 """What broke other brokers (../shared/security-history.md), each row that a plain-TCP broker can show.
 
 Rows about TLS, WebSocket, ACL and password files, plugins, bridges, persistence and the dashboard belong to
-the issues that bring those; rows about clients are in interop/test_hostile_broker.py.
+the issues that bring those; what a hostile broker sends to clients is for src/client's tests and fuzz/fuzz_client.c.
 """
 import random
 import time
