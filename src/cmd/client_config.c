@@ -642,13 +642,18 @@ walk(struct nj_client_config *c, char **words, int count)
 static enum walk
 walk_line(struct nj_client_config *c, char *line)
 {
-    char *words[5] = {line};
+    char *words[5] = {line + strspn(line, " ")};
     int count = 1;
-    char *blank = strchr(line, ' ');
-    int most = strncmp(line, "-D ", 3) == 0 || strncmp(line, "--property ", 11) == 0 ? 5 : 2;
+    char *blank = strchr(words[0], ' ');
+    int most =
+        strncmp(words[0], "-D ", 3) == 0 || strncmp(words[0], "--property ", 11) == 0 ? 5 : 2;
 
+    if (words[0][0] == '\0')
+        return WALK_ON;
     while (blank != NULL && count < most) {
         *blank = '\0';
+        if (blank[1] == '\0')
+            break; /* a flag with a blank behind it has no value */
         words[count++] = blank + 1;
         blank = strchr(blank + 1, ' ');
     }
@@ -658,15 +663,20 @@ walk_line(struct nj_client_config *c, char *line)
 static enum walk
 walk_file(struct nj_client_config *c, const char *path)
 {
-    char line[1024];
+    char line[UINT16_MAX + 64]; /* the longest password has room */
     FILE *file = fopen(path, "re");
     enum walk result = WALK_ON;
 
     if (file == NULL)
         return WALK_ON; /* none is fine */
     while (result == WALK_ON && fgets(line, sizeof(line), file) != NULL) {
+        if (strlen(line) == sizeof(line) - 1 && line[sizeof(line) - 2] != '\n') {
+            (void)nj_client_mistake("Error: A line of %s is too long.\n", path);
+            result = WALK_MISTAKE;
+            break;
+        }
         line[strcspn(line, "\r\n")] = '\0';
-        if (line[0] != '\0' && line[0] != '#')
+        if (line[0] != '#')
             result = walk_line(c, line);
     }
     explicit_bzero(line, sizeof(line));

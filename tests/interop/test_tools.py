@@ -368,11 +368,11 @@ def test_rr_at_qos_2():
 # ------------------------------------------------------------------------ what pub sends
 
 
-def published(broker, client, uid, tools, options, stdin=None, count=1, program="pub"):
+def published(broker, client, uid, tools, options, stdin=None, count=1, program="pub", env=None):
     """What arrives of one command: ((code, out, err), [(topic, payload, qos, retain, properties)…])."""
     watcher = client(V5)
     watcher.subscribe(uid + "/#", qos=2, retain_as_published=True, retain_handling=2)
-    done = run(tools.command(program) + at(broker) + options, stdin)
+    done = run(tools.command(program) + at(broker) + options, stdin, env=env)
     got = []
     for _ in range(count):
         p = watcher.receive()
@@ -447,6 +447,24 @@ def test_options_files(broker, client, uid, tmp_path, tmp_path_factory):
             assert (code, out, err) == (0, b"", b"")
             watcher.receive(uid + topic, "from file", qos=1)
         watcher.close()
+
+
+def test_blanks_around_an_option_in_a_file_mean_nothing(broker, client, uid, tmp_path):
+    for tools, name in zip(BOTH, ("mosquitto_pub", "nightjar-pub")):
+        (tmp_path / name).write_text(f"  -t {uid}\n-q  1\n  \n-r \n-m  two blanks \n", encoding="utf-8")
+        done, got = published(broker, client, uid, tools, [], env={"XDG_CONFIG_HOME": str(tmp_path)})
+        assert done == (0, b"", b"") and got == [(uid, b" two blanks ", 1, True, [])], tools.name
+
+
+def test_long_line_of_a_file_is_read_whole_or_refused_unread(broker, client, uid, tmp_path):
+    """2.0.11 takes what lies beyond 1,023 bytes for an option, and prints it: it may be a password."""
+    path = tmp_path / "options"
+    path.write_text(f"-t {uid}\n-m {'x' * 65535}\n", encoding="utf-8")
+    done, got = published(broker, client, uid, NIGHTJAR_TOOLS, ["-o", str(path)])
+    assert done == (0, b"", b"") and got == [(uid, b"x" * 65535, 0, False, [])]
+    path.write_text(f"-P {'x' * 70000}\n", encoding="utf-8")
+    code, out, err = run(NIGHTJAR_TOOLS.command("pub") + ["-o", str(path)])
+    assert code == 1 and err.startswith(b"Error: A line of ") and b"xxx" not in out + err
 
 
 def test_option_file_of_2_1(broker, client, uid, tmp_path):
