@@ -11,7 +11,8 @@ import time
 import pytest
 
 import rows
-from support.broker import NIGHTJAR, Broker, NotStarted
+from support.broker import MOSQUITTO, NIGHTJAR, Broker, Log, NotStarted
+from support.dns import Network
 from support.peer import TIMEOUT
 from support.tool import environment
 
@@ -37,6 +38,8 @@ NOT_STARTED = {"08b", "09b", "09c", "09d", "20", "11", "11c", "15b", "17d"}
 
 # Where nightjar is another broker than mosquitto: it sends no root along.
 OURS = {"03": {"unknown_issuer"}}
+# About this port alone, whose meaning clients know.
+OF_8883 = {"13"}
 # Nightjar does not start: nobody could ever connect.
 REFUSED = {"07e"}
 
@@ -83,8 +86,8 @@ def user_of(setup):
     return setup.client_user if setup.client_user != "root" and os.getuid() == 0 else None
 
 
-def mosquitto_pub(setup, port):
-    command = ["/usr/bin/mosquitto_pub", "-h", setup.host, "-p", str(port), "-t", "t", "-m", "m", "-d",
+def mosquitto_pub(setup, port, inside=()):
+    command = [*inside, "/usr/bin/mosquitto_pub", "-h", setup.host, "-p", str(port), "-t", "t", "-m", "m", "-d",
                *setup.client_args()]
     done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, timeout=30, check=False,
                           start_new_session=True, user=user_of(setup),
@@ -104,14 +107,28 @@ def reasons(cell):
     return ["rsa routines" if text in OTHER_KEY else text for text in said]
 
 
-@pytest.mark.parametrize("number", IDS)
+def clean(text):
+    return re.sub(r'"[^"]*"', '""', text)
+
+
+def assert_said(shown, measured):
+    """By mosquitto_pub, as the table has it."""
+    if measured.client in LOST:
+        assert any(text in shown for text in LOST), shown
+    else:
+        for text in reasons(measured.client) + reasons(measured.client_debug):
+            # With -d the last line is another: "Unable to connect (A TLS error occurred.)."
+            assert clean(text.removeprefix("Error: ")) in clean(shown), shown
+    if "works" in measured.client:
+        assert "Error" not in shown, shown
+
+
+@pytest.mark.parametrize("number", sorted(set(IDS) - OF_8883))
 def test_mosquitto_says_what_the_table_says(lab, number):
     measured = rows.table().get(number)
     if measured is None:
         pytest.skip("the table is not at hand")
     setup = rows.ROWS[number].make(lab)
-    if number == "13":
-        pytest.skip("needs port 8883 itself")
     with Running(setup) as running:
         if measured.client == "(broker did not start)":
             assert running.error, running.log
@@ -119,30 +136,22 @@ def test_mosquitto_says_what_the_table_says(lab, number):
         else:
             assert not running.error, running.log
             shown = mosquitto_pub(setup, running.port)
-    clean = lambda text: re.sub(r'"[^"]*"', '""', text)                               # noqa: E731
     if shown:
-        if measured.client in LOST:
-            assert any(text in shown for text in LOST), shown
-        else:
-            for text in reasons(measured.client) + reasons(measured.client_debug):
-                # With -d the last line is another: "Unable to connect (A TLS error occurred.)."
-                assert clean(text.removeprefix("Error: ")) in clean(shown), shown
-    if "works" in measured.client:
-        assert "Error" not in shown, shown
+        assert_said(shown, measured)
     for text in reasons(measured.broker):
         if "New connection" not in text and "CLIENT" not in text and "<unknown>" not in text:
             assert running.says(clean(text), clean), running.log
 
 
-def doctor(setup, port, *more):
-    command = [NIGHTJAR, "doctor", f"{setup.host}:{port}", "--json", *setup.client_args(), *more]
+def doctor(setup, port, inside=()):
+    command = [*inside, NIGHTJAR, "doctor", f"{setup.host}:{port}", "--json", *setup.client_args()]
     done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, timeout=60, check=False,
                           user=user_of(setup), env={**environment(), **setup.client_env})
     assert done.returncode in (0, 1), (done.stdout + done.stderr).decode()
     return done.returncode, json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("number", sorted(set(IDS) - NOT_STARTED - {"13"}))
+@pytest.mark.parametrize("number", sorted(set(IDS) - NOT_STARTED - OF_8883))
 @pytest.mark.parametrize("kind", ("mosquitto", "nightjar"))
 def test_doctor_names_the_mistake(lab, kind, number):
     row = rows.ROWS[number]
@@ -165,3 +174,63 @@ def test_doctor_names_the_mistake(lab, kind, number):
     else:
         assert certain == expected, shown
     assert code == (1 if expected else 0), shown
+    if not expected:
+        # Debian's mosquitto has TLS before 1.2 switched on, for clients without its security level.
+        assert {f["name"] for f in found} <= row.asides | ({"old_version"} if kind == "mosquitto" else set()), shown
+
+
+# What the lab's author tried, and what he was not told.
+
+def step(report, name):
+    return next(s for s in report["steps"] if s["step"] == name)
+
+
+@pytest.mark.parametrize("kind", ("mosquitto", "nightjar"))
+def test_the_systems_store_does_not_change_error_18(lab, kind):
+    setup = rows.ROWS["01"].make(lab)
+    setup.client_env = {"SSL_CERT_FILE": setup.client["cafile"]}
+    setup.args = ("--tls-use-os-certs",)
+    with Running(setup, kind) as running:
+        reports = [doctor(setup, running.port)]
+        del setup.client["cafile"]                       # the store alone
+        reports.append(doctor(setup, running.port))
+    for code, report in reports:
+        found = {f["name"]: f for f in step(report, "chain")["findings"]}
+        assert code == 1 and set(found) == {"same_name_as_ca"}
+        assert "whatever CA is given and whatever the system's store holds" in found["same_name_as_ca"]["cause"]
+
+
+@pytest.mark.parametrize("kind", ("mosquitto", "nightjar"))
+def test_the_name_of_a_clients_certificate_is_no_hosts(lab, kind):
+    for subject in ("/CN=no host anywhere", "/C=FR/O=Internet Widgits Pty Ltd"):
+        setup = lab.setup(client=lab.client(subject=subject))
+        with Running(setup, kind) as running:
+            code, report = doctor(setup, running.port)
+        assert code == 0, report
+        assert "compares its name with no host" in step(report, "certificate")["came"]
+
+
+@pytest.mark.parametrize("kind", ("mosquitto", "nightjar"))
+@pytest.mark.parametrize("number", sorted(OF_8883))
+def test_port_8883_itself(lab, tmp_path, kind, number):
+    """In a network of its own, where the port is free."""
+    row = rows.ROWS[number]
+    setup = row.make(lab)
+    config = tmp_path / "broker.conf"
+    config.write_text(setup.config(8883))
+    program = [NIGHTJAR, "broker"] if kind == "nightjar" else [MOSQUITTO]
+    with Network({}) as network:
+        if reason := network.refused():
+            pytest.skip(reason)
+        with subprocess.Popen([*network.inside, *program, "-v", "-c", config], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment()) as broker:
+            log = Log(broker.stdout)
+            log.wait(r"version \S+ running$")
+            if number in rows.table():
+                assert_said(mosquitto_pub(setup, 8883, network.inside), rows.table()[number])
+                for text in reasons(rows.table()[number].broker) if kind == "mosquitto" else []:
+                    log.wait(re.escape(text))
+            code, report = doctor(setup, 8883, network.inside)
+            broker.terminate()
+    found = {f["name"] for s in report["steps"] for f in s["findings"] if f["severity"] == "fault"}
+    assert (code, found) == (1, row.faults), json.dumps(report, indent=1)
