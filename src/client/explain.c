@@ -75,6 +75,11 @@ add_refused_here(struct text *t, const struct nj_tls_fault *f)
         add(t, " (OpenSSL: %s)", f->reason);
     add_certificate(t, &f->finding);
     add_mend(t, "To mend it", f->finding.mend);
+    if (f->also.id == NJ_FINDING_NONE)
+        return;
+    add(t, "\nAnd once that is mended: %s", f->also.cause);
+    if (strcmp(f->also.mend, f->finding.mend) != 0)
+        add_mend(t, "To mend that", f->also.mend);
 }
 
 /* What our own files show to be so, with the words that name file and certificate. */
@@ -109,22 +114,6 @@ add_guesses(struct text *t, const struct nj_findings *causes)
         add_mend(t, "To mend the first", causes->at[0].mend);
 }
 
-/* With a shared key there is little else that can be wrong, whatever the alert. */
-static void
-guess_about_key(const struct nj_tls_fault *f, struct nj_findings *out)
-{
-    const enum nj_finding_id ids[] = {NJ_FINDING_UNKNOWN_IDENTITY, NJ_FINDING_WRONG_PSK};
-    /* bad_record_mac, illegal_parameter, decrypt_error: the identity was known, its key tried. */
-    bool is_proof = f->alert == 20 || f->alert == 47 || f->alert == 51;
-
-    for (size_t i = 0; i < NJ_COUNT_OF(ids); i++) {
-        struct nj_finding *guess = nj_findings_add(out, ids[is_proof ? 1 - i : i], NJ_END_CLIENT);
-
-        if (guess != NULL)
-            guess->is_guess = true;
-    }
-}
-
 /* The broker knows why. We know what usually is, and what is wrong with the files here. */
 static void
 add_refused_there(struct text *t, const struct nj_tls_fault *f, const struct nj_client_opts *opts)
@@ -152,10 +141,7 @@ add_refused_there(struct text *t, const struct nj_tls_fault *f, const struct nj_
         return;
     }
     nj_judge_files(&own, NULL, &end, NULL);
-    if (opts->tls->psk != NULL && f->ended == NJ_TLS_BY_PEER)
-        guess_about_key(f, &causes);
-    else
-        nj_tls_fault_guess(f, &own, &causes);
+    nj_tls_fault_guess(f, &own, &causes);
     if (causes.count > 0 && !causes.at[0].is_guess)
         add_known(t, &causes, &own);
     else

@@ -117,9 +117,56 @@ static STACK_OF(X509) * trusted_of(X509_STORE_CTX *store, const X509 *cert)
     return X509_STORE_CTX_get1_certs(store, X509_get_issuer_name(cert));
 }
 
+/* What is wrong with a certificate whoever is trusted, and whatever else is wrong with it. */
+static bool
+stands_alone(enum nj_finding_id id)
+{
+    switch (id) { /* NOLINT(clang-diagnostic-switch-enum): all others have to do with the chain */
+    case NJ_FINDING_EXPIRED:
+    case NJ_FINDING_NOT_YET_VALID:
+    case NJ_FINDING_WRONG_PURPOSE:
+    case NJ_FINDING_WEAK_KEY:
+    case NJ_FINDING_WEAK_DIGEST:
+    case NJ_FINDING_HOST_NAME:
+    case NJ_FINDING_HOST_ADDRESS:
+    case NJ_FINDING_HOST_AS_TEXT:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Verification has stopped at the first error. A second mistake would be found only once that is
+ * mended, so look on. The system's store is a file for each CA: a broker does not read it for
+ * whoever comes. */
+static void
+look_on(struct nj_finding *also, const struct nj_finding *first, const struct nj_tls_context *x,
+        const struct nj_judge_chain *chain)
+{
+    struct nj_judge_chain c = *chain;
+    struct nj_findings all = {0};
+
+    if (x->role == NJ_TLS_SERVER && c.is_system_store)
+        return;
+    if (x->insecure)
+        c.host = NULL;
+    nj_judge_chain(&all, &c);
+    for (size_t i = 0; i < all.count && also->id == NJ_FINDING_NONE; i++) {
+        const struct nj_finding *other = &all.at[i];
+        bool is_date = other->id == NJ_FINDING_EXPIRED || other->id == NJ_FINDING_NOT_YET_VALID;
+
+        /* Names are looked at before signatures: the chain's mistake may be the second. */
+        if (other->id != first->id && !(is_date && x->ignore_dates) &&
+            (stands_alone(other->id) || stands_alone(first->id)) &&
+            other->severity != NJ_SEVERITY_NOTE)
+            *also = *other;
+    }
+    nj_findings_fini(&all);
+}
+
 void
-nj_tls_judge_check(struct nj_finding *out, const struct nj_tls *t, const struct nj_tls_context *x,
-                   X509_STORE_CTX *store)
+nj_tls_judge_check(struct nj_finding *out, struct nj_finding *also, const struct nj_tls *t,
+                   const struct nj_tls_context *x, X509_STORE_CTX *store)
 {
     STACK_OF(X509) *shown = X509_STORE_CTX_get0_untrusted(store);
     X509 *cert = X509_STORE_CTX_get_current_cert(store);
@@ -141,6 +188,8 @@ nj_tls_judge_check(struct nj_finding *out, const struct nj_tls *t, const struct 
         trusted_list[c.trusted_count++] = sk_X509_value(trusted, i);
     nj_judge_error(out, &c, X509_STORE_CTX_get_error(store), X509_STORE_CTX_get_error_depth(store),
                    cert);
+    if (also != NULL)
+        look_on(also, out, x, &c);
     sk_X509_pop_free(trusted, X509_free);
 }
 
@@ -153,7 +202,7 @@ nj_tls_note_check(struct nj_tls *t, X509_STORE_CTX *store)
         return;
     f->ended = NJ_TLS_BY_US;
     f->verify_error = X509_STORE_CTX_get_error(store);
-    nj_tls_judge_check(&f->finding, t, t->context, store);
+    nj_tls_judge_check(&f->finding, &f->also, t, t->context, store);
     (void)snprintf(f->reason, sizeof(f->reason), "%s",
                    X509_verify_cert_error_string(f->verify_error));
 }
@@ -417,6 +466,8 @@ nj_tls_fault_line(const struct nj_tls_fault *f, const struct nj_findings *own, c
         add_finding(&l, &f->finding);
         if (f->reason[0] != '\0')
             add(&l, " (OpenSSL: %s)", f->reason);
+        if (f->also.id != NJ_FINDING_NONE)
+            add(&l, "; and once that is mended: %s", f->also.cause);
         break;
     case NJ_TLS_BY_PEER:
         add(&l, "refused by %s with alert %d %s", peer, f->alert, nj_tls_alert_name(f->alert));

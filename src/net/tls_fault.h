@@ -32,6 +32,7 @@ struct nj_tls_fault {
     char identity[128];        /* the PSK identity that is not known; empty: none */
     char reason[128];          /* OpenSSL's words, for who searches for them; may be empty */
     struct nj_finding finding; /* NJ_FINDING_NONE where only the peer knows */
+    struct nj_finding also;    /* what would have failed next; NJ_FINDING_NONE: nothing known */
 };
 
 /* It is ended from here, for what this sentence says. */

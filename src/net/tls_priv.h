@@ -70,10 +70,12 @@ bool nj_tls_psk_is_same(const struct nj_tls_psk *a, const struct nj_tls_psk *b,
 void nj_tls_psk_settle(struct nj_tls *t);
 
 /* tls_fault.c */
-/* Which mistake a failed check is. */
-void nj_tls_judge_check(struct nj_finding *out, const struct nj_tls *t,
+/* Which mistake a failed check is; and a second one that does not follow from it, into `also` where
+ * that is zeroed and not NULL. */
+void nj_tls_judge_check(struct nj_finding *out, struct nj_finding *also, const struct nj_tls *t,
                         const struct nj_tls_context *x, X509_STORE_CTX *store);
-/* A check of a certificate has failed. The first one is kept: what comes after follows from it. */
+/* A check of a certificate has failed. The first one counts; one that does not follow from it is
+ * kept beside it. */
 void nj_tls_note_check(struct nj_tls *t, X509_STORE_CTX *store);
 /* The connection has failed; the reasons stand in OpenSSL's queue. */
 void nj_tls_note_failure(struct nj_tls *t);

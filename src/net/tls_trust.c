@@ -79,7 +79,7 @@ is_certificate_trusted(const struct nj_tls *t, const struct nj_tls_context *x,
     if (store == NULL)
         nj_finding_init(out, NJ_FINDING_NO_MEMORY, NJ_END_CLIENT);
     else if (!is_good)
-        nj_tls_judge_check(out, t, x, store);
+        nj_tls_judge_check(out, NULL, t, x, store);
     X509_STORE_CTX_free(store);
     ERR_clear_error();
     return is_good;

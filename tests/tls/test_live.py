@@ -210,6 +210,14 @@ def test_the_name_of_a_clients_certificate_is_no_hosts(lab, kind):
         assert "compares its name with no host" in step(report, "certificate")["came"]
 
 
+def test_the_broker_names_two_mistakes_of_one_certificate(lab):
+    setup = lab.setup(client=lab.client(start=-20 * rows.DAY, end=-10 * rows.DAY, ext=rows.SERVER))
+    with Running(setup, "nightjar") as running:
+        doctor(setup, running.port)
+        line = running.broker.log.wait("refused here: .*")
+    assert "expired on" in line.string and "extendedKeyUsage lacks clientAuth" in line.string
+
+
 @pytest.mark.parametrize("kind", ("mosquitto", "nightjar"))
 @pytest.mark.parametrize("number", sorted(OF_8883))
 def test_port_8883_itself(lab, tmp_path, kind, number):
