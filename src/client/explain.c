@@ -65,6 +65,14 @@ add_mend(struct text *t, const char *before, const char *mend)
     }
 }
 
+/* The certificate that it is about, and what mends it. */
+static void
+add_particulars(struct text *t, const struct nj_finding *f)
+{
+    add_certificate(t, f);
+    add_mend(t, "To mend it", f->mend);
+}
+
 /* ---- who refused ---- */
 
 static void
@@ -73,8 +81,7 @@ add_refused_here(struct text *t, const struct nj_tls_fault *f)
     add(t, "%s", f->finding.cause);
     if (f->reason[0] != '\0')
         add(t, " (OpenSSL: %s)", f->reason);
-    add_certificate(t, &f->finding);
-    add_mend(t, "To mend it", f->finding.mend);
+    add_particulars(t, &f->finding);
     if (f->also.id == NJ_FINDING_NONE)
         return;
     add(t, "\nAnd once that is mended: %s", f->also.cause);
@@ -91,8 +98,7 @@ add_known(struct text *t, const struct nj_findings *causes, const struct nj_find
             if (own->at[k].id != causes->at[i].id)
                 continue;
             add(t, ": %s", own->at[k].cause);
-            add_certificate(t, &own->at[k]);
-            add_mend(t, "To mend it", own->at[k].mend);
+            add_particulars(t, &own->at[k]);
             return;
         }
     }

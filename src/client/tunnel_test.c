@@ -541,7 +541,7 @@ expect_handshake_to_time_out(struct rig *r, ssize_t answer_n, const char *words)
 {
     struct nj_client_opts opts;
     struct nj_client_event ev;
-    struct sockaddr_in a;
+    struct sockaddr_in a = {0};
     socklen_t n = sizeof(a);
     struct nj_client *c;
     int peer;

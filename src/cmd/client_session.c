@@ -288,16 +288,60 @@ nj_client_session_is_over(const struct nj_client_session *s)
     return signals_caught > 0 || nj_client_session_has_timed_out(s);
 }
 
-int
-nj_client_session_wait_ms(const struct nj_client_session *s, nj_time at)
+/* How long to wait for something that is due at `at`, at most until -W and the client's own time.
+ */
+static int
+wait_ms(const struct nj_client_session *s, nj_time at)
 {
     nj_time until = NJ_MIN(s->until, at);
+    int own = nj_client_timeout_ms(s->client);
     nj_time left;
 
     if (until == NJ_NEVER)
-        return -1;
-    left = until - nj_clock_monotonic_ms();
-    return left <= 0 ? 0 : left > 3600000 ? 3600000 : (int)left;
+        return own;
+    left = NJ_MAX(until - nj_clock_monotonic_ms(), 0);
+    return (int)NJ_MIN(left, own < 0 ? 3600000 : own);
+}
+
+/* ppoll() until a signal that was not seen yet: one that has come already ends it, too, since they
+ * are let in only while it waits. */
+static int
+poll_unless_signalled(const struct nj_client_session *s, struct pollfd *fds, nfds_t count, int ms)
+{
+    const struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
+    sigset_t ours, before;
+    int ready = -1;
+
+    (void)sigemptyset(&ours);
+    (void)sigaddset(&ours, SIGINT);
+    (void)sigaddset(&ours, SIGTERM);
+    (void)sigprocmask(SIG_BLOCK, &ours, &before);
+    if (signals_caught == s->signals_seen)
+        ready = ppoll(fds, count, ms >= 0 ? &time : NULL, &before);
+    (void)sigprocmask(SIG_SETMASK, &before, NULL);
+    return ready;
+}
+
+void
+nj_client_session_wait(const struct nj_client_session *s, nj_time at, struct pollfd *also)
+{
+    struct pollfd fds[2] = {{.fd = nj_client_fd(s->client)}, {.fd = -1}};
+
+    if (also != NULL)
+        fds[1] = *also;
+    if (nj_client_wants_read(s->client))
+        fds[0].events |= POLLIN;
+    if (nj_client_wants_write(s->client))
+        fds[0].events |= POLLOUT;
+    if (poll_unless_signalled(s, fds, 2, wait_ms(s, at)) < 0)
+        return;
+    if ((fds[0].revents & (POLLOUT | POLLERR | POLLHUP)) != 0)
+        nj_client_on_writable(s->client);
+    if ((fds[0].revents & (POLLIN | POLLERR | POLLHUP)) != 0)
+        nj_client_on_readable(s->client);
+    nj_client_on_time(s->client);
+    if (also != NULL)
+        also->revents = fds[1].revents;
 }
 
 void
@@ -312,22 +356,25 @@ nj_client_session_leave(struct nj_client_session *s, unsigned reason, int code)
 {
     struct nj_client_properties properties =
         nj_client_property_list_view(s->config->properties[NJ_FOR_DISCONNECT]);
-    sig_atomic_t before = signals_caught;
     struct nj_client_event ev;
     enum nj_client_err err;
 
     nj_client_session_end(s, code);
+    s->signals_seen = signals_caught;
+    s->until = NJ_NEVER;
     if (s->config->version != NJ_MQTT_5)
         reason = 0;
     if (nj_client_disconnect(s->client, reason, properties) != NJ_CLIENT_OK)
         return;
     do {
-        err = nj_client_next(s->client, &ev, -1);
-        if (err == NJ_CLIENT_OK && ev.type == NJ_CLIENT_DISCONNECTED)
+        err = nj_client_next(s->client, &ev, 0);
+        if (err == NJ_CLIENT_ETIMEOUT)
+            nj_client_session_wait(s, NJ_NEVER, NULL);
+        else if (err != NJ_CLIENT_OK || ev.type == NJ_CLIENT_DISCONNECTED)
             return;
-        if (err == NJ_CLIENT_OK && ev.type == NJ_CLIENT_MESSAGE && s->on_last_message != NULL)
+        else if (ev.type == NJ_CLIENT_MESSAGE && s->on_last_message != NULL)
             s->on_last_message(s->ctx, &ev.message);
-    } while (err == NJ_CLIENT_OK || (err == NJ_CLIENT_ESYS && signals_caught == before));
+    } while (signals_caught == s->signals_seen);
 }
 
 /* Before the broker has answered there is nobody to say goodbye to. */

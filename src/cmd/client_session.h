@@ -7,6 +7,8 @@
 #include "base/clock.h"
 #include "cmd/client_config.h"
 
+#include <poll.h>
+
 /* Mosquitto's numbers, which are exit codes. */
 enum nj_mosq_err {
     NJ_MOSQ_SUCCESS = 0,
@@ -43,6 +45,7 @@ struct nj_client_session {
     bool was_connected;   /* CONNACK 0 came once */
     bool has_said_detail; /* of the first connection that was lost and is made again */
     nj_time until;        /* -W; NJ_NEVER */
+    int signals_seen;     /* so many signals have been answered */
     bool is_ended;
     int code; /* exit code, once it has ended */
     /* One of QoS 2 whose PUBREL had not come when goodbye was said; NULL: nobody asks for them. */
@@ -62,8 +65,10 @@ void nj_client_session_close(struct nj_client_session *s);
 /* A signal has come, or the time of -W is over. */
 bool nj_client_session_is_over(const struct nj_client_session *s);
 bool nj_client_session_has_timed_out(const struct nj_client_session *s);
-/* How long to wait for something that is due at `at`, at most until -W; for nj_client_next(). */
-int nj_client_session_wait_ms(const struct nj_client_session *s, nj_time at);
+/* Let I/O happen once: after nj_client_next() had nothing. Waits for the connection, for `also`
+ * (may be NULL), and for something that is due at `at`, at most until -W; a signal ends it, also
+ * one that has come before and was not answered by nj_client_session_leave(). */
+void nj_client_session_wait(const struct nj_client_session *s, nj_time at, struct pollfd *also);
 
 /* A connection ended, or could not be made: unless it will be made again, says what Mosquitto's
  * programs say, and ends with their exit code. */

@@ -10,7 +10,6 @@
 #include "cmd/cmd.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -42,7 +41,9 @@ say_not_published(const struct pub *p, enum nj_client_err err)
 
     switch (err) {
     case NJ_CLIENT_EINVAL:
-        text = "Error: Invalid input. Does your topic contain '+' or '#'?\n";
+        text = p->config.has_topic_alias
+                   ? "Error: The topic alias is higher than the broker allows.\n"
+                   : "Error: Invalid input. Does your topic contain '+' or '#'?\n";
         break;
     case NJ_CLIENT_ENOMEM:
         text = "Error: Out of memory when trying to publish message.\n";
@@ -212,22 +213,10 @@ take_events(struct pub *p)
 static void
 wait_for_both(struct pub *p, bool wants_lines)
 {
-    struct nj_client *client = p->session.client;
-    struct pollfd fds[2] = {{.fd = nj_client_fd(client)},
-                            {.fd = wants_lines ? STDIN_FILENO : -1, .events = POLLIN}};
+    struct pollfd lines = {.fd = wants_lines ? STDIN_FILENO : -1, .events = POLLIN};
 
-    if (nj_client_wants_read(client))
-        fds[0].events |= POLLIN;
-    if (nj_client_wants_write(client))
-        fds[0].events |= POLLOUT;
-    if (poll(fds, 2, nj_client_timeout_ms(client)) < 0)
-        return;
-    if ((fds[0].revents & POLLIN) != 0)
-        nj_client_on_readable(client);
-    if ((fds[0].revents & (POLLOUT | POLLERR | POLLHUP)) != 0)
-        nj_client_on_writable(client);
-    nj_client_on_time(client);
-    if (fds[1].revents != 0)
+    nj_client_session_wait(&p->session, NJ_NEVER, &lines);
+    if (lines.revents != 0)
         read_lines(p);
 }
 
@@ -283,10 +272,8 @@ run_message(struct pub *p)
             p->next_at = now + c->repeat_delay_us / 1000;
             continue;
         }
-        (void)nj_client_wait(
-            p->session.client,
-            nj_client_session_wait_ms(
-                &p->session, p->left > 0 && p->session.was_connected ? p->next_at : NJ_NEVER));
+        nj_client_session_wait(
+            &p->session, p->left > 0 && p->session.was_connected ? p->next_at : NJ_NEVER, NULL);
     }
 }
 

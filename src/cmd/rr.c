@@ -151,8 +151,7 @@ converse(struct rr *r)
         } else if (nj_client_session_is_over(&r->session)) {
             nj_client_session_give_up(&r->session);
         } else if (err == NJ_CLIENT_ETIMEOUT) {
-            (void)nj_client_wait(r->session.client,
-                                 nj_client_session_wait_ms(&r->session, NJ_NEVER));
+            nj_client_session_wait(&r->session, NJ_NEVER, NULL);
         } else {
             nj_client_session_end(&r->session, nj_mosq_number(err));
         }

@@ -15,6 +15,7 @@ struct sub {
     struct nj_client_session session;
     struct nj_rand rand;
     long received;
+    size_t unsubscribed; /* UNSUBACKs of this connection */
     bool is_done;        /* as many as were asked for, or the first that is not retained */
     nj_time next_second; /* --message-rate */
     long this_second;
@@ -121,6 +122,7 @@ on_connected(struct sub *s)
     enum nj_client_err err = NJ_CLIENT_OK;
 
     s->session.was_connected = true;
+    s->unsubscribed = 0;
     if (c->topics.count > 0)
         err = nj_client_session_subscribe(&s->session, NULL);
     for (size_t i = 0; i < c->unsubscribes.count && err == NJ_CLIENT_OK; i++) {
@@ -146,6 +148,17 @@ on_subscribed(struct sub *s, const struct nj_client_event *ev)
     nj_client_session_leave(&s->session, 0, denied);
 }
 
+/* -E with nothing to subscribe to: the last answer is one to -U. */
+static void
+on_unsubscribed(struct sub *s)
+{
+    const struct nj_client_config *c = &s->config;
+
+    s->unsubscribed++;
+    if (c->exit_after_sub && c->topics.count == 0 && s->unsubscribed == c->unsubscribes.count)
+        nj_client_session_leave(&s->session, 0, 0);
+}
+
 static void
 take(struct sub *s, const struct nj_client_event *ev)
 {
@@ -162,8 +175,10 @@ take(struct sub *s, const struct nj_client_event *ev)
     case NJ_CLIENT_DISCONNECTED:
         nj_client_session_lost(&s->session, ev);
         break;
-    case NJ_CLIENT_PUBLISHED:
     case NJ_CLIENT_UNSUBSCRIBED:
+        on_unsubscribed(s);
+        break;
+    case NJ_CLIENT_PUBLISHED:
         break;
     }
 }
@@ -187,9 +202,12 @@ finish(struct sub *s)
     /* Removals first, or they would be lost. */
     while (nj_client_unacknowledged(s->session.client) > 0 &&
            !nj_client_session_is_over(&s->session)) {
-        int wait = nj_client_session_wait_ms(&s->session, NJ_NEVER);
+        struct nj_client_event ev;
+        enum nj_client_err err = nj_client_next(s->session.client, &ev, 0);
 
-        if (nj_client_drain(s->session.client, wait) == NJ_CLIENT_ENOTCONN)
+        if (err == NJ_CLIENT_ETIMEOUT)
+            nj_client_session_wait(&s->session, NJ_NEVER, NULL);
+        else if (err != NJ_CLIENT_OK)
             break;
     }
     nj_client_session_leave(&s->session, 0, 0);
@@ -217,7 +235,7 @@ listen_on(struct sub *s)
                 break;
             }
             nj_time at = s->config.message_rate ? s->next_second : NJ_NEVER;
-            (void)nj_client_wait(client, nj_client_session_wait_ms(&s->session, at));
+            nj_client_session_wait(&s->session, at, NULL);
         } else if (err == NJ_CLIENT_OK) {
             take(s, &ev);
         } else {

@@ -99,6 +99,19 @@ def test_lines_outlive_the_broker(start, uid):
     assert child.wait(TIMEOUT) == 0 and seen == set(range(200))
 
 
+def test_sub_that_only_unsubscribes_ends_with_the_last_answer(broker, uid):
+    """-E with -U alone, which Debian's does not take."""
+    mark = broker.mark()
+    assert run(NIGHTJAR_TOOLS.command("sub") + at(broker) + ["-U", uid + "/a", "-U", uid + "/b", "-E"]) == (0, b"", b"")
+    assert broker.log.wait("Received (UNSUBSCRIBE|DISCONNECT) from", mark).group(1) == "UNSUBSCRIBE"
+
+
+def test_alias_that_the_broker_does_not_allow_is_named(broker, uid):
+    words = ["-t", uid, "-m", "x", "-V", "5", "-D", "publish", "topic-alias", "11"]
+    assert run(NIGHTJAR_TOOLS.command("pub") + at(broker) + words) == \
+        (3, b"", b"Error: The topic alias is higher than the broker allows.\n")
+
+
 NONSENSE = [b"\x90\x02\x00\x01", b"\x20\x02\x00\x00\x90\x02\x00\x01", b"\x20\x02\x00\x00\xff\xff\xff\xff\xff",
             b"\x20\x02\x00\x00\x40\x02\x00\x00", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x20\x02\x00\x00\x20\x02\x00\x00"]
 
