@@ -441,7 +441,7 @@ files_of_no_use_are_told_before_anything_is_sent(void **state)
     (void)state;
     r = rig_new(plain_broker, &tls);
     assert_int_equal(nj_client_fd(r->client), -1);
-    expect_failure(r, NJ_CLIENT_ETLSFILES, "/nonexistent/ca.crt: No such file or directory");
+    expect_failure(r, NJ_CLIENT_ETLSFILES, "/nonexistent/ca.crt\": No such file or directory");
     tls = trusting;
     tls.cert = user.certfile;
     tls.key = broker.keyfile;
