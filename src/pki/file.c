@@ -261,9 +261,11 @@ say_foreign(struct reading *r, struct nj_str bytes)
     (void)nj_diag_fail(r->diag, NJ_EINVAL, "%s holds no PEM with %s%s%s", path,
                        kind_name(r->opts->wanted), what != NULL ? ", but " : "",
                        what != NULL ? what : "");
+    nj_shell_word(word, sizeof(word), nj_str_of(path));
     if (r->odd != NULL && strstr(r->odd, "PKCS#12") != NULL) {
-        nj_shell_word(word, sizeof(word), nj_str_of(path));
         nj_diag_hint(r->diag, "openssl pkcs12 -in %s -nodes -out %s.pem", word, word);
+    } else if (r->odd != NULL && strstr(r->odd, "PKCS#7") != NULL) {
+        nj_diag_hint(r->diag, "openssl pkcs7 -in %s -print_certs -out %s.pem", word, word);
     } else {
         nj_diag_hint(r->diag, "copy the file again from where it was made");
     }
@@ -442,6 +444,8 @@ read_block(struct reading *r, const char *name, struct nj_str block, const unsig
         return read_key_block(r, block);
     else if (strcmp(name, PEM_STRING_PUBLIC) == 0)
         r->odd = "a public key, which is neither a certificate nor a private key";
+    else if (strcmp(name, PEM_STRING_PKCS7) == 0)
+        r->odd = "a PKCS#7 bundle (.p7b)";
     return NJ_OK; /* EC PARAMETERS, DH PARAMETERS and the like */
 }
 

@@ -200,7 +200,7 @@ judge_crl(FILE *out, X509_CRL *crl)
 }
 
 static void
-read_trusted(struct nj_pki_file *out, const char *path, const struct nj_inspect_opts *opts)
+read_trusted(struct nj_pki_file *out, const char *path, const char *cafile)
 {
     const struct nj_pki_file_opts how = {.wanted = NJ_PKI_CERTIFICATE, .is_der_good = true};
     const char *slash = strrchr(path, '/');
@@ -208,20 +208,20 @@ read_trusted(struct nj_pki_file *out, const char *path, const struct nj_inspect_
 
     (void)snprintf(beside, sizeof(beside), "%.*sca.crt",
                    slash != NULL ? (int)(slash - path) + 1 : 0, path);
-    if (nj_pki_file_read(out, opts->cafile != NULL ? opts->cafile : beside, &how, NULL) != NJ_OK)
+    if (nj_pki_file_read(out, cafile != NULL ? cafile : beside, &how, NULL) != NJ_OK)
         out->certificate_count = 0;
 }
 
 static bool
-judge(FILE *out, const struct nj_pki_file *file, const struct nj_inspect_opts *opts)
+judge(FILE *out, const struct nj_pki_file *file, const char *cafile, const char *host)
 {
     struct nj_pki_file trusted = {0};
     bool is_good = true;
 
     (void)fputc('\n', out);
     if (file->certificate_count > 0) {
-        read_trusted(&trusted, file->path, opts);
-        is_good = judge_certificate(out, file, &trusted, opts->host);
+        read_trusted(&trusted, file->path, cafile);
+        is_good = judge_certificate(out, file, &trusted, host);
         nj_pki_file_fini(&trusted);
     }
     if (file->request != NULL)
@@ -234,26 +234,34 @@ judge(FILE *out, const struct nj_pki_file *file, const struct nj_inspect_opts *o
 }
 
 enum nj_err
+nj_inspect_file(const struct nj_pki_file *file, const char *cafile, const char *host, FILE *out,
+                bool *is_good, struct nj_diag *diag)
+{
+    NJ_CLEANUP(nj_drop_bio) BIO *to = BIO_new(BIO_s_mem());
+    struct nj_str text;
+
+    if (to == NULL)
+        return nj_openssl_fail(diag, "print");
+    print_all(to, file);
+    ERR_clear_error();
+    text = nj_bio_str(to);
+    (void)fwrite(text.p, 1, text.n, out);
+    *is_good = judge(out, file, cafile, host);
+    return NJ_OK;
+}
+
+enum nj_err
 nj_inspect_print(const char *path, const struct nj_inspect_opts *opts, FILE *out, bool *is_good,
                  struct nj_diag *diag)
 {
     struct nj_inspect_opts copy = *opts;
     const struct nj_pki_file_opts how = {
         .wanted = NJ_PKI_ANY, .is_der_good = true, .passphrase = answer, .passphrase_ctx = &copy};
-    NJ_CLEANUP(nj_drop_bio) BIO *to = BIO_new(BIO_s_mem());
     struct nj_pki_file file;
     enum nj_err err = nj_pki_file_read(&file, path, &how, diag);
 
-    if (err == NJ_OK && to == NULL)
-        err = nj_openssl_fail(diag, "print");
-    if (err == NJ_OK) {
-        struct nj_str text;
-
-        print_all(to, &file);
-        text = nj_bio_str(to);
-        (void)fwrite(text.p, 1, text.n, out);
-        *is_good = judge(out, &file, opts);
-    }
+    if (err == NJ_OK)
+        err = nj_inspect_file(&file, opts->cafile, opts->host, out, is_good, diag);
     nj_pki_file_fini(&file);
     return err;
 }

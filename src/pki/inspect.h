@@ -6,6 +6,7 @@
 #define NJ_PKI_INSPECT_H
 
 #include "base/err.h"
+#include "pki/file.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -20,5 +21,9 @@ struct nj_inspect_opts {
 /* `is_good`: nothing was found that would be refused. */
 NJ_NODISCARD enum nj_err nj_inspect_print(const char *path, const struct nj_inspect_opts *opts,
                                           FILE *out, bool *is_good, struct nj_diag *diag);
+/* The same with a file that was read; `cafile` and `host` as above. */
+NJ_NODISCARD enum nj_err nj_inspect_file(const struct nj_pki_file *file, const char *cafile,
+                                         const char *host, FILE *out, bool *is_good,
+                                         struct nj_diag *diag);
 
 #endif
