@@ -1,54 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "pki/authority.h"
+#include "pki/authority_fixture_priv.h"
 
 #include "base/mem.h"
 
-#include "base/test.h"
-
 #include <fcntl.h>
-#include <ftw.h>
 #include <sys/file.h>
-#include <unistd.h>
-
-static char dir[64];
-static struct nj_diag diag;
-
-static int
-make_folder(void **state)
-{
-    (void)state;
-    diag = (struct nj_diag){0};
-    (void)snprintf(dir, sizeof(dir), "/tmp/nj-pki-XXXXXX");
-    return mkdtemp(dir) != NULL ? 0 : -1;
-}
-
-static int
-remove_one(const char *path, const struct stat *is, int type, struct FTW *at)
-{
-    (void)is;
-    (void)type;
-    (void)at;
-    return remove(path);
-}
-
-static int
-remove_folder(void **state)
-{
-    (void)state;
-    return nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-}
-
-static struct nj_authority *
-begin(void)
-{
-    const struct nj_authority_opts opts = {.dir = dir};
-    const struct nj_authority_plan plan = {.name = "Test CA"};
-    struct nj_authority *a = NULL;
-
-    if (nj_authority_init(&a, &opts, &plan, &diag) != NJ_OK)
-        fail_msg("%s", diag.text);
-    return a;
-}
 
 static void
 what_is_issued_is_found_listed_renewed_and_revoked(void **state)
@@ -164,8 +120,6 @@ a_folder_with_too_long_a_name_is_refused(void **state)
     name[0] = '\0';
     assert_int_equal(nj_authority_open(&a, &opts, &diag), NJ_EINVAL);
 }
-
-#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
 
 int
 main(void)

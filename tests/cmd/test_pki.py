@@ -437,11 +437,6 @@ def test_names_that_would_let_it_pass_for_others_are_the_operators_to_give(ready
     assert "names: " + names.replace(",", ", ") in ready("sign", csr, *words)
 
 
-def test_of_a_revoked_client_another_may_have_the_name(ready):
-    ready("revoke", "sensor1")
-    ready("sign", ready.request("/CN=sensor1"), "--name", "x")
-
-
 def test_all_names_that_are_granted_are_shown(ready):
     names = ",".join(f"DNS:host-with-a-long-name-{i}.example" for i in range(64))
     assert ready("sign", ready.request("/CN=x", "-addext", f"subjectAltName={names}")).count("DNS:") == 64
