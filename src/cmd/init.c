@@ -300,6 +300,9 @@ say_all(const struct nj_setup *s)
     printf("%s: %s (level %s).\n", s->dir, level->title, level->name);
     if (s->backup[0] != '\0')
         printf("The old configuration: %s\n", s->backup);
+    if (s->is_edited)
+        puts("  It had been edited above its line of dashes: what was changed there is in it "
+             "alone.");
     (void)putchar('\n');
     say_files(s);
     say_names(s);

@@ -2,6 +2,7 @@
 /* conf.c — broker.conf: its first line says what it was made from, a line near its end where the
  * operator's own begin. Comments stand above their directives: Mosquitto knows no others. */
 #include "base/save.h"
+#include "base/shell.h"
 #include "setup/setup_priv.h"
 
 #include <stdio.h>
@@ -12,6 +13,18 @@
 #define LAST      "# ---- yours from here: `nightjar init --upgrade` keeps what follows ----\n"
 
 /* --- writing --- */
+
+#define WORD_SIZE (NJ_SETUP_PATH_SIZE * 4)
+
+/* A path of the set-up's, as a shell takes it. */
+static const char *
+typed(const struct nj_setup *s, const char *name, char out[WORD_SIZE])
+{
+    char path[NJ_SETUP_PATH_SIZE];
+
+    return nj_shell_word(out, WORD_SIZE,
+                         nj_str_of(name != NULL ? nj_setup_join(s->dir, name, path) : s->dir));
+}
 
 static void
 write_listener(FILE *out, const struct nj_setup *s)
@@ -49,6 +62,9 @@ write_certificates(FILE *out, const struct nj_setup *s)
 static void
 write_client_certificates(FILE *out, const struct nj_setup *s)
 {
+    char dir[WORD_SIZE];
+
+    (void)typed(s, NULL, dir);
     (void)fprintf(out,
                   "\n# Clients are let in who hold a key that this authority has certified:\n"
                   "# nightjar pki client NAME --dir %s\n"
@@ -61,12 +77,14 @@ write_client_certificates(FILE *out, const struct nj_setup *s)
                   "`crl` renews it):\n"
                   "# after it nobody is let in.\n"
                   "crlfile %s/crl.pem\n",
-                  s->dir, s->dir, s->dir, s->dir, s->dir);
+                  dir, s->dir, dir, dir, s->dir);
 }
 
 static void
 write_users(FILE *out, const struct nj_setup *s)
 {
+    char users[WORD_SIZE];
+
     switch (s->level) {
     case NJ_LEVEL_OPEN:
         (void)fputs("\n# Nobody has to say who he is.\nallow_anonymous true\n", out);
@@ -75,9 +93,9 @@ write_users(FILE *out, const struct nj_setup *s)
     case NJ_LEVEL_TLS:
         (void)fprintf(out,
                       "\n# Nobody without a user name and its password. Another user:\n"
-                      "# nightjar passwd %s/users NAME, then SIGHUP to the broker\n"
+                      "# nightjar passwd %s NAME, then SIGHUP to the broker\n"
                       "allow_anonymous false\npassword_file %s/users\n",
-                      s->dir, s->dir);
+                      typed(s, "users", users), s->dir);
         return;
     case NJ_LEVEL_MTLS:
         (void)fputs("\n# Nobody without a user name, and that is the certificate's.\n"
@@ -91,13 +109,14 @@ static void
 write_all(FILE *out, const struct nj_setup *s, struct nj_str own)
 {
     const struct nj_level_facts *level = nj_level_facts(s->level);
+    char conf[WORD_SIZE];
 
     (void)fprintf(out, FIRST "--level %s --host %s --port %u --user %s\n", level->name, s->host,
                   s->port, s->user);
     (void)fprintf(out,
                   "# Level %s: %s. The manual of every line: man nightjar.conf\n"
-                  "# Test it:  nightjar doctor --config %s/broker.conf\n\n",
-                  level->name, level->title, s->dir);
+                  "# Test it:  nightjar doctor --config %s\n\n",
+                  level->name, level->title, typed(s, "broker.conf", conf));
     write_listener(out, s);
     if (s->level >= NJ_LEVEL_TLS)
         write_certificates(out, s);
@@ -110,25 +129,45 @@ write_all(FILE *out, const struct nj_setup *s, struct nj_str own)
                   s->account, NJ_STR_ARG(own));
 }
 
+/* False: no memory. */
+static bool
+print(struct nj_secret *text, const struct nj_setup *setup, struct nj_str own)
+{
+    FILE *out = NULL;
+
+    if (nj_secret_init(text, TEXT_SIZE + own.n))
+        out = fmemopen(text->p, text->n, "w");
+    if (out == NULL)
+        return false;
+    write_all(out, setup, own);
+    return fclose(out) == 0;
+}
+
 enum nj_err
 nj_setup_conf_save(const struct nj_setup *setup, const char *at, struct nj_str own,
                    struct nj_diag *diag)
 {
     struct nj_secret text = {0};
     char path[NJ_SETUP_PATH_SIZE];
-    enum nj_err err = NJ_ENOMEM;
-    FILE *out = NULL;
+    enum nj_err err;
 
-    if (nj_secret_init(&text, TEXT_SIZE + own.n))
-        out = fmemopen(text.p, text.n, "w");
-    if (out != NULL) {
-        write_all(out, setup, own);
-        if (fclose(out) == 0)
-            err = nj_save(nj_setup_join(at, "broker.conf", path), nj_str_of(text.p), NJ_SAVE_PUBLIC,
-                          true, diag);
-    }
+    if (print(&text, setup, own))
+        err = nj_save(nj_setup_join(at, "broker.conf", path), nj_str_of(text.p), NJ_SAVE_PUBLIC,
+                      true, diag);
+    else
+        err = nj_diag_fail(diag, NJ_ENOMEM, "no memory for the configuration");
     nj_secret_fini(&text);
-    return err == NJ_ENOMEM ? nj_diag_fail(diag, err, "no memory for the configuration") : err;
+    return err;
+}
+
+bool
+nj_setup_conf_is_edited(const struct nj_setup *setup, struct nj_str text, struct nj_str own)
+{
+    struct nj_secret ours = {0};
+    bool is = print(&ours, setup, own) && !nj_str_eq(text, nj_str_of(ours.p));
+
+    nj_secret_fini(&ours);
+    return is;
 }
 
 /* --- reading --- */

@@ -60,6 +60,10 @@ what_is_written_is_read_again_at_every_level(void **state)
         assert_string_equal(read.user, "ciel");
         assert_string_equal(read.account, "mosquitto");
         assert_true(nj_str_eq(rest, own));
+        memcpy(read.dir, written.dir, sizeof(read.dir));
+        assert_false(nj_setup_conf_is_edited(&read, nj_secret_lend(&text), rest));
+        strstr(text.p, "listener 1999")[9] = '2';
+        assert_true(nj_setup_conf_is_edited(&read, nj_secret_lend(&text), rest));
         nj_secret_fini(&text);
     }
 }

@@ -2,6 +2,7 @@
 /* setup.c — made whole or not at all; raised without a moment in which neither level works. */
 #include "base/log.h"
 #include "base/save.h"
+#include "base/shell.h"
 #include "setup/setup_priv.h"
 
 #include <dirent.h>
@@ -66,19 +67,22 @@ choose_host(struct nj_setup *s, const struct nj_setup_wish *wish, struct nj_diag
 
 /* --- the folder --- */
 
-/* Other programs cut their lines at blanks, and so would ours some day. */
+/* Readers of mosquitto.conf take a value to the end of its line, but for blanks there; what they
+ * make of quotes is another thing with each. */
 static enum nj_err
 check_path(const char *path, struct nj_diag *diag)
 {
-    if (strlen(path) > DIR_MAX)
+    size_t n = strlen(path);
+
+    if (n > DIR_MAX)
         return nj_diag_fail(diag, NJ_EINVAL, "the path %.60s… is too long", path);
     for (const char *c = path; *c != '\0'; c++) {
-        if ((unsigned char)*c > ' ' && *c != 0x7f && strchr("\"'\\", *c) == NULL)
+        if ((unsigned char)*c >= ' ' && *c != 0x7f && strchr("\"'\\", *c) == NULL)
             continue;
         nj_diag_hint(diag, "Choose another place.");
         return nj_diag_fail(diag, NJ_EINVAL,
-                            "the path '%s' has a blank, a quote or a control character, which not "
-                            "every reader of mosquitto.conf takes as a part of it",
+                            "the path '%s' has a quote, a backslash or a control character, which "
+                            "not every reader of mosquitto.conf takes as a part of it",
                             path);
     }
     return NJ_OK;
@@ -361,12 +365,12 @@ static enum nj_err
 choose_names(struct nj_setup *s, const struct nj_setup_wish *wish, bool was_open,
              struct nj_diag *diag)
 {
-    char path[NJ_SETUP_PATH_SIZE];
+    char path[NJ_SETUP_PATH_SIZE], dir[NJ_SETUP_DIR_SIZE * 4];
     enum nj_err err = NJ_OK;
 
     if (wish->user != NULL && strcmp(wish->user, s->user) != 0 && !was_open) {
         nj_diag_hint(diag, "nightjar passwd, or nightjar pki client NAME --dir %s, adds another.",
-                     s->dir);
+                     nj_shell_word(dir, sizeof(dir), nj_str_of(s->dir)));
         return nj_diag_fail(diag, NJ_EINVAL, "the first user of %s is %s", s->dir, s->user);
     }
     if (wish->user != NULL)
@@ -377,7 +381,7 @@ choose_names(struct nj_setup *s, const struct nj_setup_wish *wish, bool was_open
         nj_diag_hint(diag,
                      "nightjar pki server " NJ_SETUP_HOST
                      " --force --san NAMES --dir %s makes another.",
-                     s->dir);
+                     nj_shell_word(dir, sizeof(dir), nj_str_of(s->dir)));
         return nj_diag_fail(diag, NJ_EINVAL, "the broker of %s has its certificate", s->dir);
     }
     return choose_host(s, wish, diag);
@@ -413,6 +417,8 @@ nj_setup_raise(struct nj_setup *out, const struct nj_setup_wish *wish, struct nj
     enum nj_err err = open_old(out, wish->dir, &text, &own, diag);
 
     was = out->level;
+    if (err == NJ_OK)
+        out->is_edited = nj_setup_conf_is_edited(out, nj_secret_lend(&text), own);
     if (err == NJ_OK)
         err = choose_level(out, wish, diag);
     if (err == NJ_OK)

@@ -49,6 +49,7 @@ struct nj_setup {
     char user[NJ_SETUP_USER_SIZE];          /* the first */
     char account[NJ_SETUP_USER_SIZE];       /* whom the broker runs as */
     char backup[NJ_SETUP_PATH_SIZE];        /* the old configuration; empty: there was none */
+    bool is_edited;                         /* above its last line: only `backup` has that now */
     struct nj_names names;                  /* of the broker's certificate, if it was made now */
     struct nj_secret password;              /* of the user, if it was made now */
     bool is_password_unknown;               /* there were users, and no options with the password */

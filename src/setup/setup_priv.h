@@ -15,6 +15,9 @@ NJ_NODISCARD enum nj_err nj_setup_conf_save(const struct nj_setup *setup, const 
  * the operator's own lines begin. False: it is not one of ours. */
 NJ_NODISCARD bool nj_setup_conf_read(struct nj_setup *setup, struct nj_str text,
                                      struct nj_str *own);
+/* Is it otherwise than it was written for this set-up, above the operator's own lines? */
+NJ_NODISCARD bool nj_setup_conf_is_edited(const struct nj_setup *setup, struct nj_str text,
+                                          struct nj_str own);
 
 /* clients/USER/options and its links. Replaces the file. `password`: empty, none is known. */
 NJ_NODISCARD enum nj_err nj_setup_options_save(const struct nj_setup *setup, const char *at,

@@ -43,7 +43,7 @@ def made():
 
     def get(level):
         if level not in running:
-            setup = Setup(level, place / level)
+            setup = Setup(level, place / f"my {level} home")
             running[level] = setup, setup.broker().__enter__()
         return running[level]
 
@@ -188,7 +188,7 @@ def test_a_certificate_of_another_authority_is_refused(made, place, tools):
     setup, broker = made("mtls")
     other = Setup("mtls", place / "other")
     mark = broker.log.mark
-    words = " ".join(setup.options).replace(setup.client("client."), other.client("client.")).split()
+    words = [w.replace(setup.client("client."), other.client("client.")) for w in setup.options]
     code, _, err = run(program(tools, "pub") + words + ["-t", "test", "-m", "hello"])
     assert code != 0 and err
     assert not any("Received PUBLISH" in line for line in broker.log.since(mark))
@@ -272,9 +272,9 @@ def test_every_directive_says_why(place):
 
 
 def test_the_commands_that_the_configuration_names_work(place):
-    folder = Setup("mtls", place / "m").dir
+    folder = Setup("mtls", place / "a m").dir
     with open(os.path.join(folder, "broker.conf"), encoding="utf-8") as f:
-        commands = re.findall(r"nightjar pki \w+(?: NAME)? --dir \S+", f.read())
+        commands = re.findall(r"nightjar pki \w+(?: NAME)? --dir '.*?'", f.read())
     assert [c.split()[2] for c in commands] == ["client", "revoke", "list"]
     for command in commands:
         code, _, err = run([NIGHTJAR, *shlex.split(command.replace("NAME", "second"))[1:]])
@@ -326,7 +326,7 @@ MISTAKES = [([], "which folder"), (["a", "b"], "one folder"), (["a", "--level", 
             (["a", "--port", "70000"], "1 to 65535"), (["a", "--port"], "needs its PORT"),
             (["a", "--user", "a:b"], "':'"), (["a", "--user", "../x"], "'../x'"), (["a", "--user", ""], "empty"),
             (["a", "--host", "*.example"], "cannot connect"), (["a", "--level", "open", "--host", "x"], "no --host"),
-            (["a b"], "blank"), (["none/a"], "none/a"), (["."], "."), (["--upgrade", "a"], "there is no")]
+            (["a'b"], "a quote"), (["none/a"], "none/a"), (["."], "."), (["--upgrade", "a"], "there is no")]
 
 
 @pytest.mark.parametrize("words, said", MISTAKES, ids=lambda v: " ".join(v) if isinstance(v, list) else None)
@@ -389,13 +389,26 @@ def test_a_raise_keeps_the_port_if_it_is_no_usual_one_and_the_operators_lines(pl
     with open(setup / "broker.conf", "a", encoding="utf-8") as f:
         f.write("max_connections 7\n")
     setup.upgrade("--level", "mtls")
-    assert setup.port == port
+    assert setup.port == port and "edited" not in setup.text
     with open(setup / "broker.conf", encoding="utf-8") as f:
         assert f.read().endswith("\nmax_connections 7\n")
 
     usual = Setup("password", place / "usual", "--port", 1883)
     usual.upgrade()
     assert usual.port == 8883
+
+
+def test_what_was_edited_in_our_part_is_told_of_when_it_is_replaced(place):
+    setup = Setup("open", place / "home")
+    with open(setup / "broker.conf", "r+", encoding="utf-8") as f:
+        text = f.read().replace(" 127.0.0.1", "")
+        f.seek(0)
+        f.truncate()
+        f.write(text)
+    setup.upgrade()
+    assert "edited above its line of dashes" in setup.text
+    with open(setup / "broker.conf.open", encoding="utf-8") as f:
+        assert f.read() == text
 
 
 def test_a_raise_to_mtls_gives_every_user_a_certificate(place):

@@ -2,7 +2,6 @@
 """A set-up made by `nightjar init`, and the commands that it printed, run as they stand."""
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import tempfile
@@ -72,7 +71,7 @@ class Setup:
     def options(self):
         """The words of the client's options file, as a command line has them."""
         with open(self.client("options"), encoding="utf-8") as f:
-            return [word for line in f if not line.startswith("#") for word in shlex.split(line)]
+            return [word for line in f if not line.startswith("#") for word in line.rstrip("\n").split(" ", 1)]
 
     def of(self, tools):
         """The printed lines (sub, pub) of nightjar's or Mosquitto's programs."""
