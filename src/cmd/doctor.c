@@ -69,10 +69,12 @@ struct nj_judge_end
 nj_doctor_client(const struct nj_client_config *asked)
 {
     const struct nj_client_tls tls = nj_client_config_tls(asked);
+    bool in_engine = tls.keyform != NULL && strcmp(tls.keyform, "engine") == 0;
 
     return (struct nj_judge_end){
         .certfile = tls.cert,
-        .keyfile = tls.key,
+        .keyfile = in_engine ? NULL : tls.key,
+        .key_in_engine = in_engine,
         .cafile = tls.cafile,
         .capath = tls.capath,
         .use_os_certs = tls.use_os_certs,

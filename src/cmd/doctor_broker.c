@@ -99,7 +99,8 @@ examine_listener(struct nj_report *report, const struct nj_client_config *asked,
     const struct nj_judge_end client = nj_doctor_client(asked);
     const struct nj_judge_end broker = {
         .certfile = l->certfile,
-        .keyfile = l->keyfile,
+        .keyfile = l->key_in_engine ? NULL : l->keyfile,
+        .key_in_engine = l->key_in_engine,
         .cafile = l->cafile,
         .capath = l->capath,
         .crlfile = l->crlfile,

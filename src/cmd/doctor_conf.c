@@ -58,6 +58,11 @@ TEXT(keyfile)
 TEXT(cafile)
 TEXT(capath)
 TEXT(crlfile)
+static void
+set_tls_keyform(struct reading *r, const char *value)
+{
+    r->at->key_in_engine = strcmp(value, "engine") == 0;
+}
 TEXT(tls_version)
 TEXT(ciphers)
 TEXT(psk_hint)
@@ -184,6 +189,7 @@ static const struct {
     D(cafile),
     D(capath),
     D(crlfile),
+    D(tls_keyform),
     D(tls_version),
     D(ciphers),
     D(psk_hint),

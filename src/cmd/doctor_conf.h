@@ -20,6 +20,7 @@ struct nj_conf_listener {
     char *password_file; /* with per_listener_settings; else all share one */
     int allow_anonymous; /* -1: not said */
     bool require_certificate, use_identity_as_username, use_subject_as_username;
+    bool key_in_engine; /* keyfile is its name there */
 };
 
 struct nj_conf {

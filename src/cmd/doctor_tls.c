@@ -74,8 +74,11 @@ fault_of(const struct nj_visit *v, const struct nj_tls_probe *p)
 static void
 judge_own(const struct nj_visit *v, struct nj_findings *out)
 {
-    const struct nj_judge_end own = {
-        .certfile = v->asked->cert, .keyfile = v->asked->key, .cafile = v->asked->cafile};
+    const struct nj_judge_end client = nj_doctor_client(v->asked);
+    const struct nj_judge_end own = {.certfile = client.certfile,
+                                     .keyfile = client.keyfile,
+                                     .key_in_engine = client.key_in_engine,
+                                     .cafile = client.cafile};
     const struct nj_pki_file_opts opts = {.wanted = NJ_PKI_CERTIFICATE};
     struct nj_pki_file certs = {0};
     struct nj_pki_file ca = {0};

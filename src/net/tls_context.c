@@ -301,6 +301,7 @@ judge_own(struct nj_tls_context *x, const struct nj_tls_opts *o)
     const struct nj_judge_end end = {
         .certfile = o->pair_count > 0 ? o->pairs[0].certfile : NULL,
         .keyfile = o->pair_count > 0 && !o->key_in_engine ? o->pairs[0].keyfile : NULL,
+        .key_in_engine = o->key_in_engine,
         .cafile = o->cafile,
         .capath = o->capath,
         .crlfile = o->crlfile,

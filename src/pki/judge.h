@@ -58,6 +58,7 @@ void nj_judge_error(struct nj_finding *out, const struct nj_judge_chain *c, int 
 /* What one end of a connection is given. Paths may be NULL. */
 struct nj_judge_end {
     const char *certfile, *keyfile; /* its own; the chain behind the certificate in the same file */
+    bool key_in_engine;             /* where nothing here looks at it; keyfile is NULL */
     const char *cafile, *capath;    /* by which it judges the other */
     const char *crlfile;
     bool use_os_certs;             /* the system's CAs, too */

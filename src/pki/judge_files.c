@@ -271,7 +271,7 @@ read_side(struct nj_findings *out, struct side *s)
     s->has_key = read_file(out, s, &s->key, g->keyfile, NJ_PKI_KEY);
     if (g->certfile != NULL && g->keyfile != NULL && is_swapped(s) && out->count >= 2)
         say_swapped(out, s);
-    if ((g->certfile == NULL) != (g->keyfile == NULL))
+    if ((g->certfile == NULL) != (g->keyfile == NULL) && !g->key_in_engine)
         say_half(out, s);
     if (s->has_key)
         check_rights(out, s);

@@ -151,6 +151,15 @@ def test_what_is_wrong_with_a_token_is_said_without_its_pin(token, broker):
         assert run([NIGHTJAR, "pub", *token.client(broker, key), "-m", "x"], env={**token.env, **env}) == (0, b"", b"")
 
 
+def test_doctor_misses_no_file_where_the_key_is_in_a_token(token, broker):
+    words = token.client(broker)
+    del words[4:6]                                              # the topic
+    code, out, _ = run([NIGHTJAR, "doctor", *words], env=token.env)
+    assert code == 0 and PIN not in out.decode(), out.decode()
+    code, out, _ = run([NIGHTJAR, "doctor", "--config", broker.config_path, "--files"], env=token.env)
+    assert "half_a_pair" not in out.decode() and "file_missing" not in out.decode(), out.decode()
+
+
 def test_a_broker_that_cannot_open_its_token_does_not_start(token):
     broker = Broker("nightjar", token.config("broker", token.key("broker", "999999")), env=token.env)
     broker.start(wait=False)
