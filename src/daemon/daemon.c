@@ -589,7 +589,8 @@ print_state(struct daemon *d)
     nj_time now = nj_clock_monotonic_ms();
 
     nj_tree_print(nj_server_broker(d->server)->index);
-    nj_log(NJ_LOG_INFO, "Refusals, the oldest first:");
+    nj_log(NJ_LOG_INFO, "%llu refusals since the start; the last %d at most, the oldest first:",
+           (unsigned long long)nj_refusals_count(nj_server_refusals(d->server)), NJ_REFUSALS_MAX);
     nj_refusals_each(nj_server_refusals(d->server), print_refusal, &now);
 }
 

@@ -67,6 +67,10 @@ nj_tls_look(struct nj_str first)
     for (size_t i = 0; i < NJ_COUNT_OF(http); i++)
         if (nj_str_starts(first, http[i]))
             return NJ_TLS_FIRST_HTTP;
+    if (nj_str_starts(first, NJ_STR("SSH-")))
+        return NJ_TLS_FIRST_SSH;
+    if (nj_str_starts(first, NJ_STR("PROXY")) || nj_str_starts(first, NJ_STR("\r\n\r\n\0")))
+        return NJ_TLS_FIRST_PROXY;
     return NJ_TLS_FIRST_OTHER;
 }
 
@@ -284,6 +288,8 @@ finding_of_first(const struct nj_tls *t)
         return NJ_FINDING_PLAIN_MQTT;
     case NJ_TLS_FIRST_HTTP:
         return NJ_FINDING_PLAIN_HTTP;
+    case NJ_TLS_FIRST_SSH:
+    case NJ_TLS_FIRST_PROXY:
     case NJ_TLS_FIRST_OTHER:
         return NJ_FINDING_NOT_TLS;
     case NJ_TLS_FIRST_TLS:
@@ -300,6 +306,32 @@ copy_first(struct nj_tls_fault *f, const struct nj_tls *t)
     f->first_n = t->first_n;
 }
 
+/* What the peer speaks instead, as exactly as its first bytes say it. */
+static void
+note_first(struct nj_tls_fault *f, enum nj_finding_id id)
+{
+    const char *peer = f->role == NJ_TLS_SERVER ? "the client" : "the broker";
+
+    note(f, id);
+    switch (nj_tls_look((struct nj_str){(const char *)f->first, f->first_n})) {
+    case NJ_TLS_FIRST_SSH:
+        nj_finding_cause(&f->finding, "%s speaks SSH, not TLS", peer);
+        break;
+    case NJ_TLS_FIRST_PROXY:
+        nj_finding_cause(&f->finding,
+                         "%s begins with a header of the PROXY protocol, which is not taken here",
+                         peer);
+        nj_finding_mend(&f->finding, "tell the proxy between not to send one");
+        break;
+    case NJ_TLS_FIRST_TLS:
+    case NJ_TLS_FIRST_MQTT:
+    case NJ_TLS_FIRST_HTTP:
+    case NJ_TLS_FIRST_OTHER:
+    case NJ_TLS_FIRST_NONE:
+        break;
+    }
+}
+
 void
 nj_tls_note_failure(struct nj_tls *t)
 {
@@ -313,7 +345,7 @@ nj_tls_note_failure(struct nj_tls *t)
     if (f->reason[0] == '\0' && ERR_reason_error_string(error) != NULL)
         (void)snprintf(f->reason, sizeof(f->reason), "%s", ERR_reason_error_string(error));
     if (first != NJ_FINDING_NONE && !f->was_open) {
-        note(f, first);
+        note_first(f, first);
         return;
     }
     /* The peer's alert stands in the queue as a reason, too. */
@@ -347,7 +379,7 @@ nj_tls_cut(struct nj_tls *t)
         return;
     copy_first(f, t);
     if (finding_of_first(t) != NJ_FINDING_NONE)
-        note(f, finding_of_first(t));
+        note_first(f, finding_of_first(t));
     f->ended = NJ_TLS_BY_SILENCE;
 }
 

@@ -52,11 +52,13 @@ void nj_tls_fault_line(const struct nj_tls_fault *f, const struct nj_findings *o
 /* "unknown_ca" for 48. Static. */
 const char *nj_tls_alert_name(int alert);
 
-/* What the first bytes of a connection are. */
+/* What the first bytes of a connection are; five are enough. */
 enum nj_tls_first {
     NJ_TLS_FIRST_TLS,
     NJ_TLS_FIRST_MQTT,
     NJ_TLS_FIRST_HTTP,
+    NJ_TLS_FIRST_SSH,
+    NJ_TLS_FIRST_PROXY, /* a header of the PROXY protocol, of either version */
     NJ_TLS_FIRST_OTHER,
     NJ_TLS_FIRST_NONE, /* none has come */
 };

@@ -314,6 +314,12 @@ take_packet(struct nj_conn *c, const struct nj_frame *frame)
     return NJ_CAUSE_NONE;
 }
 
+static bool
+is_no_connect(struct nj_str first)
+{
+    return first.n > 0 && (uint8_t)first.p[0] >> 4 != NJ_CONNECT;
+}
+
 /* Take whole packets from `bytes` until there are none, or the connection may not go on, or its
  * share of this turn is used up. How many bytes were taken. */
 static size_t
@@ -326,11 +332,16 @@ take(struct nj_conn *c, struct nj_str bytes)
 
     c->in_needed = 0;
     while (is_taking(c) && home->deliveries < end && packets < NJ_WORKER_BUDGET) {
+        struct nj_str rest = nj_str_from(bytes, taken);
         struct nj_frame frame;
         enum nj_cause cause = NJ_CAUSE_NONE;
 
-        switch (nj_frame_find(nj_str_from(bytes, taken), c->told.packet_bytes, &frame)) {
+        switch (nj_frame_find(rest, c->told.packet_bytes, &frame)) {
         case NJ_FRAME_PART:
+            if (c->state == NJ_CONN_CONNECT && is_no_connect(rest)) {
+                cause = NJ_CAUSE_FIRST_NOT_CONNECT; /* what it claims to be is not waited for */
+                break;
+            }
             c->in_needed = frame.bytes > 0 ? frame.bytes : (uint32_t)(bytes.n - taken) + 1;
             return taken;
         case NJ_FRAME_FAULT:
@@ -348,7 +359,7 @@ take(struct nj_conn *c, struct nj_str bytes)
             break;
         }
         if (cause != NJ_CAUSE_NONE) {
-            nj_say_fault(c, cause, &frame);
+            nj_say_fault(c, cause, &frame, rest);
             nj_conn_end(c, cause);
         }
         packets++;

@@ -78,10 +78,12 @@ struct nj_conn {
     bool wants_reasons;           /* request problem information */
     bool is_assigned_id;
     bool is_our_keep_alive; /* not what it asked for */
-    bool is_mute;           /* nothing more is to be said, not even DISCONNECT: the peer is gone, or
-                               what was said could not be said whole */
-    uint8_t mute_cause;     /* then: why */
-    int socket_error;       /* errno of the read or write that failed */
+    bool is_refused;        /* a stranger's: it was told that it is not let in, or kept back */
+    bool is_kept_back;
+    bool is_mute;       /* nothing more is to be said, not even DISCONNECT: the peer is gone, or
+                           what was said could not be said whole */
+    uint8_t mute_cause; /* then: why */
+    int socket_error;   /* errno of the read or write that failed */
     struct nj_peer peer;
     char *client_id;     /* from CONNECT until the session has it */
     char *user_name;     /* as CONNECT says; NULL: none */

@@ -51,6 +51,17 @@ nj_refusals_add(struct nj_refusals *r, nj_time now, struct nj_str why)
     nj_free(old.why);
 }
 
+uint64_t
+nj_refusals_count(struct nj_refusals *r)
+{
+    uint64_t count;
+
+    nj_mutex_lock(&r->lock);
+    count = r->count;
+    nj_mutex_unlock(&r->lock);
+    return count;
+}
+
 /* A copy, so that who is slow to say it holds up nobody. */
 static size_t
 copy(struct nj_refusals *r, struct refusal *out)

@@ -17,6 +17,8 @@ void nj_refusals_free(struct nj_refusals *r);
 /* At `now`, for the reason `why`: one line, copied; the oldest makes room. Without memory it is not
  * kept. */
 void nj_refusals_add(struct nj_refusals *r, nj_time now, struct nj_str why);
+/* How many there were, those included that made room. */
+uint64_t nj_refusals_count(struct nj_refusals *r);
 /* Each, the oldest first, with its time; the lock is not held during the
  * calls. Without memory there are none. */
 void nj_refusals_each(struct nj_refusals *r, void (*fn)(void *ctx, nj_time at, const char *why),

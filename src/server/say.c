@@ -21,12 +21,50 @@ is_about_connections(const struct nj_conn *c)
     return c->worker->opts->connection_messages;
 }
 
+/* ---- who is not let in ---- */
+
+static void
+keep(struct nj_worker *w, const char *line)
+{
+    nj_refusals_add(w->server->refusals, w->now, nj_str_of(line));
+}
+
+/* About a connection that has no session, or one whose session is ended against its will. The first
+ * line is kept among the last refusals; all of them are said, or none. */
+static bool
+may_say(struct nj_conn *c, const char *line)
+{
+    if (c->session != NULL) {
+        keep(c->worker, line);
+        return true;
+    }
+    if (!c->is_refused) {
+        keep(c->worker, line);
+        c->is_kept_back = !nj_ration_take(c->worker);
+    }
+    c->is_refused = true;
+    return !c->is_kept_back;
+}
+
+static void NJ_PRINTF(3, 4) refuse(struct nj_conn *c, enum nj_log_type type, const char *fmt, ...)
+{
+    char line[1000];
+    va_list args;
+    int n;
+
+    va_start(args, fmt);
+    n = vsnprintf(line, sizeof(line), fmt, args);
+    va_end(args);
+    if (n >= 0 && may_say(c, line))
+        nj_log(type, "%s", line);
+}
+
 /* ---- connections ---- */
 
 void
 nj_say_new_connection(const struct nj_conn *c)
 {
-    if (!is_about_connections(c))
+    if (!is_about_connections(c) || nj_ration_is_spent(c->worker))
         return;
     if (c->door->port == 0)
         nj_log(NJ_LOG_NOTICE, "New connection from %s on port 0.", c->peer.address);
@@ -38,11 +76,15 @@ nj_say_new_connection(const struct nj_conn *c)
 void
 nj_say_denied(struct nj_worker *w, const struct nj_peer *peer, enum nj_cause cause)
 {
+    char line[160];
+
     nj_metric_add_cause(&w->metrics, cause);
     nj_say_ceiling_once(cause);
-    if (w->opts->connection_messages)
-        nj_log(NJ_LOG_NOTICE, "Client connection from %s denied: %s.", peer->address,
-               nj_cause_text(cause));
+    (void)snprintf(line, sizeof(line), "Client connection from %s denied: %s.", peer->address,
+                   nj_cause_text(cause));
+    keep(w, line);
+    if (w->opts->connection_messages && nj_ration_take(w))
+        nj_log(NJ_LOG_NOTICE, "%s", line);
 }
 
 void
@@ -92,33 +134,62 @@ nj_say_socket(struct nj_conn *c, int error)
     c->socket_error = error;
 }
 
-/* What Mosquitto says of a first packet that is none: the first byte tells HTTP from TLS. */
-static void
-say_first_packet(const struct nj_conn *c, const struct nj_frame *frame)
+/* Whether a head of HTTP, as far as it has come, asks for a WebSocket. */
+static bool
+asks_for_websocket(struct nj_str head)
 {
-    unsigned first = (unsigned)frame->type << 4 | frame->flags;
+    return memmem(head.p, head.n, "Sec-WebSocket-", 14) != NULL;
+}
 
-    if (first == 0x16)
-        nj_log(NJ_LOG_NOTICE,
-               "Client from %s:%u appears to be using TLS to connect to a non-TLS listener.",
-               c->peer.address, c->peer.port);
-    nj_log(NJ_LOG_INFO, "Protocol error from %s:%u: First packet not CONNECT (%02X).",
-           c->peer.address, c->peer.port, first);
+/* Which protocol its first bytes belong to; NULL: none that we know. */
+static const char *
+speaks(struct nj_str first)
+{
+    switch (nj_tls_look(first)) {
+    case NJ_TLS_FIRST_HTTP:
+        return asks_for_websocket(first)
+                   ? "appears to ask for MQTT over WebSocket, which this listener does not speak"
+                   : "appears to be using HTTP to connect to a listener of MQTT";
+    case NJ_TLS_FIRST_SSH:
+        return "appears to be using SSH to connect to a listener of MQTT";
+    case NJ_TLS_FIRST_PROXY:
+        return "begins with a header of the PROXY protocol, which this listener does not take: it "
+               "comes through a proxy that is told to send one";
+    case NJ_TLS_FIRST_TLS:
+        return "appears to be using TLS to connect to a non-TLS listener";
+    case NJ_TLS_FIRST_MQTT:
+    case NJ_TLS_FIRST_OTHER:
+    case NJ_TLS_FIRST_NONE:
+        break;
+    }
+    return NULL;
+}
+
+/* Mosquitto's words: the line about TLS, and the one for all. */
+static void
+say_first_packet(struct nj_conn *c, struct nj_str first)
+{
+    const char *words = speaks(first);
+
+    if (words != NULL)
+        refuse(c, NJ_LOG_NOTICE, "Client from %s:%u %s.", c->peer.address, c->peer.port, words);
+    refuse(c, NJ_LOG_INFO, "Protocol error from %s:%u: First packet not CONNECT (%02X).",
+           c->peer.address, c->peer.port, (unsigned)(uint8_t)first.p[0]);
 }
 
 /* Which protocol it speaks instead. */
 static void
-say_protocol(const struct nj_conn *c, enum nj_cause cause, const struct nj_frame *frame)
+say_protocol(struct nj_conn *c, enum nj_cause cause, const struct nj_frame *frame)
 {
     struct nj_reader r = nj_reader_of(frame->body);
     struct nj_str name = nj_read_lp16(&r);
     unsigned version = nj_read_u8(&r);
 
     if (cause == NJ_CAUSE_PROTOCOL_NAME)
-        nj_log(NJ_LOG_INFO, "Protocol error from %s:%u: %s \"%" NJ_STR_FMT "\".", c->peer.address,
-               c->peer.port, "CONNECT with invalid protocol", NJ_STR_ARG(name));
+        refuse(c, NJ_LOG_INFO, "Protocol error from %s:%u: %s \"%" NJ_STR_FMT "\".",
+               c->peer.address, c->peer.port, "CONNECT with invalid protocol", NJ_STR_ARG(name));
     else
-        nj_log(NJ_LOG_INFO, "Protocol error from %s:%u: %s (%u).", c->peer.address, c->peer.port,
+        refuse(c, NJ_LOG_INFO, "Protocol error from %s:%u: %s (%u).", c->peer.address, c->peer.port,
                nj_cause_text(cause), version);
 }
 
@@ -144,41 +215,23 @@ refusal_of(enum nj_cause cause)
     }
 }
 
-/* To the log, and to the list of the last ones. */
-static void NJ_PRINTF(3, 4)
-    keep_refusal(const struct nj_conn *c, enum nj_log_type type, const char *fmt, ...)
-{
-    char line[1000];
-    va_list args;
-    int n;
-
-    va_start(args, fmt);
-    n = vsnprintf(line, sizeof(line), fmt, args);
-    va_end(args);
-    if (n < 0)
-        return;
-    nj_refusals_add(c->worker->server->refusals, c->worker->now, nj_str_of(line));
-    if (is_about_connections(c))
-        nj_log(type, "%s", line);
-}
-
 void
-nj_say_refused(const struct nj_conn *c, enum nj_cause cause)
+nj_say_refused(struct nj_conn *c, enum nj_cause cause)
 {
     const char *words = refusal_of(cause);
 
     if (words == NULL)
         return;
     if (c->user_name != NULL)
-        keep_refusal(c, NJ_LOG_INFO, "Client %" WHO " [%s:%u] refused: %s (u'%s').", NAME(c),
-                     c->peer.address, c->peer.port, words, c->user_name);
+        refuse(c, NJ_LOG_INFO, "Client %" WHO " [%s:%u] refused: %s (u'%s').", NAME(c),
+               c->peer.address, c->peer.port, words, c->user_name);
     else
-        keep_refusal(c, NJ_LOG_INFO, "Client %" WHO " [%s:%u] refused: %s.", NAME(c),
-                     c->peer.address, c->peer.port, words);
+        refuse(c, NJ_LOG_INFO, "Client %" WHO " [%s:%u] refused: %s.", NAME(c), c->peer.address,
+               c->peer.port, words);
 }
 
 void
-nj_say_tls_fault(const struct nj_conn *c, const struct nj_tls_fault *f)
+nj_say_tls_fault(struct nj_conn *c, const struct nj_tls_fault *f)
 {
     char line[860] = "there was no memory for it";
 
@@ -186,18 +239,18 @@ nj_say_tls_fault(const struct nj_conn *c, const struct nj_tls_fault *f)
         nj_tls_fault_line(f, nj_tls_context_findings(nj_tls_context_of(c->secure->tls)), line,
                           sizeof(line));
     /* It ends with what mends it, to be copied as it stands. */
-    keep_refusal(c, NJ_LOG_NOTICE, "TLS %s %s:%u on port %u failed: %s",
-                 f != NULL && f->was_open ? "with" : "handshake with", c->peer.address,
-                 c->peer.port, c->door->port, line);
+    refuse(c, NJ_LOG_NOTICE, "TLS %s %s:%u on port %u failed: %s",
+           f != NULL && f->was_open ? "with" : "handshake with", c->peer.address, c->peer.port,
+           c->door->port, line);
 }
 
 void
-nj_say_no_longer_trusted(const struct nj_conn *c, const struct nj_finding *why)
+nj_say_no_longer_trusted(struct nj_conn *c, const struct nj_finding *why)
 {
     char line[860];
 
-    keep_refusal(c, NJ_LOG_NOTICE, "Client %" WHO " [%s:%u] is ended after a reload: %s", NAME(c),
-                 c->peer.address, c->peer.port, nj_finding_line(why, line, sizeof(line)));
+    refuse(c, NJ_LOG_NOTICE, "Client %" WHO " [%s:%u] is ended after a reload: %s", NAME(c),
+           c->peer.address, c->peer.port, nj_finding_line(why, line, sizeof(line)));
 }
 
 /* Faults that Mosquitto has a line of its own for, "…from ID, disconnecting."; NULL: none. */
@@ -284,7 +337,7 @@ is_broken_rule(enum nj_cause cause)
 }
 
 static void
-say_broken_rule(const struct nj_conn *c, enum nj_cause cause, const struct nj_frame *frame)
+say_broken_rule(struct nj_conn *c, enum nj_cause cause, const struct nj_frame *frame)
 {
     const char *own = own_words(cause, frame);
     char what[WHAT_MAX];
@@ -297,14 +350,16 @@ say_broken_rule(const struct nj_conn *c, enum nj_cause cause, const struct nj_fr
     if (nj_conn_is_known(c))
         nj_log(NJ_LOG_INFO, "Protocol error from %" WHO ": %s.", NAME(c), what);
     else
-        nj_log(NJ_LOG_INFO, "Protocol error from %s:%u: %s.", c->peer.address, c->peer.port, what);
+        refuse(c, NJ_LOG_INFO, "Protocol error from %s:%u: %s.", c->peer.address, c->peer.port,
+               what);
 }
 
 void
-nj_say_fault(const struct nj_conn *c, enum nj_cause cause, const struct nj_frame *frame)
+nj_say_fault(struct nj_conn *c, enum nj_cause cause, const struct nj_frame *frame,
+             struct nj_str bytes)
 {
-    if (c->state == NJ_CONN_CONNECT && (frame->type != NJ_CONNECT || frame->flags != 0)) {
-        say_first_packet(c, frame);
+    if (c->state == NJ_CONN_CONNECT && (uint8_t)bytes.p[0] != NJ_CONNECT << 4) {
+        say_first_packet(c, bytes);
     } else if (refusal_of(cause) != NULL) {
         nj_say_refused(c, cause);
     } else if (cause == NJ_CAUSE_PROTOCOL_NAME || cause == NJ_CAUSE_PROTOCOL_VERSION) {
@@ -354,21 +409,30 @@ ending(const struct nj_conn *c, enum nj_cause cause)
     }
 }
 
+/* It goes by itself, or with everybody: nobody has refused it anything. */
+static bool
+is_refusal(enum nj_cause cause)
+{
+    return cause != NJ_CAUSE_CLIENT_DISCONNECT && cause != NJ_CAUSE_CLIENT_DISCONNECT_WILL &&
+           cause != NJ_CAUSE_CLIENT_CLOSED && cause != NJ_CAUSE_SOCKET_ERROR &&
+           cause != NJ_CAUSE_SHUTTING_DOWN;
+}
+
 void
-nj_say_disconnected(const struct nj_conn *c, enum nj_cause cause)
+nj_say_disconnected(struct nj_conn *c, enum nj_cause cause)
 {
     bool is_orderly =
         cause == NJ_CAUSE_CLIENT_DISCONNECT || cause == NJ_CAUSE_CLIENT_DISCONNECT_WILL;
+    char line[1000];
 
     nj_say_ceiling_once(cause);
-    if (!is_about_connections(c))
+    (void)snprintf(line, sizeof(line), "Client %" WHO " [%s:%u] disconnected%s%s.", NAME(c),
+                   c->peer.address, c->peer.port, is_orderly ? "" : ": ",
+                   is_orderly ? "" : ending(c, cause));
+    if (c->session == NULL && is_refusal(cause) && !may_say(c, line))
         return;
-    if (is_orderly)
-        nj_log(NJ_LOG_NOTICE, "Client %" WHO " [%s:%u] disconnected.", NAME(c), c->peer.address,
-               c->peer.port);
-    else
-        nj_log(NJ_LOG_NOTICE, "Client %" WHO " [%s:%u] disconnected: %s.", NAME(c), c->peer.address,
-               c->peer.port, ending(c, cause));
+    if (is_about_connections(c))
+        nj_log(NJ_LOG_NOTICE, "%s", line);
 }
 
 /* ---- packets ---- */

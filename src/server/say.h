@@ -10,7 +10,10 @@
 struct nj_finding;
 struct nj_tls_fault;
 
-/* ---- connections ---- */
+/* ---- connections ----
+ *
+ * Lines about those who are not let in have a ration (ration.h); each is kept among the last
+ * refusals, whether it is said or not. */
 void nj_say_new_connection(const struct nj_conn *c);
 void nj_say_denied(struct nj_worker *w, const struct nj_peer *peer, enum nj_cause cause);
 void nj_say_accept_failed(struct nj_worker *w, int error);
@@ -19,14 +22,15 @@ void nj_say_connected(const struct nj_conn *c, const struct nj_connect *p);
 void nj_say_socket(struct nj_conn *c, int error);
 /* Which credentials were wrong: for the operator, who is told more than the client. Nothing for
  * other causes. */
-void nj_say_refused(const struct nj_conn *c, enum nj_cause cause);
+void nj_say_refused(struct nj_conn *c, enum nj_cause cause);
 /* Why TLS has failed: one line, with what to do. NULL: for want of memory. */
-void nj_say_tls_fault(const struct nj_conn *c, const struct nj_tls_fault *f);
+void nj_say_tls_fault(struct nj_conn *c, const struct nj_tls_fault *f);
 /* It was let in, and would not be any more. */
-void nj_say_no_longer_trusted(const struct nj_conn *c, const struct nj_finding *why);
-/* What was wrong with a packet. */
-void nj_say_fault(const struct nj_conn *c, enum nj_cause cause, const struct nj_frame *frame);
-void nj_say_disconnected(const struct nj_conn *c, enum nj_cause cause);
+void nj_say_no_longer_trusted(struct nj_conn *c, const struct nj_finding *why);
+/* What was wrong with a packet, which lies at the front of `bytes`. */
+void nj_say_fault(struct nj_conn *c, enum nj_cause cause, const struct nj_frame *frame,
+                  struct nj_str bytes);
+void nj_say_disconnected(struct nj_conn *c, enum nj_cause cause);
 
 /* ---- packets, at debug ---- */
 void nj_say_received_line(const struct nj_conn *c, enum nj_packet_type type);

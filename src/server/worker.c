@@ -357,6 +357,7 @@ nj_worker_init(struct nj_worker *w, struct nj_server *server, uint16_t id,
     nj_mailbox_init(&w->mailbox);
     w->store = deps->stores[id];
     nj_timer_init(&w->sweep, on_sweep);
+    nj_ration_init(w);
     nj_rand_seed(&w->rand, deps->seed + id);
     if (nj_reactor_new(&w->reactor) != NJ_OK)
         return nj_diag_fail(diag, NJ_ESYS, "Error: Unable to create an epoll set for a worker.");
@@ -422,6 +423,7 @@ nj_worker_drain(struct nj_worker *w)
         discard_letter(w, letter);
     }
     nj_worker_close_conns(w, NJ_CAUSE_SHUTTING_DOWN);
+    nj_ration_say(w);
 }
 
 void

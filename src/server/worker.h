@@ -11,6 +11,7 @@
 #include "io/out.h"
 #include "io/reactor.h"
 #include "io/timer.h"
+#include "server/ration.h"
 #include "server/server.h"
 
 /* What a worker may read at once, and what it may deliver for one connection before others get
@@ -68,7 +69,8 @@ struct nj_worker {
     struct nj_list paused;  /* not read because another worker's mailbox is full */
     bool is_stalled;        /* another worker's mailbox is full */
     bool is_stopping;
-    struct nj_timer sweep; /* of expired retained messages; worker 0 only */
+    struct nj_timer sweep;   /* of expired retained messages; worker 0 only */
+    struct nj_ration ration; /* of lines about those that are not let in */
     struct nj_rand rand;
     nj_time now;
     struct nj_encoding encoding;

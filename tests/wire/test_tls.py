@@ -256,7 +256,10 @@ def test_broker_explains_the_alert_of_a_client(b, certs, request):
 @pytest.mark.parametrize("data,words", [
     (mqtt.connect("x"), "the client speaks MQTT without TLS"),
     (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "the client speaks HTTP without TLS"),
-    (b"SSH-2.0-x\r\n", "is not TLS"),
+    (b"SSH-2.0-x\r\n", "the client speaks SSH, not TLS"),
+    (b"PROXY TCP4 192.0.2.1 192.0.2.2 50000 8883\r\n", "a header of the PROXY protocol"),
+    (b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x0c", "a header of the PROXY protocol"),
+    (b"\x00\x01\x02\x03\x04\x05\x06\x07\x08", "is not TLS"),
     (b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\xff", "breaks the rules of TLS"),
 ])
 def test_what_is_no_tls_is_called_what_it_is(b, data, words, request):
