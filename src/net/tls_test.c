@@ -567,7 +567,7 @@ settings_that_make_no_sense_are_refused(void **state)
     o.pairs = &missing;
     expect_trouble(&o, "Error: Unable to load server certificate \"/nowhere/brocker.crt\"");
     o.pairs = &swapped;
-    expect_trouble(&o, "Check certfile.");
+    expect_trouble(&o, "Check certfile");
     o.pairs = &mixed;
     expect_trouble(&o, "does not belong to the certificate");
     o.pairs = &broker_pair;
