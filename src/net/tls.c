@@ -199,6 +199,20 @@ drop_chain(struct nj_tls *t)
         X509_free(sk_X509_pop(chain));
 }
 
+static int
+shake(struct nj_tls *t)
+{
+    OSSL_LIB_CTX *library = t->context->library, *before;
+    int done;
+
+    if (library == NULL)
+        return SSL_do_handshake(t->ssl);
+    before = OSSL_LIB_CTX_set0_default(library);
+    done = SSL_do_handshake(t->ssl);
+    (void)OSSL_LIB_CTX_set0_default(before);
+    return done;
+}
+
 enum nj_tls_result
 nj_tls_handshake(struct nj_tls *t, struct nj_tls_io *io)
 {
@@ -207,7 +221,7 @@ nj_tls_handshake(struct nj_tls *t, struct nj_tls_io *io)
     if (t->is_broken)
         return NJ_TLS_FAILED;
     begin(t, io);
-    done = SSL_do_handshake(t->ssl);
+    done = shake(t);
     if (done == 1 && !t->is_open) {
         t->is_open = true;
         nj_tls_psk_settle(t);

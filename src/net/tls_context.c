@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What holds for all connections of a context: versions, algorithms, callbacks. What is read from
- * files comes from tls_files.c and tls_psk.c.
- *
- * Tickets are sealed with a key that each context makes anew. So after a reload no ticket of before
- * resumes: a client whose certificate was revoked meanwhile shows it again, and is refused. */
+ * files comes from tls_files.c and tls_psk.c. */
 #include "net/tls_priv.h"
 
 #include "base/mem.h"
@@ -167,6 +164,8 @@ set_server(struct nj_tls_context *x, SSL_CTX *ssl, const struct nj_tls_opts *o)
     (void)SSL_CTX_set_session_id_context(ssl, name, sizeof(name) - 1);
     SSL_CTX_set_max_cert_list(ssl, CHAIN_MAX_BYTES);
     (void)SSL_CTX_set_num_tickets(ssl, 1);
+    (void)SSL_CTX_set_timeout(ssl, NJ_TLS_TICKET_S);
+    (void)SSL_CTX_set_tlsext_ticket_key_evp_cb(ssl, nj_tls_on_ticket);
     SSL_CTX_set_alpn_select_cb(ssl, on_alpn, NULL);
     (void)SSL_CTX_set_tlsext_servername_callback(ssl, on_name);
     (void)SSL_CTX_set_tlsext_servername_arg(ssl, x);
@@ -272,7 +271,11 @@ fill(struct nj_tls_context *x, const struct nj_tls_opts *o, struct nj_diag *diag
     if (err != NJ_OK)
         return err;
     x->shown = nj_zalloc(count * sizeof(SSL_CTX *));
-    if (x->shown == NULL)
+    if (o->role == NJ_TLS_SERVER) {
+        x->library = nj_tls_library_for_handshakes();
+        x->tickets = nj_tls_tickets_new();
+    }
+    if (x->shown == NULL || (o->role == NJ_TLS_SERVER && x->tickets == NULL))
         return nj_diag_fail(diag, NJ_ENOMEM, "Error: Out of memory.");
     for (size_t i = 0; i < count && err == NJ_OK; i++) {
         x->shown_count = i + 1;
@@ -369,6 +372,7 @@ nj_tls_context_unref(struct nj_tls_context *x)
         SSL_CTX_free(x->shown[i]);
     nj_free(x->shown);
     nj_tls_psk_free(x->psk);
+    nj_tls_tickets_free(x->tickets);
     nj_free(x->ocsp);
     nj_free(x->expires_s);
     nj_free(x->cafile);

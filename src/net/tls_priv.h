@@ -3,16 +3,15 @@
 #ifndef NJ_NET_TLS_PRIV_H
 #define NJ_NET_TLS_PRIV_H
 
+#include "base/clock.h"
 #include "net/tls.h"
 #include "net/tls_fault.h"
 
 #include <openssl/ssl.h>
 #include <stdatomic.h>
 
-struct nj_tls_psk; /* tls_trust.c: `what` is part of whom it lets in. */
-void nj_tls_trust_add(struct nj_tls_context *x, struct nj_str what);
-
-/* tls_psk.c */
+struct nj_tls_psk;     /* tls_psk.c */
+struct nj_tls_tickets; /* tls_ticket.c */
 
 struct nj_tls_context {
     _Atomic uint32_t references;
@@ -27,12 +26,15 @@ struct nj_tls_context {
     size_t shown_count;
     int64_t *expires_s; /* of each pair, in the order of the options */
     size_t pair_count;
-    uint64_t trust;         /* nj_tls_context_trust() */
-    struct nj_tls_psk *psk; /* NULL: none */
-    uint8_t *ocsp;          /* NULL: none */
+    uint64_t trust;                 /* nj_tls_context_trust() */
+    struct nj_tls_psk *psk;         /* NULL: none */
+    struct nj_tls_tickets *tickets; /* server */
+    uint8_t *ocsp;                  /* NULL: none */
     size_t ocsp_n;
     uint8_t alpn[256]; /* as it is sent: length, name; alpn[0] 0: none */
     int keylog;        /* descriptor; -1: none */
+    /* In whose place the thread's default stands while hands are shaken; NULL: it stays. */
+    OSSL_LIB_CTX *library;
 };
 
 struct nj_tls {
@@ -58,6 +60,40 @@ enum nj_err nj_tls_engine_key(EVP_PKEY **out, const struct nj_tls_opts *o, const
 #define NJ_TLS_NAME_SIZE 512
 /* The name of a key, fit to be shown: without the PIN that may stand in it. */
 const char *nj_tls_engine_name(const char *name, char *out, size_t room);
+
+/* tls_trust.c: `what` is part of whom it lets in. */
+void nj_tls_trust_add(struct nj_tls_context *x, struct nj_str what);
+
+/* tls_decoders.c: for the server's handshakes, one for all contexts and as long as the process;
+ * NULL: the default does it. Any thread. */
+OSSL_LIB_CTX *nj_tls_library_for_handshakes(void);
+
+/* tls_ticket.c */
+/* How long one is valid, and how long its key seals new ones. */
+#define NJ_TLS_TICKET_S 7200u
+
+struct nj_tls_ticket_key {
+    uint8_t name[16]; /* as the ticket begins */
+    uint8_t cipher[32];
+    uint8_t mac[32];
+};
+
+enum nj_tls_ticket_age {
+    NJ_TLS_TICKET_UNKNOWN,
+    NJ_TLS_TICKET_CURRENT,
+    NJ_TLS_TICKET_OLD,
+};
+
+/* NULL without memory or random bytes. */
+struct nj_tls_tickets *nj_tls_tickets_new(void);
+/* NULL is accepted. */
+void nj_tls_tickets_free(struct nj_tls_tickets *t);
+/* The key with this name, or (`name` NULL) the one to seal with. Any thread. */
+enum nj_tls_ticket_age nj_tls_tickets_find(struct nj_tls_tickets *t, const uint8_t *name,
+                                           nj_time now, struct nj_tls_ticket_key *out);
+/* OpenSSL's callback, SSL_CTX_set_tlsext_ticket_key_evp_cb(). */
+int nj_tls_on_ticket(SSL *ssl, uint8_t *name, uint8_t *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac,
+                     int is_sealing);
 
 /* tls_psk.c */
 enum nj_err nj_tls_psk_load(struct nj_tls_context *x, const struct nj_tls_opts *o,

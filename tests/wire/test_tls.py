@@ -171,6 +171,29 @@ def test_session_is_resumed_by_ticket(b):
         p.connect("second")
 
 
+def test_resumed_session_has_the_certificate_of_the_first(b, request):
+    context = b.context("ciel")
+    with b.peer(b.mutual, context) as p:
+        p.connect("shown")
+        p.fence()
+        session = p.sock.session
+    with b.peer(b.mutual, context, session=session) as p:
+        assert p.sock.session_reused
+        p.connect("resumed")
+    b.broker.log.wait(r"New client connected from .* as resumed \(p4, c1, k60, u'ciel'\)", since(request))
+
+
+def test_ticket_of_another_listener_does_not_resume(b):
+    """One that wants no certificate gives none that stands for a certificate elsewhere."""
+    context = b.context("ciel")
+    with b.peer(b.tls, context) as p:
+        p.connect("elsewhere")
+        p.fence()
+        session = p.sock.session
+    with b.peer(b.mutual, context, session=session) as p:
+        assert not p.sock.session_reused
+
+
 def test_client_certificate_is_the_user(b, request):
     with b.peer(b.mutual, b.context("ciel")) as p:
         p.connect("mutual")
