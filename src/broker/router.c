@@ -230,6 +230,7 @@ keep(struct nj_router *r, struct nj_route *route)
 {
     struct nj_route **slot = &r->cache[route->hash % NJ_ROUTER_CACHE_ROUTES];
 
+    r->last = route;
     if (route->match_count > NJ_ROUTER_CACHE_TARGETS / 4 ||
         route->topic.n > NJ_ROUTER_CACHE_TOPIC) {
         free_route(r->uncached);
@@ -245,17 +246,29 @@ keep(struct nj_router *r, struct nj_route *route)
     r->cached_matches += route->match_count;
 }
 
+static bool
+is_for(const struct nj_route *route, struct nj_str topic, uint64_t generation,
+       bool allow_duplicates)
+{
+    return route != NULL && route->generation == generation &&
+           route->allows_duplicates == allow_duplicates && nj_str_eq(route->topic, topic);
+}
+
 const struct nj_route *
 nj_router_find(struct nj_router *r, struct nj_index *index, struct nj_str topic,
                bool allow_duplicates)
 {
-    uint64_t generation = nj_index_generation(index);
-    uint64_t hash = nj_hash(topic);
-    struct nj_route *route = r->cache[hash % NJ_ROUTER_CACHE_ROUTES];
+    uint64_t generation = nj_index_generation(index), hash;
+    struct nj_route *route;
 
-    if (route != NULL && route->hash == hash && route->generation == generation &&
-        route->allows_duplicates == allow_duplicates && nj_str_eq(route->topic, topic))
+    if (is_for(r->last, topic, generation, allow_duplicates))
+        return r->last;
+    hash = nj_hash(topic);
+    route = r->cache[hash % NJ_ROUTER_CACHE_ROUTES];
+    if (is_for(route, topic, generation, allow_duplicates)) {
+        r->last = route;
         return route;
+    }
 
     r->matches.count = 0;
     if (nj_index_match(index, topic, &r->matches) != NJ_OK)

@@ -53,6 +53,7 @@ struct nj_router {
     uint32_t *places;          /* scratch: an open hash table of targets by subscriber */
     size_t places_size;
     struct nj_route *uncached; /* the last one, if it was too large to keep */
+    struct nj_route *last;     /* who publishes much does so on one topic for a while */
 };
 
 void nj_router_fini(struct nj_router *r);
