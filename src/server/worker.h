@@ -18,7 +18,7 @@
  * their turn. Counted in deliveries: one read holds 3,500 small PUBLISHes, and each may have 200
  * receivers. */
 #define NJ_WORKER_READ_BYTES (256 * 1024)
-#define NJ_WORKER_BUDGET     4096
+#define NJ_WORKER_BUDGET     16384
 /* Mail above this stops its senders from reading publishers. */
 #define NJ_MAILBOX_SOFT_LIMIT (16u * 1024 * 1024)
 
