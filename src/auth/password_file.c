@@ -2,9 +2,9 @@
 #include "auth/password_file.h"
 
 #include "auth/password.h"
-#include "auth/secret_file.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/secret_file.h"
 
 struct password_file {
     struct nj_users users; /* first */

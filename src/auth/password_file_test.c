@@ -4,7 +4,7 @@
 #include "auth/password.h"
 #include "base/hash.h"
 
-#include "auth/kit_test.h"
+#include "base/secret_kit_test.h"
 
 #include <spawn.h>
 #include <sys/wait.h>

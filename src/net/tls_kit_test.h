@@ -11,6 +11,7 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct kit_cert {
@@ -58,6 +59,18 @@ kit_write(const struct kit_cert *c)
     f = fopen(c->keyfile, "w");
     assert_non_null(f);
     assert_int_equal(PEM_write_PrivateKey(f, c->key, NULL, NULL, 0, NULL, NULL), 1);
+    (void)fclose(f);
+}
+
+/* A file that nobody else may read. */
+static inline void
+kit_psk_file(const char *path, const char *text)
+{
+    FILE *f = fopen(path, "w");
+
+    assert_non_null(f);
+    assert_int_equal(fchmod(fileno(f), 0600), 0);
+    (void)fputs(text, f);
     (void)fclose(f);
 }
 

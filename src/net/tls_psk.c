@@ -1,155 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pre-shared keys: lines `identity:key in hex` of psk_file, sorted by identity; or the one key of a
- * client. TLS 1.3 takes them for an external PSK with SHA-256, as OpenSSL does for both sides.
- * A listener with keys gives no tickets: the identity must come with every handshake. */
+/* Pre-shared keys: those of psk_file, or the one of a client. TLS 1.3 takes them for an external
+ * PSK with SHA-256, as OpenSSL does for both sides. A listener with keys gives no tickets: the
+ * identity must come with every handshake. */
 #include "net/tls_priv.h"
 
 #include "base/mem.h"
 #include "base/secret.h"
+#include "net/psk_file.h"
 
-#include <errno.h>
-#include <openssl/crypto.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#define KEY_MAX_BYTES  PSK_MAX_PSK_LEN
-#define FILE_MAX_BYTES (64L * 1024 * 1024)
-
-struct entry {
-    char *identity; /* within `text` */
-    uint8_t *key;   /* the same: the bytes lie where their digits were */
-    uint32_t key_n;
-};
+_Static_assert(NJ_PSK_KEY_MAX == PSK_MAX_PSK_LEN && NJ_PSK_IDENTITY_MAX == PSK_MAX_IDENTITY_LEN,
+               "as OpenSSL has it");
 
 struct nj_tls_psk {
-    char *text;
-    size_t text_n;
-    struct entry *entries;
-    size_t count;
-    const char *hint;
-    char hint_text[128 + 1];
+    struct nj_psk_file *file; /* of a server */
+    char *identity;           /* of a client */
+    uint8_t key[NJ_PSK_KEY_MAX];
+    size_t key_n;
 };
-
-static int
-digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Digits to bytes, in place. How many bytes; 0: not a key. */
-static uint32_t
-unhex(char *text)
-{
-    size_t n = strlen(text);
-
-    if (n == 0 || n % 2 != 0 || n / 2 > KEY_MAX_BYTES)
-        return 0;
-    for (size_t i = 0; i < n; i += 2) {
-        int high = digit(text[i]), low = digit(text[i + 1]);
-
-        if (high < 0 || low < 0)
-            return 0;
-        text[i / 2] = (char)(high << 4 | low);
-    }
-    return (uint32_t)(n / 2);
-}
-
-static int
-by_identity(const void *a, const void *b)
-{
-    return strcmp(((const struct entry *)a)->identity, ((const struct entry *)b)->identity);
-}
-
-static enum nj_err
-add(struct nj_tls_psk *p, char *identity, char *key, const char *what, int line,
-    struct nj_diag *diag)
-{
-    struct entry e = {.identity = identity, .key = (uint8_t *)key};
-
-    e.key_n = unhex(key);
-    if (e.key_n == 0 || identity[0] == '\0' || strlen(identity) > PSK_MAX_IDENTITY_LEN) {
-        nj_diag_hint(diag, "A key is written in hex, an even number of digits, up to %d.",
-                     KEY_MAX_BYTES * 2);
-        return line > 0 ? nj_diag_fail(diag, NJ_ECONFIG,
-                                       "Error: Line %d of psk_file \"%s\" is not identity:key.",
-                                       line, what)
-                        : nj_diag_fail(diag, NJ_ECONFIG, "Error: %s is not a key.", what);
-    }
-    p->entries[p->count++] = e;
-    return NJ_OK;
-}
-
-/* The whole file, NUL-terminated. */
-static enum nj_err
-read_text(struct nj_tls_psk *p, const char *path, struct nj_diag *diag)
-{
-    FILE *f = fopen(path, "re");
-    struct stat st;
-
-    if (f == NULL)
-        return nj_diag_fail(diag, NJ_ESYS, "Error: Unable to open psk_file \"%s\": %s.", path,
-                            strerror(errno));
-    if (fstat(fileno(f), &st) == 0 && S_ISREG(st.st_mode) && st.st_size <= FILE_MAX_BYTES)
-        p->text = nj_zalloc((size_t)st.st_size + 1);
-    if (p->text != NULL)
-        p->text_n = fread(p->text, 1, (size_t)st.st_size, f);
-    (void)fclose(f);
-    if (p->text == NULL)
-        return nj_diag_fail(diag, NJ_ESYS, "Error: Unable to read psk_file \"%s\".", path);
-    return NJ_OK;
-}
-
-static enum nj_err
-read_file(struct nj_tls_psk *p, const char *path, struct nj_diag *diag)
-{
-    enum nj_err err = read_text(p, path, diag);
-    size_t lines = 1;
-    int number = 0;
-    char *line, *rest;
-
-    if (err != NJ_OK)
-        return err;
-    for (size_t i = 0; i < p->text_n; i++)
-        lines += p->text[i] == '\n';
-    p->entries = nj_alloc_array(lines, sizeof(*p->entries));
-    if (p->entries == NULL)
-        return nj_diag_fail(diag, NJ_ENOMEM, "Error: Out of memory.");
-    rest = p->text;
-    while (err == NJ_OK && (line = strsep(&rest, "\n")) != NULL) {
-        char *key = strchr(line, ':');
-
-        number++;
-        line[strcspn(line, "\r")] = '\0';
-        if (line[0] == '#' || line[0] == '\0')
-            continue;
-        if (key != NULL)
-            *key++ = '\0';
-        err = add(p, line, key != NULL ? key : line + strlen(line), path, number, diag);
-    }
-    qsort(p->entries, p->count, sizeof(*p->entries), by_identity);
-    return err;
-}
-
-static const struct entry *
-find(const struct nj_tls_psk *p, const char *identity)
-{
-    struct entry wanted = {.identity = (char *)(uintptr_t)identity};
-
-    return bsearch(&wanted, p->entries, p->count, sizeof(wanted), by_identity);
-}
 
 bool
 nj_tls_psk_is_same(const struct nj_tls_psk *a, const struct nj_tls_psk *b, const char *identity)
 {
-    const struct entry *x = a != NULL ? find(a, identity) : NULL, *y = find(b, identity);
+    uint8_t old[NJ_PSK_KEY_MAX], new[NJ_PSK_KEY_MAX];
+    size_t old_n = a != NULL ? nj_psk_file_find(a->file, nj_str_of(identity), old) : 0;
+    size_t new_n = nj_psk_file_find(b->file, nj_str_of(identity), new);
+    bool is_same = old_n > 0 && old_n == new_n && nj_secret_is_same(old, new, old_n);
 
-    return x != NULL && y != NULL && x->key_n == y->key_n &&
-           nj_secret_is_same(x->key, y->key, x->key_n);
+    nj_secret_wipe(old, sizeof(old));
+    nj_secret_wipe(new, sizeof(new));
+    return is_same;
 }
 
 /* ---- OpenSSL asks ---- */
@@ -158,19 +39,19 @@ static unsigned
 on_server_psk(SSL *ssl, const char *identity, uint8_t *out, unsigned n)
 {
     struct nj_tls *t = nj_tls_of(ssl);
-    const struct entry *e = find(t->context->psk, identity);
+    uint8_t key[NJ_PSK_KEY_MAX];
+    size_t key_n = nj_psk_file_find(t->context->psk->file, nj_str_of(identity), key);
 
     nj_free(t->psk_identity);
     t->psk_identity = NULL;
-    if (e == NULL || e->key_n > n) {
+    if (key_n == 0 || key_n > n)
         nj_tls_note_identity(t, identity);
-        return 0;
-    }
-    t->psk_identity = nj_str_dup(nj_str_of(identity));
-    if (t->psk_identity == NULL)
-        return 0;
-    memcpy(out, e->key, e->key_n);
-    return e->key_n;
+    else
+        t->psk_identity = nj_str_dup(nj_str_of(identity));
+    if (t->psk_identity != NULL)
+        memcpy(out, key, key_n);
+    nj_secret_wipe(key, sizeof(key));
+    return t->psk_identity != NULL ? (unsigned)key_n : 0;
 }
 
 static unsigned
@@ -178,15 +59,14 @@ on_client_psk(SSL *ssl, const char *hint, char *identity, unsigned identity_n, u
               unsigned n)
 {
     const struct nj_tls_psk *p = nj_tls_of(ssl)->context->psk;
-    const struct entry *e = &p->entries[0];
-    size_t length = strlen(e->identity);
+    size_t length = strlen(p->identity);
 
     (void)hint;
-    if (length >= identity_n || e->key_n > n)
+    if (length >= identity_n || p->key_n > n)
         return 0;
-    memcpy(identity, e->identity, length + 1);
-    memcpy(out, e->key, e->key_n);
-    return e->key_n;
+    memcpy(identity, p->identity, length + 1);
+    memcpy(out, p->key, p->key_n);
+    return (unsigned)p->key_n;
 }
 
 /* TLS 1.3: the handshake goes on from a key; 1.2: the cipher says what it was made with. */
@@ -218,16 +98,20 @@ nj_tls_psk_settle(struct nj_tls *t)
 static enum nj_err
 own_key(struct nj_tls_psk *p, const struct nj_tls_opts *o, struct nj_diag *diag)
 {
-    size_t identity_n = strlen(o->psk_identity) + 1, key_n = strlen(o->psk) + 1;
+    size_t identity_n = strlen(o->psk_identity);
 
-    p->text_n = identity_n + key_n;
-    p->text = nj_alloc(p->text_n);
-    p->entries = nj_alloc_array(1, sizeof(*p->entries));
-    if (p->text == NULL || p->entries == NULL)
-        return nj_diag_fail(diag, NJ_ENOMEM, "Error: Out of memory.");
-    memcpy(p->text, o->psk_identity, identity_n);
-    memcpy(p->text + identity_n, o->psk, key_n);
-    return add(p, p->text, p->text + identity_n, "What stands after --psk", 0, diag);
+    if (identity_n == 0 || identity_n > NJ_PSK_IDENTITY_MAX)
+        return nj_diag_fail(diag, NJ_ECONFIG,
+                            "Error: What stands after --psk-identity is no name of 1 to %d bytes.",
+                            NJ_PSK_IDENTITY_MAX);
+    p->key_n = nj_psk_read(nj_str_of(o->psk), p->key);
+    if (p->key_n == 0) {
+        nj_diag_hint(diag, "A key is written in hex, an even number of digits, up to %d.",
+                     NJ_PSK_KEY_MAX * 2);
+        return nj_diag_fail(diag, NJ_ECONFIG, "Error: What stands after --psk is not a key.");
+    }
+    p->identity = nj_str_dup(nj_str_of(o->psk_identity));
+    return p->identity != NULL ? NJ_OK : nj_diag_fail(diag, NJ_ENOMEM, "Error: Out of memory.");
 }
 
 static enum nj_err
@@ -258,15 +142,16 @@ nj_tls_psk_load(struct nj_tls_context *x, const struct nj_tls_opts *o, struct nj
     if (o->psk == NULL && o->psk_hint == NULL)
         return NJ_OK;
     if (o->psk == NULL && o->psk_file == NULL) {
-        nj_diag_hint(diag, "Add the line: psk_file FILE, with lines identity:key.");
+        nj_diag_hint(diag, "Add the line: psk_file FILE, with lines IDENTITY:KEY.");
         return nj_diag_fail(diag, NJ_ECONFIG, "Error: psk_hint is set, but not psk_file.");
     }
     x->psk = nj_zalloc(sizeof(*x->psk));
     if (x->psk == NULL)
         return nj_diag_fail(diag, NJ_ENOMEM, "Error: Out of memory.");
-    err = o->psk != NULL ? own_key(x->psk, o, diag) : read_file(x->psk, o->psk_file, diag);
-    if (err == NJ_OK)
-        nj_tls_trust_add(x, (struct nj_str){x->psk->text, x->psk->text_n});
+    err = o->psk != NULL ? own_key(x->psk, o, diag)
+                         : nj_psk_file_load(&x->psk->file, o->psk_file, diag);
+    if (err == NJ_OK && x->psk->file != NULL)
+        nj_tls_trust_add(x, nj_psk_file_text(x->psk->file));
     for (size_t i = 0; i < x->shown_count && err == NJ_OK; i++)
         err = offer(x, x->shown[i], o, diag);
     return err;
@@ -277,9 +162,8 @@ nj_tls_psk_free(struct nj_tls_psk *p)
 {
     if (p == NULL)
         return;
-    if (p->text != NULL)
-        OPENSSL_cleanse(p->text, p->text_n);
-    nj_free(p->text);
-    nj_free(p->entries);
+    nj_psk_file_free(p->file);
+    nj_free(p->identity);
+    nj_secret_wipe(p->key, sizeof(p->key));
     nj_free(p);
 }

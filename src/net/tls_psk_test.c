@@ -13,18 +13,13 @@ static char psk_path[96];
 static int
 set_up(void **state)
 {
-    FILE *f;
-
     (void)state;
     (void)snprintf(kit_directory, sizeof(kit_directory), "/tmp/nj-tls-XXXXXX");
     if (mkdtemp(kit_directory) == NULL)
         return -1;
     kit_make(&broker, &(struct kit_asked){.name = "broker", .sans = "DNS:localhost"});
     (void)snprintf(psk_path, sizeof(psk_path), "%s/psk", kit_directory);
-    f = fopen(psk_path, "w");
-    assert_non_null(f);
-    (void)fputs("admin:c0ffee00\n", f);
-    (void)fclose(f);
+    kit_psk_file(psk_path, "admin:c0ffee00\n");
     return 0;
 }
 

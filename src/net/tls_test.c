@@ -235,16 +235,6 @@ a_client_certificate_names_its_user(void **state)
 }
 
 static void
-write_psk_file(const char *path, const char *text)
-{
-    FILE *f = fopen(path, "w");
-
-    assert_non_null(f);
-    (void)fputs(text, f);
-    (void)fclose(f);
-}
-
-static void
 psk(const char *file_text, const char *identity, const char *key, enum nj_tls_version oldest,
     const char *ciphers)
 {
@@ -253,7 +243,7 @@ psk(const char *file_text, const char *identity, const char *key, enum nj_tls_ve
     char path[96];
 
     (void)snprintf(path, sizeof(path), "%s/psk", kit_directory);
-    write_psk_file(path, file_text);
+    kit_psk_file(path, file_text);
     s.psk_file = path;
     shake(&s, &c, "localhost");
     (void)unlink(path);

@@ -3,11 +3,11 @@
  * nothing kept; a hash that is read is written as it was. */
 #include "auth/password.h"
 #include "auth/password_file.h"
-#include "auth/psk_file.h"
 #include "base/assert.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "net/psk_file.h"
 
 #include <stdint.h>
 #include <stdio.h>

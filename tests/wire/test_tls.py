@@ -428,7 +428,7 @@ PAIR = "certfile {certs}/broker.crt\nkeyfile {certs}/broker.key\n"
     (PAIR + "capath {certs}\n", ["openssl rehash"]),
     (PAIR + "crlfile {certs}/broker.crt\n", ["Check crlfile"]),
     (PAIR + "ciphers nonsense\n", ["Check cipher list"]),
-    ("psk_hint h\npsk_file {certs}/broker.crt\n", ["is not identity:key"]),
+    ("psk_hint h\npsk_file {certs}/broker.crt\n", ["no line IDENTITY:KEY"]),
 ])
 def test_wrong_files_end_the_start_and_say_what_to_do(certs, broker_kind, config, words):
     if broker_kind != "nightjar":

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "auth/psk_file.h"
+#include "net/psk_file.h"
 
-#include "auth/secret_file.h"
 #include "base/mem.h"
+#include "base/secret_file.h"
 
 struct nj_psk_file {
     struct nj_secret_file file;
@@ -17,9 +17,8 @@ digit_of(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* How many bytes; 0 where it is no key. */
-static size_t
-read_key(struct nj_str hex, uint8_t key[NJ_PSK_KEY_MAX])
+size_t
+nj_psk_read(struct nj_str hex, uint8_t key[NJ_PSK_KEY_MAX])
 {
     if (hex.n % 2 != 0 || hex.n / 2 > NJ_PSK_KEY_MAX)
         return 0;
@@ -42,15 +41,22 @@ check(const struct nj_secret_file *file, const char *path, struct nj_diag *diag)
     for (size_t i = 0; i < file->count && err == NJ_OK; i++) {
         const struct nj_secret_line *line = &file->lines[i];
 
-        if (read_key(line->value, key) > 0)
+        if (line->name.n > NJ_PSK_IDENTITY_MAX)
+            (void)nj_diag_fail(diag, NJ_ECONFIG, "Error: An identity is longer than %u bytes.",
+                               NJ_PSK_IDENTITY_MAX);
+        else if (nj_psk_read(line->value, key) == 0)
+            (void)nj_diag_fail(diag, NJ_ECONFIG,
+                               "Error: The key of '%" NJ_STR_FMT "' is not an even number of "
+                               "hexadecimal digits, at most %u.",
+                               (int)NJ_MIN(line->name.n, 100), line->name.p, 2 * NJ_PSK_KEY_MAX);
+        else
             continue;
-        (void)nj_diag_fail(diag, NJ_ECONFIG,
-                           "Error: The key of '%" NJ_STR_FMT "' is not an even number of "
-                           "hexadecimal digits, at most %u.",
-                           (int)NJ_MIN(line->name.n, 100), line->name.p, 2 * NJ_PSK_KEY_MAX);
         err = nj_secret_file_blame(path, line, diag);
     }
     nj_secret_wipe(key, sizeof(key));
+    if (file->count == 0 && file->text.n > 0)
+        return nj_diag_fail(diag, NJ_ECONFIG,
+                            "Error: In psk_file \"%s\" there is no line IDENTITY:KEY.", path);
     return err;
 }
 
@@ -62,7 +68,7 @@ nj_psk_file_load(struct nj_psk_file **out, const char *path, struct nj_diag *dia
 
     if (f == NULL)
         return nj_diag_fail(diag, NJ_ENOMEM, "Error: Out of memory.");
-    err = nj_secret_file_load(&f->file, path, "PSK file", diag);
+    err = nj_secret_file_load(&f->file, path, "psk_file", diag);
     if (err == NJ_OK)
         err = check(&f->file, path, diag);
     if (err != NJ_OK) {
@@ -88,5 +94,11 @@ nj_psk_file_find(const struct nj_psk_file *file, struct nj_str identity,
 {
     const struct nj_secret_line *line = nj_secret_file_find(&file->file, identity);
 
-    return line != NULL ? read_key(line->value, key) : 0;
+    return line != NULL ? nj_psk_read(line->value, key) : 0;
+}
+
+struct nj_str
+nj_psk_file_text(const struct nj_psk_file *file)
+{
+    return nj_secret_lend(&file->file.text);
 }

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* psk_file.h — pre-shared keys: `identity:HEX` lines, read as secret_file.h says. The TLS layer
- * asks for the key of an identity; who wires the broker hands it nj_psk_file_find(). */
-#ifndef NJ_AUTH_PSK_FILE_H
-#define NJ_AUTH_PSK_FILE_H
+/* psk_file.h — pre-shared keys: lines `identity:key`, the key in hex, read as secret_file.h says.
+ */
+#ifndef NJ_NET_PSK_FILE_H
+#define NJ_NET_PSK_FILE_H
 
 #include "base/err.h"
 #include "base/str.h"
 
-#define NJ_PSK_KEY_MAX 512
+/* OpenSSL's, in bytes. */
+#define NJ_PSK_KEY_MAX      512
+#define NJ_PSK_IDENTITY_MAX 256
 
 struct nj_psk_file;
 
@@ -22,5 +24,10 @@ void nj_psk_file_free(struct nj_psk_file *file);
  * not known. */
 size_t nj_psk_file_find(const struct nj_psk_file *file, struct nj_str identity,
                         uint8_t key[NJ_PSK_KEY_MAX]);
+/* All that stands in it, to tell one from another; lent. */
+struct nj_str nj_psk_file_text(const struct nj_psk_file *file);
+
+/* Hex into bytes. How many there are; 0: that is no key. */
+size_t nj_psk_read(struct nj_str hex, uint8_t key[NJ_PSK_KEY_MAX]);
 
 #endif

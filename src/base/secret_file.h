@@ -8,8 +8,8 @@
  * A link is not followed unless MOSQUITTO_UNSAFE_ALLOW_SYMLINKS is in the environment; a file that
  * others may read, or that is not ours, brings a warning in the log.
  * Thread: who starts or reloads the broker loads; afterwards it is never written to. */
-#ifndef NJ_AUTH_SECRET_FILE_H
-#define NJ_AUTH_SECRET_FILE_H
+#ifndef NJ_BASE_SECRET_FILE_H
+#define NJ_BASE_SECRET_FILE_H
 
 #include "base/err.h"
 #include "base/secret.h"

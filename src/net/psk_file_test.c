@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "auth/psk_file.h"
+#include "net/psk_file.h"
 
-#include "auth/kit_test.h"
+#include "base/secret_kit_test.h"
 
 static void
 finds_the_key_of_an_identity(void **state)
@@ -21,11 +21,14 @@ finds_the_key_of_an_identity(void **state)
     nj_psk_file_free(file);
 }
 
+#define TEN(c) c c c c c c c c c c
+#define LONG   TEN(TEN("i")) TEN(TEN("i")) TEN(TEN("i"))
+
 static void
 what_is_no_key_is_told_by_its_line(void **state)
 {
     static const char *const bad[] = {"a:01\nb:0\n", "a:01\nb:0g\n", "a:01\nb:01 02\n",
-                                      "a:01\nb:\n", "a:01\na:02\n"};
+                                      "a:01\nb:\n",  "a:01\na:02\n", "a:01\n" LONG ":02\n"};
 
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -39,12 +42,28 @@ what_is_no_key_is_told_by_its_line(void **state)
     }
 }
 
+static void
+a_file_of_another_kind_is_not_taken_for_one_without_keys(void **state)
+{
+    struct nj_psk_file *file = NULL;
+    struct nj_diag diag = {0};
+
+    (void)state;
+    kit_write("-----BEGIN CERTIFICATE-----\nMIIB\n", 0600);
+    assert_int_equal(nj_psk_file_load(&file, kit_path, &diag), NJ_ECONFIG);
+    kit_write("", 0600);
+    assert_int_equal(nj_psk_file_load(&file, kit_path, &diag), NJ_OK);
+    nj_psk_file_free(file);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(finds_the_key_of_an_identity, kit_remove),
         cmocka_unit_test_teardown(what_is_no_key_is_told_by_its_line, kit_remove),
+        cmocka_unit_test_teardown(a_file_of_another_kind_is_not_taken_for_one_without_keys,
+                                  kit_remove),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

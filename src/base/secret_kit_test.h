@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kit_test.h — a file of secrets for one test, and the log of what is said about it. */
-#ifndef NJ_AUTH_KIT_TEST_H
-#define NJ_AUTH_KIT_TEST_H
+/* secret_kit_test.h — a file of secrets for one test, and the log of what is said about it. */
+#ifndef NJ_BASE_SECRET_KIT_TEST_H
+#define NJ_BASE_SECRET_KIT_TEST_H
 
 #include "base/test.h"
 
@@ -15,7 +15,7 @@ kit_write(const char *text, mode_t mode)
 {
     FILE *f;
 
-    (void)snprintf(kit_path, sizeof(kit_path), "/tmp/nj-auth-test-%ld", (long)getpid());
+    (void)snprintf(kit_path, sizeof(kit_path), "/tmp/nj-secret-test-%ld", (long)getpid());
     (void)unlink(kit_path);
     f = fopen(kit_path, "we");
     assert_non_null(f);

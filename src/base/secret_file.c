@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "auth/secret_file.h"
+#include "base/secret_file.h"
 
 #include "base/log.h"
 #include "base/mem.h"
