@@ -40,6 +40,7 @@ struct daemon {
     struct nj_server *server;
     _Atomic(struct nj_server *) log_server; /* for the log's thread, while the server runs */
     struct nj_sys sys;
+    struct nj_passphrases passphrases;
     struct nj_secure_watch watch;
     struct nj_secure_expiry expiry;
     uint64_t descriptors;
@@ -446,7 +447,7 @@ prepare_reload(struct daemon *d, struct nj_config **out)
     }
     err = load_users(new, &diag);
     if (err == NJ_OK)
-        err = nj_secure_load(new, d->config, d->args.tls_keylog, &diag);
+        err = nj_secure_load(new, d->config, d->args.tls_keylog, &d->passphrases, &diag);
     if (err == NJ_OK) {
         opts = log_opts(d, new);
         err = nj_log_reopen(&opts, &diag);
@@ -520,7 +521,7 @@ renew_tls(struct daemon *d)
     memcpy(new.server.listeners, old, o->listener_count * sizeof(*old));
     for (size_t i = 0; i < o->listener_count; i++)
         new.server.listeners[i].tls = NULL;
-    if (nj_secure_load(&new, d->config, d->args.tls_keylog, &diag) != NJ_OK) {
+    if (nj_secure_load(&new, d->config, d->args.tls_keylog, &d->passphrases, &diag) != NJ_OK) {
         say_failure(&diag);
         nj_log(NJ_LOG_ERROR, "The certificates in force stay as they were.");
         nj_free(new.server.listeners);
@@ -698,10 +699,12 @@ prepare(struct daemon *d)
     nj_mem_limit_set(d->config->memory_limit);
     d->descriptors = nj_descriptor_limit_raise();
     say_start(d);
-    if (nj_secure_load(d->config, NULL, d->args.tls_keylog, &diag) != NJ_OK) {
+    d->passphrases.may_ask = true;
+    if (nj_secure_load(d->config, NULL, d->args.tls_keylog, &d->passphrases, &diag) != NJ_OK) {
         say_failure(&diag);
         return NJ_CONFIG_EXIT_STARTUP;
     }
+    d->passphrases.may_ask = false;
     nj_secure_watch_begin(&d->watch, d->config);
     switch (load_users(d->config, &diag)) {
     case NJ_OK:
@@ -747,6 +750,7 @@ nj_daemon_main(int argc, char **argv)
     if (d.config->pid_file != NULL)
         (void)unlink(d.config->pid_file);
     nj_log_close();
+    nj_passphrases_fini(&d.passphrases);
     free_config(d.config);
     return code;
 }

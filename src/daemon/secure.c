@@ -11,7 +11,7 @@
 /* ---- loading ---- */
 
 static struct nj_tls_opts
-opts_of(const struct nj_listener_tls *t, const char *keylog,
+opts_of(const struct nj_listener_tls *t, const char *keylog, struct nj_passphrases *known,
         struct nj_tls_pair pairs[NJ_LISTENER_CERTS_MAX])
 {
     struct nj_tls_opts o = {
@@ -33,6 +33,8 @@ opts_of(const struct nj_listener_tls *t, const char *keylog,
         .psk_hint = t->psk_hint,
         .psk_file = t->psk_file,
         .keylog = keylog,
+        .password = nj_passphrases_give,
+        .password_ctx = known,
     };
 
     for (unsigned i = 0; i < t->cert_count; i++)
@@ -76,10 +78,10 @@ say_findings(const struct nj_listener_opts *l)
 
 static enum nj_err
 load_one(struct nj_listener_opts *l, const struct nj_listener_opts *old, const char *keylog,
-         struct nj_diag *diag)
+         struct nj_passphrases *known, struct nj_diag *diag)
 {
     struct nj_tls_pair pairs[NJ_LISTENER_CERTS_MAX];
-    struct nj_tls_opts o = opts_of(&l->files, keylog, pairs);
+    struct nj_tls_opts o = opts_of(&l->files, keylog, known, pairs);
     bool is_on = o.pair_count > 0 || o.psk_hint != NULL;
     enum nj_err err;
 
@@ -98,11 +100,12 @@ load_one(struct nj_listener_opts *l, const struct nj_listener_opts *old, const c
 
 enum nj_err
 nj_secure_load(struct nj_config *config, const struct nj_config *old, const char *keylog,
-               struct nj_diag *diag)
+               struct nj_passphrases *known, struct nj_diag *diag)
 {
     for (size_t i = 0; i < config->server.listener_count; i++) {
-        enum nj_err err = load_one(&config->server.listeners[i],
-                                   old != NULL ? &old->server.listeners[i] : NULL, keylog, diag);
+        enum nj_err err =
+            load_one(&config->server.listeners[i], old != NULL ? &old->server.listeners[i] : NULL,
+                     keylog, known, diag);
 
         if (err != NJ_OK) {
             nj_secure_forget(config);

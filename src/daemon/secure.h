@@ -5,6 +5,7 @@
 #define NJ_DAEMON_SECURE_H
 
 #include "config/config.h"
+#include "daemon/passphrases.h"
 
 /**
  * Make a context for each listener with TLS: all, or none.
@@ -12,10 +13,12 @@
  * old     the configuration in force, NULL at start: a listener may not change between plain and
  *         TLS.
  * keylog  NULL: none.
+ * known   passphrases of encrypted keys; those that are asked for are added.
  * Errors  NJ_ESYS (a file cannot be read), NJ_ECONFIG, NJ_ENOMEM.
  */
 NJ_NODISCARD enum nj_err nj_secure_load(struct nj_config *config, const struct nj_config *old,
-                                        const char *keylog, struct nj_diag *diag);
+                                        const char *keylog, struct nj_passphrases *known,
+                                        struct nj_diag *diag);
 /* Those of `config`. */
 void nj_secure_forget(struct nj_config *config);
 

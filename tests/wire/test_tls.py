@@ -1,20 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """TLS as OpenSSL, Python and Mosquitto's clients see it: who is let in, what a refusal says, what a
 reload changes and what it does not."""
+import fcntl
 import os
+import pty
 import re
 import shutil
 import signal
 import socket
 import ssl
 import subprocess
+import termios
 import threading
 
 import pytest
 
 from support import mqtt, peer
-from support.broker import Broker, NotStarted, free_port
-from support.certs import Authority
+from support.broker import Broker, Log, NotStarted, free_port
+from support.certs import Authority, openssl
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is missing")
 
@@ -445,6 +448,45 @@ def test_encrypted_key_without_terminal_is_called_that(certs, broker_kind):
                     "-out", certs.path("closed.key")], check=True, capture_output=True)
     code, log = start("certfile {certs}/broker.crt\nkeyfile {certs}/closed.key\n", certs)
     assert code != 0 and "encrypted" in log
+
+
+def test_passphrase_of_a_key_is_asked_for_once_and_kept_for_reloads(certs, broker_kind):
+    """Nobody is at the terminal when SIGHUP comes. A key with another passphrase is refused, with the reason."""
+    if broker_kind != "nightjar":
+        pytest.skip("about nightjar's own words")
+    broker = Broker("nightjar", "listener {port} 127.0.0.1\nallow_anonymous true\n"
+                    f"certfile {certs.path('locked.crt')}\nkeyfile {certs.path('locked.key')}\n")
+    broker.port = broker.port2 = free_port()
+    phrase = "horse staple"
+
+    def lock(passphrase):
+        certs.issue("locked", sans="DNS:localhost,IP:127.0.0.1", usage="serverAuth")
+        openssl("pkey", "-in", "locked.key", "-aes256", "-passout", f"pass:{passphrase}", "-out", "locked.new",
+                cwd=certs.dir)
+        os.replace(certs.path("locked.new"), certs.path("locked.key"))
+
+    lock(phrase)
+    terminal, slave = pty.openpty()
+    with subprocess.Popen(broker.command(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          start_new_session=True, pass_fds=[slave],
+                          preexec_fn=lambda: fcntl.ioctl(slave, termios.TIOCSCTTY, 0)) as process:
+        os.close(slave)
+        log, seen = Log(process.stdout), b""
+        while b"pass phrase for" not in seen:
+            seen += os.read(terminal, 1024)
+        os.write(terminal, phrase.encode() + b"\n")
+        log.wait("version .* running")
+        for word, words in ((phrase, "certificates on the disk are in force"), ("other", "in force stays as it was")):
+            mark = log.mark
+            lock(word)
+            process.send_signal(signal.SIGHUP)
+            log.wait(words, mark)
+        assert "passphrase" in "".join(log.since(mark)) and phrase not in log.text
+        process.terminate()
+        assert process.wait(peer.TIMEOUT) == 0
+        log.to_the_end()
+    os.close(terminal)
+    shutil.rmtree(broker.dir)
 
 
 def test_expiry_is_told_before_it_comes(certs, broker_kind):
