@@ -5,11 +5,19 @@
 #include "pki/judge.h"
 #include "pki/key_priv.h"
 #include "pki/passphrase.h"
+#include "pki/request_priv.h"
 
 #include <limits.h>
 #include <openssl/err.h>
 
-#define NAMES (XN_FLAG_ONELINE & ~(unsigned long)ASN1_STRFLGS_ESC_MSB)
+/* How a name is printed: as it is, or spelt out where it would not be seen as what it is. */
+static unsigned long
+flags_for(const X509_NAME *name)
+{
+    return nj_request_check_subject(name, NULL) == NJ_OK
+               ? XN_FLAG_ONELINE & ~(unsigned long)ASN1_STRFLGS_ESC_MSB
+               : XN_FLAG_ONELINE;
+}
 
 static int
 answer(void *ctx, const char *path, char *out, int room)
@@ -58,13 +66,18 @@ static void
 print_all(BIO *to, const struct nj_pki_file *file)
 {
     for (size_t i = 0; i < file->certificate_count; i++) {
-        (void)X509_print_ex(to, file->certificates[i], NAMES, 0);
-        print_fingerprint(to, file->certificates[i]);
+        X509 *one = file->certificates[i];
+
+        (void)X509_print_ex(
+            to, one, flags_for(X509_get_subject_name(one)) | flags_for(X509_get_issuer_name(one)),
+            0);
+        print_fingerprint(to, one);
     }
     if (file->request != NULL)
-        (void)X509_REQ_print_ex(to, file->request, NAMES, 0);
+        (void)X509_REQ_print_ex(to, file->request,
+                                flags_for(X509_REQ_get_subject_name(file->request)), 0);
     for (size_t i = 0; i < file->crl_count; i++)
-        (void)X509_CRL_print_ex(to, file->crls[i], NAMES);
+        (void)X509_CRL_print_ex(to, file->crls[i], flags_for(X509_CRL_get_issuer(file->crls[i])));
     if (file->key != NULL)
         print_key(to, file);
 }
@@ -169,19 +182,27 @@ judge_certificate(FILE *out, const struct nj_pki_file *file, const struct nj_pki
     return is_good;
 }
 
+/* As `pki sign` would, without an authority to compare it with. */
 static bool
-judge_request(FILE *out, X509_REQ *request)
+judge_request(FILE *out, X509_REQ *request, const char *path)
 {
-    EVP_PKEY *key = X509_REQ_get0_pubkey(request);
+    const struct nj_issue wish = {.kind = NJ_ISSUE_AS_ASKED};
+    struct nj_diag why = {0};
+    struct nj_request asked;
 
-    if (key == NULL || X509_REQ_verify(request, key) != 1) {
-        ERR_clear_error();
-        (void)fputs("Verdict: fault: the request is not signed with the key in it: it was altered, "
-                    "or its sender does not have the key.\n",
-                    out);
+    if (nj_request_verify(request, path, &why) != NJ_OK ||
+        nj_request_read(&asked, request, &wish, &why) != NJ_OK) {
+        (void)fprintf(out, "Verdict: fault: %s.\n", why.text);
+        if (why.hint[0] != '\0')
+            (void)fprintf(out, "  %s\n", why.hint);
         return false;
     }
-    return judge_key(out, key, "a request, signed with its own key");
+    (void)fprintf(out,
+                  "Verdict: good: a request for a %s's certificate, signed with its own key.\n",
+                  asked.kind == NJ_ISSUE_SERVER ? "broker" : "client");
+    if (asked.ignored[0] != '\0')
+        (void)fprintf(out, "  What it asks for besides is not granted: %s\n", asked.ignored);
+    return true;
 }
 
 static bool
@@ -225,7 +246,7 @@ judge(FILE *out, const struct nj_pki_file *file, const char *cafile, const char 
         nj_pki_file_fini(&trusted);
     }
     if (file->request != NULL)
-        is_good = judge_request(out, file->request) && is_good;
+        is_good = judge_request(out, file->request, file->path) && is_good;
     for (size_t i = 0; i < file->crl_count; i++)
         is_good = judge_crl(out, file->crls[i]) && is_good;
     if (file->key != NULL)

@@ -159,9 +159,14 @@ fault_of(EVP_PKEY *key, const char **mend)
 enum nj_err
 nj_key_check(EVP_PKEY *key, struct nj_diag *diag)
 {
-    const char *mend, *fault = fault_of(key, &mend);
+    const char *mend, *fault;
     char what[64];
 
+    if (key == NULL) {
+        nj_diag_hint(diag, "Have the key made anew.");
+        return nj_diag_fail(diag, NJ_EINVAL, "the public key cannot be read");
+    }
+    fault = fault_of(key, &mend);
     if (fault == NULL)
         return NJ_OK;
     nj_diag_hint(diag, "%s", mend);

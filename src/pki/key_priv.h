@@ -23,8 +23,9 @@ enum nj_key_form {
 NJ_NODISCARD enum nj_err nj_key_save(EVP_PKEY *key, enum nj_key_form form, struct nj_str phrase,
                                      const char *path, bool is_replacing, struct nj_diag *diag);
 
-/* Is it fit to be certified: RSA of 2,048 to 8,192 bits, P-256, P-384, P-521, Ed25519; and are its
- * numbers such a key's? Errors: NJ_EINVAL, said in diag. */
+/* Is it fit to be certified (NULL, one that OpenSSL could not decode, is not): RSA of 2,048 to
+ * 8,192 bits, P-256, P-384, P-521, Ed25519; and are its numbers such a key's? Errors: NJ_EINVAL,
+ * said in diag. */
 NJ_NODISCARD enum nj_err nj_key_check(EVP_PKEY *key, struct nj_diag *diag);
 /* "ECDSA P-256", "RSA 2048". Returns `out`. */
 const char *nj_key_describe(EVP_PKEY *key, char *out, size_t bytes);

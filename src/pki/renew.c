@@ -55,7 +55,7 @@ check_origin(const struct nj_authority *a, X509 *was, const char *path, struct n
 static enum nj_key_kind
 kind_of(EVP_PKEY *key)
 {
-    if (EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA)
+    if (key == NULL || EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA)
         return NJ_KEY_P256;
     return EVP_PKEY_get_bits(key) > 2048 ? NJ_KEY_RSA_3072 : NJ_KEY_RSA_2048;
 }

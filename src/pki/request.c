@@ -84,8 +84,7 @@ nj_request_verify(X509_REQ *request, const char *path, struct nj_diag *diag)
     EVP_PKEY *key = X509_REQ_get0_pubkey(request);
     enum nj_err err;
 
-    if (key == NULL)
-        return nj_openssl_fail(diag, "read the public key of the request");
+    ERR_clear_error();
     err = nj_key_check(key, diag);
     if (err == NJ_OK)
         err = refuse_weak_hash(request, path, diag);
@@ -323,6 +322,16 @@ read_common_name(X509_NAME *subject, char *out, size_t bytes)
     OPENSSL_free(text);
 }
 
+enum nj_err
+nj_request_check_subject(const X509_NAME *subject, struct nj_diag *diag)
+{
+    enum nj_err err = NJ_OK;
+
+    for (int i = 0; err == NJ_OK && i < X509_NAME_entry_count(subject); i++)
+        err = check_text(X509_NAME_get_entry(subject, i), diag);
+    return err;
+}
+
 static enum nj_err
 read_subject(struct nj_request *out, struct nj_diag *diag)
 {
@@ -334,8 +343,8 @@ read_subject(struct nj_request *out, struct nj_diag *diag)
                            "the subject of the request is longer than %d bytes, which every "
                            "handshake would carry",
                            SUBJECT_MAX);
-    for (int i = 0; err == NJ_OK && i < X509_NAME_entry_count(out->subject); i++)
-        err = check_text(X509_NAME_get_entry(out->subject, i), diag);
+    if (err == NJ_OK)
+        err = nj_request_check_subject(out->subject, diag);
     if (err == NJ_OK)
         read_common_name(out->subject, out->common_name, sizeof(out->common_name));
     return err;

@@ -28,6 +28,8 @@ NJ_NODISCARD enum nj_err nj_request_make(const char *name, const struct nj_names
 /* Is it signed with the key in it, by a hash that nobody can forge? `path`: for the message. */
 NJ_NODISCARD enum nj_err nj_request_verify(X509_REQ *request, const char *path,
                                            struct nj_diag *diag);
+/* Is all of its text seen as what it is? */
+NJ_NODISCARD enum nj_err nj_request_check_subject(const X509_NAME *subject, struct nj_diag *diag);
 /* What `request` asks for, and what the wish says instead. A request without a subject is given
  * one: its first name. */
 NJ_NODISCARD enum nj_err nj_request_read(struct nj_request *out, X509_REQ *request,

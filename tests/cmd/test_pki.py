@@ -662,7 +662,9 @@ def test_inspect_ends_with_a_verdict(ready):
     for file in "ca.crt", "hosts/broker/server.crt", "clients/sensor1/client.crt", "crl.pem", "ca.key":
         assert re.search("^Verdict: good: ", ready("inspect", ready.file(file)), re.M)
     assert "for DNS:broker" in ready("inspect", ready.file("hosts/broker/server.crt"), "--host", "localhost")
-    assert "Verdict: good: a request" in ready("inspect", ready.request("/CN=x"))
+    assert "Verdict: good: a request for a client's" in ready("inspect", ready.request("/CN=x"))
+    said = ready("inspect", ready.request("/CN=a\u202enimda"), code=FOUND)
+    assert "Verdict: fault: the request's commonName has U+202E" in said and "\u202e" not in said and "\\E2\\80\\AE" in said
     said = ready("inspect", ready.file("hosts/broker/server.crt"), "--host", "10.9.8.7", code=FOUND)
     assert re.search(r"^Verdict: fault: .*10\.9\.8\.7", said, re.M)
     (ready.place / "other").mkdir()
