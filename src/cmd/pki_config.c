@@ -36,8 +36,8 @@ static const struct verb {
      "use_identity_as_username."},
     {"sign", "REQUEST", NJ_PKI_SIGN,
      "A certificate for a key that stays on its own host, from a signing request. Its names are "
-     "kept, "
-     "all else is decided here."},
+     "kept, unless they would let it pass for others; all else is decided here, and what was "
+     "granted is shown."},
     {"revoke", "WHICH", NJ_PKI_REVOKE,
      "Revoke all certificates of a name, or one by its serial number or file, and write the "
      "revocation "
