@@ -494,6 +494,7 @@ set_elsewhere(struct nj_client_config *c, const char *value)
 }
 #define set_TRIAL_TOPIC  set_TOPIC
 #define set_TRIAL_QOS    set_QOS
+#define set_PATIENCE     set_TIMEOUT
 #define set_PROPERTY     set_elsewhere
 #define set_OPTIONS_FILE set_elsewhere
 #define set_HELP         set_elsewhere

@@ -16,6 +16,8 @@
 /* More than any answer to what the doctor sends; what claims to be larger is not waited for. */
 #define PACKET_MAX (64u * 1024)
 
+#define PATIENCE_MS 10000
+
 struct nj_finding *
 nj_visit_found(struct nj_visit *v, enum nj_finding_id id, enum nj_end end)
 {
@@ -178,9 +180,10 @@ nj_doctor_connect(struct nj_report *report, const struct nj_client_config *asked
         return false;
     }
     v.opts = v.told.opts;
+    v.patience_ms = asked->timeout_s > 0 ? NJ_MIN(asked->timeout_s, 3600) * 1000 : PATIENCE_MS;
     v.has_tls = v.opts.tls != NULL;
     v.opts.maximum_packet_size = PACKET_MAX;
-    v.opts.connect_timeout_ms = NJ_DOCTOR_PATIENCE_MS;
+    v.opts.connect_timeout_ms = (uint32_t)v.patience_ms;
     v.opts.reconnect_min_ms = 0;
     if (asked->host == NULL && !asked->srv)
         v.opts.host = "localhost";

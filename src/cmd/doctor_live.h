@@ -7,8 +7,6 @@
 #include "cmd/doctor.h"
 #include "net/tls_probe.h"
 
-#define NJ_DOCTOR_PATIENCE_MS 10000
-
 /* A patient's connection. */
 struct nj_visit {
     struct nj_report *report;
@@ -18,6 +16,7 @@ struct nj_visit {
     struct nj_dial dial;        /* looked up */
     struct nj_tls_pair pair;
     struct nj_tls_opts tls; /* what a probe offers; zeroed: nothing */
+    int patience_ms;        /* for each answer */
     bool has_tls;
     bool is_hopeless;  /* a client would have stopped by now: no more steps */
     bool is_text_only; /* the host's name stands in the certificate, but only as text */
@@ -37,7 +36,15 @@ bool nj_visit_probe(struct nj_visit *v, struct nj_tls_probe *out, int oldest, in
 void nj_visit_tls(struct nj_visit *v);
 /* doctor_mqtt.c: CONNECT, SUBSCRIBE, PUBLISH. */
 void nj_visit_mqtt(struct nj_visit *v);
-/* Does the port speak MQTT without TLS? Asked by a CONNECT on a connection of its own. */
-bool nj_visit_is_plain(struct nj_visit *v);
+/* What a CONNECT without TLS is answered by, on a connection of its own. */
+struct nj_answer {
+    unsigned char bytes[96];
+    size_t n;
+    bool is_ended; /* with n 0: it ended the connection without a word; else it kept silent */
+};
+void nj_visit_ask_plainly(struct nj_visit *v, struct nj_answer *out);
+bool nj_answer_is_mqtt(const struct nj_answer *answer);
+/* What answers so, where it is no broker. */
+void nj_visit_say_stranger(struct nj_visit *v, const struct nj_answer *answer);
 
 #endif

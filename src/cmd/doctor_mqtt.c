@@ -3,6 +3,7 @@
 #include "cmd/doctor_live.h"
 
 #include "base/clock.h"
+#include "base/shell.h"
 #include "net/tls_fault.h"
 #include "pki/file.h"
 
@@ -12,10 +13,18 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BAD_USER_311    4
-#define NOT_ALLOWED_311 5
-#define BAD_USER_5      0x86
-#define NOT_ALLOWED_5   0x87
+/* Why a broker refuses: return codes of 3.1.1, reason codes of 5.0. */
+enum {
+    BAD_VERSION_311 = 1,
+    BAD_ID_311 = 2,
+    UNAVAILABLE_311 = 3,
+    BAD_USER_311 = 4,
+    NOT_ALLOWED_311 = 5,
+    BAD_VERSION_5 = 0x84,
+    BAD_ID_5 = 0x85,
+    BAD_USER_5 = 0x86,
+    NOT_ALLOWED_5 = 0x87,
+};
 
 struct talk {
     struct nj_visit *v;
@@ -26,22 +35,75 @@ struct talk {
 
 /* ---- which language does the port speak ---- */
 
-bool
-nj_visit_is_plain(struct nj_visit *v)
+void
+nj_visit_ask_plainly(struct nj_visit *v, struct nj_answer *out)
 {
     static const unsigned char connect[] = {0x10, 12, 0, 4, 'M', 'Q', 'T', 'T', 4, 2, 0, 10, 0, 0};
-    unsigned char answer[4];
     int fd = nj_visit_dial(v);
     struct pollfd watched = {.fd = fd, .events = POLLIN};
-    bool is_plain = false;
 
+    *out = (struct nj_answer){.n = 0};
     if (fd < 0)
-        return false;
+        return;
     if (send(fd, connect, sizeof(connect), MSG_NOSIGNAL) == (ssize_t)sizeof(connect) &&
-        poll(&watched, 1, NJ_DOCTOR_PATIENCE_MS) > 0)
-        is_plain = recv(fd, answer, sizeof(answer), MSG_DONTWAIT) > 0 && answer[0] == 0x20;
+        poll(&watched, 1, v->patience_ms) > 0) {
+        ssize_t n = recv(fd, out->bytes, sizeof(out->bytes), MSG_DONTWAIT);
+
+        out->n = n > 0 ? (size_t)n : 0;
+        out->is_ended = n <= 0;
+    }
     (void)close(fd);
-    return is_plain;
+}
+
+bool
+nj_answer_is_mqtt(const struct nj_answer *answer)
+{
+    return answer->n > 0 && answer->bytes[0] == 0x20;
+}
+
+/* Its first line, as far as that is text. */
+static const char *
+first_line(const struct nj_answer *answer, char *out, size_t room)
+{
+    size_t n = 0;
+
+    while (n < answer->n && n + 1 < room && answer->bytes[n] >= 0x20 && answer->bytes[n] < 0x7f) {
+        out[n] = (char)answer->bytes[n];
+        n++;
+    }
+    out[n] = '\0';
+    return out;
+}
+
+void
+nj_visit_say_stranger(struct nj_visit *v, const struct nj_answer *answer)
+{
+    struct nj_str said = {(const char *)answer->bytes, answer->n};
+    bool is_http = nj_tls_look(said) == NJ_TLS_FIRST_HTTP;
+    struct nj_finding *f =
+        nj_visit_found(v, is_http ? NJ_FINDING_PLAIN_HTTP : NJ_FINDING_NOT_MQTT, NJ_END_BROKER);
+    char line[sizeof(answer->bytes) + 1];
+    char place[300];
+
+    if (f == NULL || is_http)
+        return;
+    (void)nj_visit_place(v, place, sizeof(place));
+    if (answer->n > 0) {
+        nj_finding_cause(f, "%s is no MQTT broker: it says \"%s\"", place,
+                         first_line(answer, line, sizeof(line)));
+    } else if (answer->is_ended) {
+        nj_finding_cause(f,
+                         "%s ends the connection without a word to CONNECT: the broker is full "
+                         "(max_connections), or what listens there is none",
+                         place);
+        nj_finding_mend(f, "look at the broker's log; correct the port");
+    } else {
+        nj_finding_cause(f,
+                         "%s takes the connection and says nothing: what listens there hangs, or "
+                         "is no MQTT broker",
+                         place);
+        nj_finding_mend(f, "look at the broker's log; correct the port");
+    }
 }
 
 static bool
@@ -83,50 +145,91 @@ look_for_common_name(struct nj_visit *v)
     nj_pki_file_fini(&file);
 }
 
+/* What else than a login a broker can refuse; codes of 3.1.1 and of 5.0. */
+static void
+say_other_refusal(struct nj_visit *v, unsigned reason)
+{
+    struct nj_finding *f = nj_visit_found(v, NJ_FINDING_CONNECT_REFUSED, NJ_END_CLIENT);
+    const char *id = v->opts.client_id != NULL ? v->opts.client_id : "";
+
+    if (f == NULL)
+        return;
+    switch (reason) {
+    case BAD_VERSION_311:
+    case BAD_VERSION_5:
+        nj_finding_cause(f, "the broker does not speak this version of MQTT");
+        nj_finding_mend(f, "%s", v->opts.version == 5 ? "-V 311" : "-V 5");
+        break;
+    case BAD_ID_311:
+    case BAD_ID_5:
+        nj_finding_cause(f, "the broker does not take the client identifier \"%s\"", id);
+        nj_finding_mend(f, "give another: -i ID");
+        break;
+    case UNAVAILABLE_311:
+        nj_finding_cause(f, "the broker says that it is not available now");
+        break;
+    default:
+        nj_finding_cause(f, "the broker refuses the connection: %s (reason 0x%02x)",
+                         nj_client_reason_text(reason), reason);
+        break;
+    }
+}
+
 static void
 say_connack(struct nj_visit *v, unsigned reason)
 {
     bool is_bad_user = reason == BAD_USER_311 || reason == BAD_USER_5;
     bool is_not_allowed = reason == NOT_ALLOWED_311 || reason == NOT_ALLOWED_5;
+    const char *user = v->opts.user_name;
     struct nj_finding *f;
 
+    if (!is_bad_user && !is_not_allowed) {
+        say_other_refusal(v, reason);
+        return;
+    }
     if (is_bad_user)
         look_for_common_name(v);
-    f = nj_visit_found(v,
-                       is_bad_user      ? NJ_FINDING_BAD_PASSWORD
-                       : is_not_allowed ? NJ_FINDING_NOT_ALLOWED
-                                        : NJ_FINDING_CONNECT_REFUSED,
+    f = nj_visit_found(v, is_bad_user ? NJ_FINDING_BAD_PASSWORD : NJ_FINDING_NOT_ALLOWED,
                        NJ_END_CLIENT);
     if (f == NULL)
         return;
-    if (v->asked->user == NULL && (is_bad_user || is_not_allowed))
+    if (user == NULL) {
         nj_finding_cause(f,
                          "the broker wants a user name and a password, and the client gave none");
-    else if (v->asked->user != NULL && is_not_allowed)
-        nj_finding_cause(f, "the broker does not let the user %s in", v->asked->user);
-    else if (!is_bad_user && !is_not_allowed)
-        nj_finding_cause(f, "the broker refuses the connection, for the reason %u", reason);
+        nj_finding_mend(f, "give user name and password: -u USER -P PASSWORD");
+        return;
+    }
+    char word[300];
+    (void)nj_shell_word(word, sizeof(word), nj_str_of(user));
+    nj_finding_cause(f, "the broker does not know the user %s with %s, or does not let %s in", user,
+                     v->opts.password != NULL ? "this password" : "no password", user);
+    nj_finding_mend(f, "correct -P; or on the broker: nightjar passwd PASSWORD_FILE %s", word);
 }
 
 /* The connection ended before a CONNACK: by TLS, where it was not expected? */
 static void
-say_no_connack(struct nj_visit *v, const char *detail)
+say_no_connack(struct nj_visit *v, enum nj_client_err err)
 {
+    struct nj_answer answer = {.n = 0};
     struct nj_finding *f;
     char place[300];
 
-    if (!v->has_tls && speaks_tls(v)) {
+    if (v->has_tls) {
+        f = nj_visit_found(v, NJ_FINDING_NOT_MQTT, NJ_END_BROKER);
+        if (f != NULL)
+            nj_finding_cause(f, "no CONNACK came: %s", nj_client_error_text(err));
+    } else if (err != NJ_CLIENT_ETIMEOUT && speaks_tls(v)) {
         f = nj_visit_found(v, NJ_FINDING_PLAIN_MQTT, NJ_END_CLIENT);
-        if (f != NULL) {
-            nj_finding_cause(f, "%s wants TLS, and the client speaks without it",
-                             nj_visit_place(v, place, sizeof(place)));
-            nj_finding_mend(f, "give the client --cafile FILE, with the CA of the broker");
-        }
-        return;
+        if (f == NULL)
+            return;
+        nj_finding_cause(f, "%s wants TLS, and the client speaks without it",
+                         nj_visit_place(v, place, sizeof(place)));
+        nj_finding_mend(f, "give the client --cafile FILE, with the CA of the broker");
+    } else {
+        if (err != NJ_CLIENT_ETIMEOUT)
+            nj_visit_ask_plainly(v, &answer);
+        nj_visit_say_stranger(v, &answer);
     }
-    f = nj_visit_found(v, NJ_FINDING_NOT_MQTT, NJ_END_BROKER);
-    if (f != NULL)
-        nj_finding_cause(f, "no CONNACK came: %s", detail);
 }
 
 /* The client met what no probe did: in its own words, of which the first line is the cause. */
@@ -162,7 +265,7 @@ greet(struct talk *t)
         if (err == NJ_CLIENT_ETLS || err == NJ_CLIENT_ETLSFILES)
             say_no_tunnel(v, nj_client_detail(t->client));
         else
-            say_no_connack(v, nj_client_error_text(err));
+            say_no_connack(v, err);
     }
     return false;
 }
@@ -173,7 +276,7 @@ greet(struct talk *t)
 static bool
 await(struct talk *t, enum nj_client_event_type type, struct nj_client_event *out)
 {
-    nj_time deadline = nj_clock_monotonic_ms() + NJ_DOCTOR_PATIENCE_MS;
+    nj_time deadline = nj_clock_monotonic_ms() + t->v->patience_ms;
 
     for (;;) {
         nj_time left = deadline - nj_clock_monotonic_ms();
@@ -238,8 +341,7 @@ publish(struct talk *t)
     unsigned reason = 0;
     nj_time began = nj_clock_monotonic_ms();
 
-    if (nj_client_publish_wait(t->client, &message, NJ_DOCTOR_PATIENCE_MS, &reason) !=
-        NJ_CLIENT_OK) {
+    if (nj_client_publish_wait(t->client, &message, t->v->patience_ms, &reason) != NJ_CLIENT_OK) {
         nj_step_came(step, NJ_STEP_FAILED, "not acknowledged: %s", nj_client_detail(t->client));
         return;
     }

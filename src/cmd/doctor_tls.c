@@ -36,7 +36,7 @@ nj_visit_probe(struct nj_visit *v, struct nj_tls_probe *out, int oldest, int new
         .oldest = oldest,
         .newest = newest,
         .offer = v->has_tls ? &v->tls : NULL,
-        .timeout_ms = NJ_DOCTOR_PATIENCE_MS,
+        .timeout_ms = (unsigned)v->patience_ms,
     };
     int fd = nj_visit_dial(v);
 
@@ -167,6 +167,7 @@ static void
 say_no_tls(struct nj_visit *v, struct nj_step *step, const struct nj_tls_probe *p)
 {
     enum nj_tls_first first = nj_tls_look((struct nj_str){(const char *)p->first, p->first_n});
+    struct nj_answer answer = {.n = 0};
 
     if (first == NJ_TLS_FIRST_HTTP) {
         nj_step_came(step, NJ_STEP_FAILED, "the answer is HTTP");
@@ -177,17 +178,21 @@ say_no_tls(struct nj_visit *v, struct nj_step *step, const struct nj_tls_probe *
                  p->is_timed_out   ? "nothing came"
                  : p->first_n == 0 ? "the broker ended the connection at the first byte of TLS"
                                    : "the answer is no TLS");
-    if (nj_visit_is_plain(v)) {
-        struct nj_finding *f = nj_visit_found(v, NJ_FINDING_TLS_ON_PLAIN, NJ_END_CLIENT);
-        char place[300];
-
-        if (f != NULL)
-            nj_finding_cause(f,
-                             "%s speaks MQTT without TLS, and the client was told to use TLS there",
-                             nj_visit_place(v, place, sizeof(place)));
-    } else {
-        (void)nj_visit_found(v, NJ_FINDING_NOT_TLS, NJ_END_BROKER);
+    if (p->is_timed_out) {
+        nj_visit_say_stranger(v, &answer); /* who waits for more than a ClientHello is no broker */
+        return;
     }
+    nj_visit_ask_plainly(v, &answer);
+    if (!nj_answer_is_mqtt(&answer)) {
+        nj_visit_say_stranger(v, &answer);
+        return;
+    }
+    struct nj_finding *f = nj_visit_found(v, NJ_FINDING_TLS_ON_PLAIN, NJ_END_CLIENT);
+    char place[300];
+
+    if (f != NULL)
+        nj_finding_cause(f, "%s speaks MQTT without TLS, and the client was told to use TLS there",
+                         nj_visit_place(v, place, sizeof(place)));
 }
 
 static bool

@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `nightjar doctor --config` says about a configuration apart from its certificates."""
+"""What `nightjar doctor` says of a configuration apart from its certificates, and of what is no broker, or one
+that refuses for other reasons than TLS."""
 import json
 import resource
+import socket
 import subprocess
+import threading
 
 import pytest
 
-from support.broker import NIGHTJAR
+from support.broker import NIGHTJAR, Broker
 from support.peer import TIMEOUT
+from support.tool import run
 
 
 def steps(folder, text, limit=None):
@@ -62,3 +66,91 @@ def test_included_files_are_judged_as_the_broker_reads_them(tmp_path):
     ("listener 18830\npsk_hint h\nallow_anonymous false\n", "TLS + password")))
 def test_each_listener_is_given_its_level(tmp_path, text, level):
     assert [s["came"] for s in steps(tmp_path, text) if s["step"] == "listener"] == [level]
+
+
+# ------------------------------------------------------------------------------------- what answers
+
+def doctor(*words):
+    """(exit code, the one finding)"""
+    code, out, err = run([NIGHTJAR, "doctor", "--json", *words])
+    assert code in (0, 1), err
+    found = [f for s in json.loads(out)["steps"] for f in s["findings"] if f["severity"] == "fault"]
+    assert len(found) == code, found
+    return code, found[0] if found else None
+
+
+class Stranger:
+    """Answers whoever comes with `greeting`, at once or to the first bytes; with None it keeps silent."""
+
+    def __init__(self, greeting, is_asked):
+        self.greeting, self.is_asked = greeting, is_asked
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.port = self.server.getsockname()[1]
+        self.peers = []
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                peer, _ = self.server.accept()
+                if self.greeting is None:
+                    self.peers.append(peer)
+                    continue
+                if self.is_asked:
+                    peer.recv(4096)
+                peer.sendall(self.greeting)
+                peer.close()
+            except OSError:
+                if self.server.fileno() < 0:
+                    return
+
+
+@pytest.mark.parametrize("options", ([], ["--tls-use-os-certs"]), ids=("plain", "tls"))
+@pytest.mark.parametrize("greeting, is_asked, name, says", (
+    (b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", True, "plain_http", "web server"),
+    (b"SSH-2.0-OpenSSH_9.2p1\r\n", False, "not_mqtt", "SSH-2.0-OpenSSH_9.2p1"),
+    (b"", True, "not_mqtt", "without a word"), (None, False, "not_mqtt", "says nothing")),
+    ids=("http", "ssh", "end", "silence"))
+def test_what_is_no_broker_is_called_what_it_is(greeting, is_asked, name, says, options):
+    stranger = Stranger(greeting, is_asked)
+    with stranger.server:
+        _, found = doctor(f"127.0.0.1:{stranger.port}", "-W", "1", *options)
+    assert found["name"] == name and says in found["cause"], found
+
+
+@pytest.fixture(scope="module", params=["nightjar", "mosquitto"])
+def guarded(request, tmp_path_factory):
+    """A broker with a password on one port, and with room for one client on the other."""
+    passwords = tmp_path_factory.mktemp("pw") / "passwords"
+    subprocess.run(["mosquitto_passwd", "-b", "-c", passwords, "u", "open sesame"], check=True,
+                   capture_output=True)
+    broker = Broker(request.param, "per_listener_settings true\n"
+                    f"listener {{port}} 127.0.0.1\npassword_file {passwords}\nallow_anonymous false\nuser root\n"
+                    "listener {port2} 127.0.0.1\nmax_connections 1\nallow_anonymous true\n")
+    broker.start()
+    yield broker
+    assert broker.stop() == 0
+
+
+@pytest.mark.parametrize("version", ("311", "5"))
+@pytest.mark.parametrize("options, says", (
+    ([], "gave none"), (["-u", "u", "-P", "wrong"], "u with this password"), (["-u", "u"], "u with no password"),
+    (["-u", "nobody", "-P", "open sesame"], "nobody with this password")), ids=str)
+def test_a_login_that_is_refused(guarded, version, options, says):
+    _, found = doctor(f"127.0.0.1:{guarded.port}", "-V", version, *options)
+    assert found["name"] in ("not_allowed", "bad_password") and says in found["cause"]
+    assert ("nightjar passwd PASSWORD_FILE" in found["mend"]) == bool(options)
+
+
+def test_a_login_that_works(guarded):
+    assert doctor(f"127.0.0.1:{guarded.port}", "-u", "u", "-P", "open sesame") == (0, None)
+
+
+def test_a_full_broker(guarded):
+    peer = guarded.peer(port=guarded.port2)
+    try:
+        peer.connect("first")
+        _, found = doctor(f"127.0.0.1:{guarded.port2}")
+    finally:
+        peer.close()
+    assert "max_connections" in found["cause"] and "log" in found["mend"]

@@ -59,7 +59,7 @@ def test_every_way_to_the_broker_is_gone(plain, tmp_path, words, does):
     assert set(steps) == does
 
 
-@pytest.mark.parametrize("words", (["-m", "x"], ["-c"], ["-r"], ["-W", "3"], ["-x", "5"], ["--debug"]), ids=" ".join)
+@pytest.mark.parametrize("words", (["-m", "x"], ["-c"], ["-r"], ["-x", "5"], ["--debug"]), ids=" ".join)
 def test_options_that_decide_nothing_are_refused(words):
     code, _, _, err = doctor("localhost", *words)
     assert code == 2 and f"Option '{words[0]}' is not for the doctor".encode() in err
