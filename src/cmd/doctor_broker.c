@@ -3,6 +3,7 @@
 #include "cmd/doctor.h"
 
 #include "base/compiler.h"
+#include "base/shell.h"
 #include "config/config.h"
 #include "net/listener.h"
 
@@ -164,7 +165,7 @@ check_limits(struct nj_report *report, const struct nj_config *config)
 
 /* Whether our broker would take it; its own words about what it would not. */
 static void
-examine_text(struct nj_report *report, const struct nj_client_config *asked)
+examine_text(struct nj_report *report, const struct nj_client_config *asked, bool has_mark)
 {
     struct nj_step *step = nj_report_step(report, "config", "%s", asked->broker_config);
     struct nj_config *config = NULL;
@@ -184,11 +185,24 @@ examine_text(struct nj_report *report, const struct nj_client_config *asked)
         return;
     (void)snprintf(f->file, sizeof(f->file), "%s",
                    diag.file[0] != '\0' ? diag.file : asked->broker_config);
+    if (has_mark) {
+        char word[300];
+
+        nj_finding_cause(f,
+                         "%s begins with a byte order mark, as editors on Windows write it, and "
+                         "no broker reads past that",
+                         asked->broker_config);
+        nj_finding_mend(f, "sed -i '1s/^\\xef\\xbb\\xbf//' %s",
+                        nj_shell_word(word, sizeof(word), nj_str_of(asked->broker_config)));
+        return;
+    }
+    const char *why = diag.text + (strncmp(diag.text, "Error: ", 7) == 0 ? 7 : 0);
     if (diag.line > 0)
-        nj_finding_cause(f, "line %d: %s", diag.line, diag.text);
+        nj_finding_cause(f, "line %d: %s", diag.line, why);
     else
-        nj_finding_cause(f, "%s", diag.text);
-    nj_finding_mend(f, "%s", diag.hint);
+        nj_finding_cause(f, "%s", why);
+    if (diag.hint[0] != '\0')
+        nj_finding_mend(f, "%s", diag.hint);
 }
 
 bool
@@ -201,7 +215,7 @@ nj_doctor_examine_broker(struct nj_report *report, const struct nj_client_config
         (void)fprintf(stderr, "nightjar doctor: %s\n", diag.text);
         return false;
     }
-    examine_text(report, asked);
+    examine_text(report, asked, conf.has_mark);
     for (unsigned i = 0; i < conf.count; i++)
         examine_listener(report, asked, &conf, &conf.listeners[i]);
     nj_conf_fini(&conf);

@@ -259,9 +259,12 @@ has_ended_early(struct reading *r, FILE *in)
     unsigned lines = 0;
 
     while (fgets(line, sizeof(line), in) != NULL) {
+        bool has_mark = lines == 0 && strncmp(line, "\xef\xbb\xbf", 3) == 0;
+
         if (++lines > LINES_MAX)
             return true;
-        read_line(r, line);
+        r->conf->has_mark |= has_mark;
+        read_line(r, line + (has_mark ? 3 : 0));
     }
     return ferror(in) != 0;
 }

@@ -27,6 +27,7 @@ struct nj_conf {
     struct nj_conf_listener listeners[NJ_CONF_LISTENERS_MAX];
     unsigned count; /* at least one: without any, one on the loopback stands for all */
     bool has_listener;
+    bool has_mark; /* the file begins with a byte order mark, as editors on Windows write */
     bool has_other_authentication; /* a plugin decides */
     char *user;                    /* who the broker becomes; NULL: "mosquitto", or "nobody" */
 };

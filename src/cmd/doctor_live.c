@@ -121,19 +121,41 @@ id_of(int error)
     }
 }
 
+static bool
+has_only_ipv6(const struct nj_visit *v)
+{
+    for (size_t i = 0; i < v->dial.count; i++) {
+        if (((const struct sockaddr *)&v->dial.addresses[i])->sa_family != AF_INET6)
+            return false;
+    }
+    return v->dial.count > 0;
+}
+
 static void
 say_unreachable(struct nj_visit *v, struct nj_step *step)
 {
     int error = v->dial.error;
+    bool is_local = v->opts.unix_path != NULL;
+    enum nj_finding_id id = is_local && error == ENOENT ? NJ_FINDING_PORT_CLOSED : id_of(error);
+    char place[300];
 
     nj_step_came(step, NJ_STEP_FAILED, "%s", strerror(error));
     v->is_hopeless = true;
-    struct nj_finding *f = nj_visit_found(v, id_of(error), NJ_END_BROKER);
+    struct nj_finding *f = nj_visit_found(v, id, NJ_END_BROKER);
     if (f == NULL)
         return;
-    char place[300];
-    nj_finding_cause(f, "%s: %s: %s", nj_finding_words(f->id, f->end),
-                     nj_visit_place(v, place, sizeof(place)), strerror(error));
+    (void)nj_visit_place(v, place, sizeof(place));
+    if (is_local) {
+        nj_finding_cause(f, "the socket %s cannot be used: %s", place, strerror(error));
+        nj_finding_mend(f, error == EACCES ? "run the client as a user who may write to the socket"
+                                           : "start the broker, or correct the path");
+    } else if ((error == ENETUNREACH || error == EADDRNOTAVAIL) && has_only_ipv6(v)) {
+        nj_finding_cause(f, "%s has IPv6 addresses only, and this machine has no way there (%s)",
+                         v->opts.host, strerror(error));
+        nj_finding_mend(f, "give the broker's IPv4 address, or this machine an IPv6 address");
+    } else {
+        nj_finding_cause(f, "%s: %s: %s", nj_finding_words(f->id, f->end), place, strerror(error));
+    }
 }
 
 static void

@@ -19,6 +19,7 @@ enum {
 
 enum {
     ALERT_HANDSHAKE_FAILURE = 40,
+    ALERT_PROTOCOL_VERSION = 70,
     ALERT_UNKNOWN_IDENTITY = 115,
 };
 
@@ -136,6 +137,64 @@ ask_about_key(struct nj_visit *v)
     return id;
 }
 
+/* ---- versions ---- */
+
+static bool
+speaks(struct nj_visit *v, int oldest, int newest)
+{
+    struct nj_tls_probe p = {0};
+    bool is_spoken = nj_visit_probe(v, &p, oldest, newest) && p.is_open;
+
+    nj_tls_probe_fini(&p);
+    return is_spoken;
+}
+
+/* "1.3, 1.2"; empty: none. Whether one is older than these. */
+static bool
+list_versions(struct nj_visit *v, char *out, size_t room)
+{
+    bool has_13 = speaks(v, TLS_1_3, TLS_1_3);
+    bool has_12 = speaks(v, TLS_1_2, TLS_1_2);
+    bool has_old = speaks(v, TLS_1_0, TLS_1_1);
+
+    (void)snprintf(out, room, "%s%s%s%s%s", has_13 ? "1.3" : "", has_13 && has_12 ? ", " : "",
+                   has_12 ? "1.2" : "", (has_13 || has_12) && has_old ? ", " : "",
+                   has_old ? "older than 1.2" : "");
+    return has_old;
+}
+
+static void
+ask_versions(struct nj_visit *v)
+{
+    struct nj_step *step = nj_report_step(v->report, "versions", "which TLS does the broker speak");
+    char list[64];
+    bool has_old = list_versions(v, list, sizeof(list));
+
+    nj_step_came(step, NJ_STEP_GOOD, "%s", list);
+    if (has_old)
+        (void)nj_visit_found(v, NJ_FINDING_OLD_VERSION, NJ_END_BROKER);
+}
+
+/* The broker refused the client's; which would it take? False: nobody knows. */
+static bool
+say_versions(struct nj_visit *v)
+{
+    char list[64];
+    struct nj_finding *f;
+
+    (void)list_versions(v, list, sizeof(list));
+    f = list[0] != '\0' ? nj_visit_found(v, NJ_FINDING_NO_VERSION, NJ_END_BROKER) : NULL;
+    if (f == NULL)
+        return false;
+    nj_finding_cause(f,
+                     "the broker speaks TLS %s, and the client does not: by its options, by its "
+                     "system's limits (openssl.cnf), or because that is known to be broken",
+                     list);
+    if (strcmp(list, "older than 1.2") == 0)
+        nj_finding_mend(f, "in the broker's configuration: tls_version tlsv1.2");
+    return true;
+}
+
 static void
 say_refused(struct nj_visit *v, const struct nj_tls_probe *p)
 {
@@ -145,6 +204,8 @@ say_refused(struct nj_visit *v, const struct nj_tls_probe *p)
     enum nj_finding_id certain =
         p->alert == ALERT_HANDSHAKE_FAILURE ? ask_about_key(v) : NJ_FINDING_NONE;
 
+    if (p->alert == ALERT_PROTOCOL_VERSION && say_versions(v))
+        return;
     if (certain != NJ_FINDING_NONE) {
         (void)nj_visit_found(v, certain, NJ_END_CLIENT);
         return;
@@ -270,32 +331,6 @@ shake_hands(struct nj_visit *v, struct nj_tls_probe *p)
                      p->reason[0] != '\0' ? p->reason : "the connection ended");
     say_refused(v, p);
     return false;
-}
-
-/* ---- versions ---- */
-
-static bool
-speaks(struct nj_visit *v, int oldest, int newest)
-{
-    struct nj_tls_probe p = {0};
-    bool is_spoken = nj_visit_probe(v, &p, oldest, newest) && p.is_open;
-
-    nj_tls_probe_fini(&p);
-    return is_spoken;
-}
-
-static void
-ask_versions(struct nj_visit *v)
-{
-    struct nj_step *step = nj_report_step(v->report, "versions", "which TLS does the broker speak");
-    bool has_13 = speaks(v, TLS_1_3, TLS_1_3);
-    bool has_12 = speaks(v, TLS_1_2, TLS_1_2);
-    bool has_old = speaks(v, TLS_1_0, TLS_1_1);
-
-    nj_step_came(step, NJ_STEP_GOOD, "%s%s%s", has_13 ? "1.3 " : "", has_12 ? "1.2 " : "",
-                 has_old ? "and older" : "");
-    if (has_old)
-        (void)nj_visit_found(v, NJ_FINDING_OLD_VERSION, NJ_END_BROKER);
 }
 
 /* ---- what the broker shows ---- */

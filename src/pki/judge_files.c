@@ -186,6 +186,10 @@ check_reader(struct nj_findings *out, const struct side *s, const struct nj_pki_
 
     if (user == NULL || file->path == NULL || may_read(user, file))
         return;
+    for (size_t i = 0; i < out->count; i++) {
+        if (out->at[i].id == NJ_FINDING_FILE_OF_ANOTHER && strcmp(out->at[i].file, file->path) == 0)
+            return; /* given twice */
+    }
     struct nj_finding *f = nj_findings_add(out, NJ_FINDING_FILE_OF_ANOTHER, s->end);
     if (f == NULL)
         return;

@@ -10,6 +10,7 @@ import threading
 import pytest
 
 from support.broker import NIGHTJAR, Broker
+from support.dns import Network
 from support.peer import TIMEOUT
 from support.tool import run
 
@@ -68,11 +69,45 @@ def test_each_listener_is_given_its_level(tmp_path, text, level):
     assert [s["came"] for s in steps(tmp_path, text) if s["step"] == "listener"] == [level]
 
 
+def test_a_byte_order_mark_is_called_that_and_its_mend_mends(tmp_path):
+    report = steps(tmp_path, "\ufeff" + OPEN)
+    assert [s["tried"] for s in report if s["step"] == "listener"] == ["port 18830 of 127.0.0.1"]
+    (found,) = [f for s in report for f in s["findings"] if f["name"] == "config_refused"]
+    assert "byte order mark" in found["cause"]
+    subprocess.run(found["mend"], shell=True, check=True)
+    assert "config_refused" not in names(steps(tmp_path, (tmp_path / "broker.conf").read_text()))
+
+
+# ------------------------------------------------------------------------------------- the way there
+
+def test_a_socket_that_is_not_there(tmp_path):
+    _, found = doctor("--unix", str(tmp_path / "socket"))
+    assert (found["name"], found["mend"]) == ("port_closed", "start the broker, or correct the path")
+
+
+@pytest.fixture(scope="module")
+def network():
+    """Without a way out, and with names that have no address, or one of IPv6 alone."""
+    with Network({"six.example.test AAAA": ["2001:db8::1"], "four.example.test A": ["192.0.2.1"]}) as network:
+        reason = network.refused()
+        if reason:
+            pytest.skip(reason)
+        yield network
+
+
+@pytest.mark.parametrize("host, name, says", (
+    ("none.example.test", "name_unknown", "has no address"), ("six.example.test", "unreachable", "IPv6 addresses only"),
+    ("four.example.test", "unreachable", "Network is unreachable")))
+def test_a_name_that_leads_nowhere(network, host, name, says):
+    _, found = doctor(host, inside=network.inside)
+    assert found["name"] == name and says in found["cause"]
+
+
 # ------------------------------------------------------------------------------------- what answers
 
-def doctor(*words):
+def doctor(*words, inside=()):
     """(exit code, the one finding)"""
-    code, out, err = run([NIGHTJAR, "doctor", "--json", *words])
+    code, out, err = run([*inside, NIGHTJAR, "doctor", "--json", *words])
     assert code in (0, 1), err
     found = [f for s in json.loads(out)["steps"] for f in s["findings"] if f["severity"] == "fault"]
     assert len(found) == code, found

@@ -210,6 +210,16 @@ def test_the_name_of_a_clients_certificate_is_no_hosts(lab, kind):
         assert "compares its name with no host" in step(report, "certificate")["came"]
 
 
+def test_a_broker_of_broken_versions_alone(lab):
+    setup = lab.setup()
+    setup.broker_env = lab.limits(MinProtocol="TLSv1.1", MaxProtocol="TLSv1.1", CipherString="DEFAULT@SECLEVEL=0")
+    with Running(setup, "mosquitto") as running:
+        code, report = doctor(setup, running.port)
+    found = [f for s in report["steps"] for f in s["findings"]]
+    assert code == 1 and [f["name"] for f in found] == ["no_version"], report
+    assert "TLS older than 1.2" in found[0]["cause"] and not found[0]["is_guess"]
+
+
 def test_the_broker_names_two_mistakes_of_one_certificate(lab):
     setup = lab.setup(client=lab.client(start=-20 * rows.DAY, end=-10 * rows.DAY, ext=rows.SERVER))
     with Running(setup, "nightjar") as running:
