@@ -185,7 +185,8 @@ reach(struct nj_visit *v)
 
 /* The terminal would be asked once for each connection. */
 static int
-no_password(void *ctx, const char *file, char *out, int n)
+no_password(void *ctx, const char *file, char *out, /* NOLINT(readability-non-const-parameter) */
+            int n)
 {
     (void)ctx, (void)file, (void)out, (void)n;
     return -1;
