@@ -15,6 +15,35 @@ from support.peer import TIMEOUT
 from support.tool import run
 
 
+CERTIFICATE = {"depth": int, "subject": str, "issuer": str, "serial": str, "names": str, "not_before": str, "not_after": str}
+FINDING = {"name": str, "severity": {"note", "warning", "fault"}, "is_guess": bool, "end": {"client", "broker"}, "cause": str,
+           "mend": str}
+STEP = {"step": str, "result": {"good", "failed", "skipped"}, "tried": str, "came": str, "findings": [FINDING]}
+REPORT = {"steps": [STEP], "faults": int, "warnings": int, "is_cut": bool}
+OPTIONAL = {"file": str, "certificate": CERTIFICATE}      # of a finding
+
+
+def fits(value, shape):
+    """Whether a report is what the manual's JSON section says, with nothing more and nothing less."""
+    if isinstance(shape, set):
+        return value in shape
+    if isinstance(shape, list):
+        return isinstance(value, list) and all(fits(v, shape[0]) for v in value)
+    if isinstance(shape, type):
+        return type(value) is shape
+    more = {k: s for k, s in OPTIONAL.items() if shape is FINDING and k in value}
+    shape = {**shape, **more}
+    return set(value) == set(shape) and all(fits(value[k], s) for k, s in shape.items())
+
+
+def read_report(text):
+    report = json.loads(text)
+    assert fits(report, REPORT), report
+    certain = [f["severity"] for s in report["steps"] for f in s["findings"] if not f["is_guess"]]
+    assert (report["faults"], report["warnings"]) == (certain.count("fault"), certain.count("warning"))
+    return report["steps"]
+
+
 def steps(folder, text, limit=None):
     """The steps of the report about a configuration, by name; `limit`: descriptors for the doctor."""
     (folder / "broker.conf").write_text(text)
@@ -23,7 +52,7 @@ def steps(folder, text, limit=None):
         stdin=subprocess.DEVNULL, timeout=TIMEOUT, check=False,
         preexec_fn=lambda: limit and resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
     assert done.returncode in (0, 1), done.stderr.decode()
-    return json.loads(done.stdout)["steps"]
+    return read_report(done.stdout)
 
 
 def names(report):
@@ -78,6 +107,14 @@ def test_a_byte_order_mark_is_called_that_and_its_mend_mends(tmp_path):
     assert "config_refused" not in names(steps(tmp_path, (tmp_path / "broker.conf").read_text()))
 
 
+def test_a_report_about_a_certificate_has_its_shape(tmp_path):
+    subprocess.run([NIGHTJAR, "pki", "init", "--dir", tmp_path / "pki"], check=True, capture_output=True)
+    subprocess.run([NIGHTJAR, "pki", "server", "b", "--days", "10", "--dir", tmp_path / "pki"], check=True, capture_output=True)
+    home = tmp_path / "pki" / "hosts" / "b"
+    report = steps(tmp_path, f"{OPEN}certfile {home}/server.crt\nkeyfile {home}/server.key\n")
+    assert ["certificate" in f for s in report for f in s["findings"] if f["name"] == "expires_soon"] == [True]
+
+
 # ------------------------------------------------------------------------------------- the way there
 
 def test_a_socket_that_is_not_there(tmp_path):
@@ -109,7 +146,7 @@ def doctor(*words, inside=()):
     """(exit code, the one finding)"""
     code, out, err = run([*inside, NIGHTJAR, "doctor", "--json", *words])
     assert code in (0, 1), err
-    found = [f for s in json.loads(out)["steps"] for f in s["findings"] if f["severity"] == "fault"]
+    found = [f for s in read_report(out) for f in s["findings"] if f["severity"] == "fault"]
     assert len(found) == code, found
     return code, found[0] if found else None
 
