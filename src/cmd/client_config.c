@@ -577,6 +577,18 @@ hide_url(char *url)
         memset(colon + 1, 'x', (size_t)(at - colon - 1));
 }
 
+/* A key in a token may be named with its PIN. */
+static void
+hide_pin(char *key)
+{
+    char *pin = strstr(key, "pin-value=");
+
+    if (pin == NULL)
+        return;
+    pin += sizeof("pin-value=") - 1;
+    memset(pin, 'x', strcspn(pin, ";?&"));
+}
+
 /* A word that is no option of this tool: where the broker is, for the doctor. */
 static bool
 read_word(struct nj_client_config *c, char *word)
@@ -632,6 +644,8 @@ walk(struct nj_client_config *c, char **words, int count)
             hide(words[i + 1]);
         if (o->id == OPTION_URL)
             hide_url(words[i + 1]);
+        if (o->id == OPTION_KEY)
+            hide_pin(words[i + 1]);
         i += o->has_value;
     }
     return WALK_ON;

@@ -104,6 +104,8 @@ def test_broker_and_clients_use_keys_that_stay_in_the_token(token, kind):
     with Running([NIGHTJAR, "sub", *token.client(broker), "-C", "1"], env=token.env) as child:
         broker.log.wait("New client connected .*u'lamp'")
         broker.log.wait("Sending SUBACK")
+        with open(f"/proc/{child.process.pid}/cmdline", encoding="utf-8") as f:
+            assert "pin-value=xxxxxx" in (words := f.read()) and PIN not in words
         assert run([NIGHTJAR, "pub", *token.client(broker), "-m", "hello", "-q", "1"], env=token.env) == (0, b"", b"")
         assert child.wait() == 0 and child.out.text == "hello"
     assert PIN not in broker.log.text
