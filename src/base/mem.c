@@ -57,16 +57,19 @@ is_over_limit(size_t bytes)
 }
 
 void *
-nj_alloc(size_t bytes)
+nj_alloc_uncapped(size_t bytes)
 {
-    void *p;
+    void *p = malloc(bytes > 0 ? bytes : 1);
 
-    if (is_over_limit(bytes))
-        return NULL;
-    p = malloc(bytes > 0 ? bytes : 1);
     if (NJ_LIKELY(p != NULL))
         count((int64_t)malloc_usable_size(p));
     return p;
+}
+
+void *
+nj_alloc(size_t bytes)
+{
+    return is_over_limit(bytes) ? NULL : nj_alloc_uncapped(bytes);
 }
 
 void *
@@ -105,17 +108,24 @@ nj_alloc_array(size_t n, size_t size)
 }
 
 void *
-nj_realloc(void *p, size_t bytes)
+nj_realloc_uncapped(void *p, size_t bytes)
 {
     size_t before = p != NULL ? malloc_usable_size(p) : 0;
-    void *q;
+    void *q = realloc(p, bytes > 0 ? bytes : 1);
 
-    if (bytes > before && is_over_limit(bytes - before))
-        return NULL;
-    q = realloc(p, bytes > 0 ? bytes : 1);
     if (NJ_LIKELY(q != NULL))
         count((int64_t)malloc_usable_size(q) - (int64_t)before);
     return q;
+}
+
+void *
+nj_realloc(void *p, size_t bytes)
+{
+    size_t before = p != NULL ? malloc_usable_size(p) : 0;
+
+    if (bytes > before && is_over_limit(bytes - before))
+        return NULL;
+    return nj_realloc_uncapped(p, bytes);
 }
 
 void

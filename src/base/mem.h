@@ -24,6 +24,10 @@ void *nj_realloc(void *p, size_t bytes) NJ_NODISCARD;
 /* n * size, refused when that overflows. */
 void *nj_alloc_array(size_t n, size_t size) NJ_NODISCARD;
 void nj_free(void *p);
+/* Counted, but not refused at the ceiling: for a library that does not bear it. What is refused for
+ * its sake is what comes after. nj_free(). */
+void *nj_alloc_uncapped(size_t bytes) NJ_NODISCARD;
+void *nj_realloc_uncapped(void *p, size_t bytes) NJ_NODISCARD;
 
 /* 0 lifts the ceiling. Takes effect for what is allocated from now on. */
 void nj_mem_limit_set(uint64_t bytes);

@@ -44,6 +44,7 @@ struct daemon {
     struct nj_secure_watch watch;
     struct nj_secure_expiry expiry;
     uint64_t descriptors;
+    bool counts_openssl;
 };
 
 /* A failure before or beside the log's own lines. */
@@ -699,6 +700,9 @@ prepare(struct daemon *d)
     nj_mem_limit_set(d->config->memory_limit);
     d->descriptors = nj_descriptor_limit_raise();
     say_start(d);
+    if (!d->counts_openssl)
+        nj_log(NJ_LOG_WARNING,
+               "Warning: What OpenSSL takes is not counted: memory_limit holds for the rest.");
     d->passphrases.may_ask = true;
     if (nj_secure_load(d->config, NULL, d->args.tls_keylog, &d->passphrases, &diag) != NJ_OK) {
         say_failure(&diag);
@@ -730,6 +734,7 @@ nj_daemon_main(int argc, char **argv)
     sigset_t set;
     int code;
 
+    d.counts_openssl = nj_tls_count_memory(); /* before anything asks OpenSSL for something */
     if (!nj_config_args_parse(&d.args, argc, argv, &code))
         return code;
     if (d.args.is_test)

@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
+#include <pthread.h>
 
 /* ---- the BIO ---- */
 
@@ -58,10 +59,9 @@ bio_ctrl(BIO *bio, int what, long number, void *p)
     return what == BIO_CTRL_FLUSH || what == BIO_CTRL_DUP ? 1 : 0;
 }
 
-static BIO_METHOD *method;
+static BIO_METHOD *method; /* one table for all threads */
 
-/* Before main: one table for all threads. */
-__attribute__((constructor)) static void
+static void
 make_method(void)
 {
     method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "nightjar");
@@ -69,6 +69,50 @@ make_method(void)
     (void)BIO_meth_set_read(method, bio_read);
     (void)BIO_meth_set_write(method, bio_write);
     (void)BIO_meth_set_ctrl(method, bio_ctrl);
+}
+
+void
+nj_tls_begin(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    (void)pthread_once(&once, make_method);
+}
+
+/* ---- OpenSSL's memory ---- */
+
+/* As OpenSSL's own: zero bytes are NULL. */
+static void *
+allocate(size_t bytes, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    return bytes > 0 ? nj_alloc_uncapped(bytes) : NULL;
+}
+
+static void *
+reallocate(void *p, size_t bytes, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    if (bytes > 0)
+        return nj_realloc_uncapped(p, bytes);
+    nj_free(p);
+    return NULL;
+}
+
+static void
+release(void *p, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    nj_free(p);
+}
+
+bool
+nj_tls_count_memory(void)
+{
+    return CRYPTO_set_mem_functions(allocate, reallocate, release) == 1;
 }
 
 /* ---- beginning and end ---- */

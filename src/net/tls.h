@@ -198,6 +198,11 @@ bool nj_tls_has_peer_certificate(const struct nj_tls *t);
 bool nj_tls_is_still_trusted(const struct nj_tls *t, struct nj_tls_context *x,
                              struct nj_finding *out);
 
+/* From here on all that OpenSSL takes for this process is counted by base/mem.h. It is never
+ * refused, since not all of OpenSSL bears that: at memory_limit who comes is refused instead. For
+ * programs, not for libraries; false once OpenSSL has allocated anything. */
+bool nj_tls_count_memory(void);
+
 /* "OpenSSL 3.0.15 3 Sep 2024": the library in use, for the version command. Static. */
 const char *nj_tls_library(void);
 

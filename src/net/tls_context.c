@@ -336,6 +336,7 @@ nj_tls_context_new(struct nj_tls_context **out, const struct nj_tls_opts *opts,
 
     if (x == NULL)
         return nj_diag_fail(diag, NJ_ENOMEM, "Error: Out of memory.");
+    nj_tls_begin();
     atomic_init(&x->references, 1);
     x->role = opts->role;
     x->insecure = opts->insecure;

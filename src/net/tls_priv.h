@@ -50,6 +50,9 @@ struct nj_tls {
     bool is_broken; /* nothing more is to be done with it */
 };
 
+/* tls.c: before the first context. Idempotent. */
+void nj_tls_begin(void);
+
 /* tls_files.c: read what the options name into `x`. */
 enum nj_err nj_tls_load(struct nj_tls_context *x, const struct nj_tls_opts *o,
                         struct nj_diag *diag);

@@ -167,3 +167,27 @@ def test_hello_of_a_hundred_kilobytes_is_refused(site):
         except ConnectionError:
             pass
     site.broker.log.wait("TLS handshake with .* failed: refused here: ", mark)
+
+
+def test_memory_of_openssl_is_counted(site, start):
+    """Strangers who stop in the handshake: at memory_limit no more of them are taken; when they go, all is as before."""
+    pair = f"certfile {site.certs.path('broker.crt')}\nkeyfile {site.certs.path('broker.key')}\n"
+    broker = start(f"memory_limit 8000000\nlistener {{port}} 127.0.0.1\nallow_anonymous true\n"
+                   f"listener {{port2}} 127.0.0.1\n{pair}")
+    mark, strangers = broker.log.mark, []
+    for _ in range(700):
+        strangers.append(broker.peer(port=broker.port2))
+        strangers[-1].send(b"\x16\x03\x01\x40\x00\x01\x00\x3f\xfc" + bytes(1000))
+    broker.log.wait("denied: out of memory, or memory_limit reached", mark)
+    for stranger in strangers:
+        stranger.close()
+    mark = broker.log.mark
+    for _ in range(700):
+        broker.log.wait("disconnected", mark)
+        try:
+            with broker.peer() as p:
+                p.connect("afterwards")
+                return
+        except AssertionError:
+            continue    # the worker has not closed them all yet
+    pytest.fail("what they held is not given back")
