@@ -22,6 +22,13 @@ is_trusted(const struct nj_judge_chain *c, const X509 *x)
     return false;
 }
 
+/* One that is shown, not one that is trusted by its own name. */
+static bool
+is_intermediate(const struct nj_judge_chain *c, const X509 *x)
+{
+    return x != NULL && !is_trusted(c, x) && !nj_judge_is_issuer_by_name(x, x);
+}
+
 /* One of the CA file that has the name of `of`'s issuer; NULL. */
 static X509 *
 find_namesake(const struct nj_judge_chain *c, const X509 *of)
@@ -361,7 +368,7 @@ judge_not_yet(struct nj_finding *f, const struct nj_judge_chain *c)
 }
 
 static void
-judge_expired(struct nj_finding *f, const struct nj_judge_chain *c)
+judge_expired(struct nj_finding *f, const struct nj_judge_chain *c, const X509 *x)
 {
     char to[32];
     char now[32];
@@ -372,6 +379,8 @@ judge_expired(struct nj_finding *f, const struct nj_judge_chain *c)
                      nj_judge_day(nj_judge_now(c->now_s), now));
     if (f->depth == 0)
         renew(f, c);
+    else if (is_intermediate(c, x))
+        nj_finding_mend(f, NJ_JUDGE_NEW_INTERMEDIATE);
     else
         nj_judge_mend_by_new_dates_of_ca(f, c->trusted_file);
 }
@@ -532,15 +541,22 @@ judge_crl(struct nj_finding *f, const struct nj_judge_chain *c, int error)
 
 /* ---- the door ---- */
 
+/* Where the certificate stands: an intermediate behind the one that is shown. */
+static const char *
+file_of(const struct nj_judge_chain *c, int depth, const X509 *x)
+{
+    bool is_shown = depth == 0 || is_intermediate(c, x);
+    const char *file = is_shown ? c->shown_file : c->trusted_file;
+
+    return file != NULL ? file : "";
+}
+
 void
 nj_judge_error(struct nj_finding *out, const struct nj_judge_chain *c, int error, int depth,
                struct x509_st *x)
 {
     nj_finding_init(out, NJ_FINDING_OTHER_CHECK, c->end);
-    (void)snprintf(out->file, sizeof(out->file), "%s",
-                   depth == 0 && c->shown_file != NULL    ? c->shown_file
-                   : depth > 0 && c->trusted_file != NULL ? c->trusted_file
-                                                          : "");
+    (void)snprintf(out->file, sizeof(out->file), "%s", file_of(c, depth, x));
     if (x != NULL) {
         out->depth = depth;
         nj_cert_facts_read(&out->cert, x);
@@ -567,7 +583,7 @@ nj_judge_error(struct nj_finding *out, const struct nj_judge_chain *c, int error
         judge_not_yet(out, c);
         break;
     case X509_V_ERR_CERT_HAS_EXPIRED:
-        judge_expired(out, c);
+        judge_expired(out, c, x);
         break;
     case X509_V_ERR_INVALID_CA:
     case X509_V_ERR_KEYUSAGE_NO_CERTSIGN:

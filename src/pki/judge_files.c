@@ -360,6 +360,8 @@ check_dates(struct nj_findings *out, const struct side *s, int depth, X509 *x, c
                                                                  .facts = &facts,
                                                                  .certfile = path,
                                                                  .ca_file = s->given->cafile});
+        else if (path == s->given->certfile)
+            nj_finding_mend(&f, NJ_JUDGE_NEW_INTERMEDIATE);
         else
             nj_judge_mend_by_new_dates_of_ca(&f, path);
         nj_judge_keep(out, &f);
@@ -423,7 +425,8 @@ check_own(struct nj_findings *out, const struct side *s)
     const char *path = s->given->certfile;
 
     check_subject(out, s, x);
-    check_dates(out, s, 0, x, path);
+    for (size_t i = 0; i < s->certificate.certificate_count && i < LOOK_AT_EACH; i++)
+        check_dates(out, s, (int)i, s->certificate.certificates[i], path);
     if (is_weak_key(x))
         say(out, s, X509_V_ERR_EE_KEY_TOO_SMALL, 0, x, path);
     if (is_weak_digest(x))

@@ -59,6 +59,9 @@ struct nj_judge_worn {
 void nj_judge_mend_by_reissue(struct nj_finding *f, const struct nj_judge_worn *worn);
 /* The same with new dates, where the authority knows it; else a new one. */
 void nj_judge_mend_by_renewal(struct nj_finding *f, const struct nj_judge_worn *worn);
+/* What helps where an intermediate is over, which its own authority alone can mend. */
+#define NJ_JUDGE_NEW_INTERMEDIATE                                                                  \
+    "have the intermediate signed again by its CA, and put it behind the certificate in its file"
 /* The authority's own certificate with new dates. */
 void nj_judge_mend_by_new_dates_of_ca(struct nj_finding *f, const char *ca_file);
 /* A list of the revoked, in the place of `crl_file` (NULL: not known). */

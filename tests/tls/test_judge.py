@@ -144,6 +144,22 @@ def test_what_pki_made_is_renewed_or_replaced_in_its_place(tmp_path, workshop):
         assert code == 0 and not findings(report, "fault", "warning")
 
 
+@pytest.mark.parametrize("ends, name", ((-10, "expired"), (10, "expires_soon")))
+def test_an_intermediate_that_is_over_is_found_in_its_file(lab, tmp_path, ends, name):
+    intermediate = lab.intermediate(start=-20 * rows.DAY, end=ends * rows.DAY)
+    leaf = lab.server(intermediate)
+    setup = lab.setup(leaf, broker={"certfile": lab.joined(leaf, intermediate)})
+    for alone in (True, False):
+        if alone:
+            setup.client = {}
+        else:
+            setup.client = lab.setup().client
+        code, report = doctor(setup, cwd=str(tmp_path))
+        found = findings(report, "fault", "warning")
+        assert name in found and (alone or code == (name == "expired")), json.dumps(report, indent=1)
+        assert found[name]["file"] == setup.broker["certfile"] and "intermediate" in found[name]["mend"]
+
+
 # ------------------------------------------------------------------------------------- the clock
 
 SOON = 11 * 86400
