@@ -56,12 +56,6 @@ nj_conn_is_known(const struct nj_conn *c)
     return c->session != NULL || c->client_id != NULL;
 }
 
-const struct nj_listener_opts *
-nj_conn_listener(const struct nj_conn *c)
-{
-    return &c->worker->opts->listeners[c->door->listener];
-}
-
 struct nj_str
 nj_conn_name(const struct nj_conn *c)
 {

@@ -115,8 +115,13 @@ void nj_conn_close(struct nj_conn *c);
 
 /* ---- between the files of this room ---- */
 
+static inline const struct nj_listener_opts *
+nj_conn_listener(const struct nj_conn *c)
+{
+    return &c->worker->opts->listeners[c->door->listener];
+}
+
 /* conn.c */
-const struct nj_listener_opts *nj_conn_listener(const struct nj_conn *c);
 void nj_conn_enter(struct nj_conn *c, enum nj_conn_state to);
 void nj_conn_dirty(struct nj_conn *c);
 void nj_conn_start_keep_alive(struct nj_conn *c);

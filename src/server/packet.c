@@ -43,7 +43,8 @@ check_publish(const struct nj_conn *c, const struct nj_publish *p)
     if (p->topic.n > o->max_topic_length ||
         !nj_mount_fits(nj_conn_listener(c)->mount_point, p->topic))
         return NJ_CAUSE_TOPIC_TOO_LONG;
-    if (nj_topic_levels(p->topic) > o->max_topic_levels)
+    /* A short one, as nearly all are, need not be counted. */
+    if (p->topic.n >= o->max_topic_levels && nj_topic_levels(p->topic) > o->max_topic_levels)
         return NJ_CAUSE_TOPIC_TOO_DEEP;
     if (c->link.version == NJ_MQTT_5 && p->properties.user_property_count > o->max_user_properties)
         return NJ_CAUSE_USER_PROPERTIES;
