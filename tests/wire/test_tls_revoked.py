@@ -132,6 +132,29 @@ def test_whose_certificate_was_revoked_is_ended_with_the_reason(site):
     site.broker.log.wait(r"\d+ s ago: Client thief-\d+ .* is ended after a reload", mark)
 
 
+def test_whose_certificate_was_revoked_does_not_come_back_by_its_ticket(site):
+    site.ca.issue("robber", usage="clientAuth")
+    context = ssl.create_default_context(cafile=site.ca.ca)
+    context.load_cert_chain(site.at("robber.crt"), site.at("robber.key"))
+
+    def come(session):
+        p = site.broker.peer(5, port=site.port)
+        p.sock = context.wrap_socket(p.sock, server_hostname="localhost", session=session)
+        return p
+
+    first = come(None)
+    first.connect("robber")
+    session = first.sock.session
+    assert come(session).sock.session_reused
+    site.ca.crl("robber")
+    site.trust(site.ca)
+    site.reload()
+    again = come(session)
+    assert not again.sock.session_reused
+    with pytest.raises(ssl.SSLError, match="REVOKED"):
+        again.sock.recv(1)
+
+
 def test_whose_authority_has_left_the_file_is_ended(site):
     site.trust(site.ca, site.other)
     site.reload()
