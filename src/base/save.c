@@ -18,7 +18,7 @@
 #define NAME_BYTES (sizeof(TEMPORARY) - 1 + 6)
 
 static enum nj_err
-fail(struct nj_diag *diag, const char *doing, const char *path)
+say_failed(struct nj_diag *diag, const char *doing, const char *path)
 {
     int code = errno;
 
@@ -153,9 +153,9 @@ set_rights(int fd, const char *path, mode_t mode, bool is_replacing, struct nj_d
     struct stat was, is;
 
     if (!is_replacing || lstat(path, &was) != 0 || !S_ISREG(was.st_mode))
-        return fchmod(fd, mode) == 0 ? NJ_OK : fail(diag, "write", path);
+        return fchmod(fd, mode) == 0 ? NJ_OK : say_failed(diag, "write", path);
     if (fstat(fd, &is) != 0)
-        return fail(diag, "write", path);
+        return say_failed(diag, "write", path);
     if ((is.st_uid != was.st_uid || is.st_gid != was.st_gid) &&
         fchown(fd, was.st_uid, was.st_gid) != 0 && (was.st_mode & S_IROTH) == 0) {
         nj_diag_hint(diag, "Run this as root, or as the file's owner.");
@@ -164,7 +164,7 @@ set_rights(int fd, const char *path, mode_t mode, bool is_replacing, struct nj_d
                             "could not read the new one",
                             path);
     }
-    return fchmod(fd, was.st_mode & 0777) == 0 ? NJ_OK : fail(diag, "write", path);
+    return fchmod(fd, was.st_mode & 0777) == 0 ? NJ_OK : say_failed(diag, "write", path);
 }
 
 enum nj_err
@@ -175,13 +175,13 @@ nj_save(const char *path, struct nj_str bytes, mode_t mode, bool is_replacing, s
     enum nj_err err;
 
     if (!open_draft(&draft, folder))
-        return fail(diag, "write", path);
+        return say_failed(diag, "write", path);
     err = set_rights(draft.fd, path, mode, is_replacing, diag);
     if (err == NJ_OK && (!write_all(draft.fd, bytes) || fsync(draft.fd) != 0))
-        err = fail(diag, "write", path);
+        err = say_failed(diag, "write", path);
     if (err == NJ_OK && put_in_place(&draft, path, is_replacing) != 0) {
         if (errno != EEXIST) {
-            err = fail(diag, "write", path);
+            err = say_failed(diag, "write", path);
         } else {
             nj_diag_hint(diag, "With --force it is replaced.");
             err = nj_diag_fail(diag, NJ_EEXIST, "%s is there already", path);
@@ -240,7 +240,7 @@ nj_save_folder(const char *path, struct nj_diag *diag)
 
     if (n >= sizeof(part)) {
         errno = ENAMETOOLONG;
-        return fail(diag, "make the folder", path);
+        return say_failed(diag, "make the folder", path);
     }
     for (size_t i = 1; i <= n; i++) {
         struct stat is;
@@ -251,12 +251,12 @@ nj_save_folder(const char *path, struct nj_diag *diag)
         part[i] = '\0';
         if (mkdir(part, 0755) == 0) {
             if (chmod(part, 0755) != 0)
-                return fail(diag, "make the folder", part);
+                return say_failed(diag, "make the folder", part);
         } else if (errno != EEXIST || stat(part, &is) != 0) {
-            return fail(diag, "make the folder", part);
+            return say_failed(diag, "make the folder", part);
         } else if (!S_ISDIR(is.st_mode)) {
             errno = ENOTDIR;
-            return fail(diag, "make the folder", part);
+            return say_failed(diag, "make the folder", part);
         }
     }
     return NJ_OK;
@@ -275,7 +275,7 @@ read_all(int fd, const char *path, size_t limit, struct nj_secret *bytes, struct
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return fail(diag, "read", path);
+            return say_failed(diag, "read", path);
         if (got == 0)
             break;
         n += (size_t)got;
@@ -297,7 +297,7 @@ nj_save_read(struct nj_secret *out, const char *path, size_t limit, struct nj_di
     if (fd < 0 && errno == ENOENT)
         return nj_diag_fail(diag, NJ_ENOENT, "there is no %s", path);
     if (fd < 0)
-        return fail(diag, "read", path);
+        return say_failed(diag, "read", path);
     err = read_all(fd, path, limit, &bytes, diag);
     (void)close(fd);
     if (err != NJ_OK)

@@ -34,16 +34,35 @@ is_filtered_out(const struct nj_client_config *c, const char *topic)
     return false;
 }
 
-/* An empty retained message takes the place of the one that came. */
-static void
-remove_retained(struct sub *s, const char *topic)
+/* At QoS 1; at QoS 0 where no more is taken before answers come that stand behind messages yet to
+ * be printed. False: not before something is written. */
+static bool
+publish_nothing(struct sub *s, const char *topic)
 {
     struct nj_client_message nothing = {.topic = topic, .qos = 1, .retain = true};
 
-    while (nj_client_publish(s->session.client, &nothing, NULL) == NJ_CLIENT_EFULL) {
-        if (nj_client_wait(s->session.client, 1000) == NJ_CLIENT_ENOTCONN)
-            return;
+    if (nj_client_publish(s->session.client, &nothing, NULL) != NJ_CLIENT_EFULL)
+        return true;
+    nothing.qos = 0;
+    return nj_client_publish(s->session.client, &nothing, NULL) != NJ_CLIENT_EFULL;
+}
+
+/* An empty retained message takes the place of the one that came, whose topic may not outlast the
+ * I/O. */
+static void
+remove_retained(struct sub *s, const char *topic)
+{
+    char *kept;
+
+    if (publish_nothing(s, topic))
+        return;
+    kept = nj_str_dup(nj_str_of(topic));
+    while (kept != NULL && !nj_client_session_is_over(&s->session)) {
+        nj_client_session_wait(&s->session, NJ_NEVER, NULL);
+        if (publish_nothing(s, kept))
+            break;
     }
+    nj_free(kept);
 }
 
 /* --watch: line 1 names the broker, each topic has a line of its own from line 2 on. */

@@ -259,6 +259,18 @@ def test_remove_retained(broker, client, uid):
     late.fence()
 
 
+def test_remove_more_retained_than_there_are_packet_identifiers():
+    """The answers stand behind the messages: to wait for them is to wait for ever."""
+    count = 66000
+    kept = b"".join(mqtt.publish(f"t/{n}", "x", retain=True) for n in range(count))
+    with Script([(mqtt.CONNECT, GREETING[V311]), (mqtt.SUBSCRIBE, suback(1, 0, V311) + kept)]) as broker:
+        code, out, err = run(NIGHTJAR_TOOLS.command("sub") + broker.at() +
+                             ["-t", "#", "--remove-retained", "-W", "3"])
+    assert (code, len(out.splitlines()), err) == (27, count, b"Timed out\n")
+    removed_at_once = [p for p in broker.heard[0] if p[0] == PUBLISH << 4 | 1]
+    assert len(removed_at_once) == count - 65535
+
+
 def test_retained_only(broker, client, uid):
     """It ends at the first live message."""
     results = []
