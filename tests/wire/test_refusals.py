@@ -82,10 +82,9 @@ def test_last_refusals_are_numbered_and_in_order(start):
     mark = broker.log.mark
     broker.signal(signal.SIGUSR2)
     broker.log.wait("1005 refusals since the start; the last 1000 at most, the oldest first:", mark)
-    broker.log.wait("appears to be using HTTP", mark)
-    done = broker.mark()
+    assert broker.stop() == 0    # it has said all of them before
     told = [line for line in broker.log.since(mark) if re.match(r"\d+ s ago: ", line)]
-    assert len(told) == 1000 and done > mark
+    assert len(told) == 1000
     ages = [int(line.split()[0]) for line in told]
     assert ages == sorted(ages, reverse=True)
     for i, line in enumerate(told):
