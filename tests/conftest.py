@@ -17,8 +17,11 @@ import pytest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from support import mqtt                                   # noqa: E402
-from support.broker import Broker, MOSQUITTO, NIGHTJAR     # noqa: E402
+from support.broker import Broker, MOSQUITTO, NIGHTJAR, during     # noqa: E402
 from support.tool import run                               # noqa: E402
+
+# A broker that is started without a place of its own for its state does not start, rather than to leave it anywhere.
+os.environ["XDG_STATE_HOME"] = "/dev/null"
 
 DEFAULT_CONFIG = "listener {port} 127.0.0.1\nallow_anonymous true\n"
 
@@ -72,12 +75,10 @@ def module_broker(request, broker_kind):
 @pytest.fixture
 def broker(request, module_broker):
     """The module's broker; a test that ends it fails, not its successor."""
-    request.node.brokers = getattr(request.node, "brokers", []) + [module_broker]
     if not module_broker.alive:
         module_broker.start()
-    request.node.log_mark = module_broker.log.mark
-    yield module_broker
-    assert module_broker.alive, "the broker ended during this test:\n" + module_broker.log.text[-4000:]
+    with during(request, module_broker):
+        yield module_broker
 
 
 @pytest.fixture

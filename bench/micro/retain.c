@@ -2,8 +2,8 @@
 /* retain.c — what it costs to set, replace and find retained messages among few and among many, and
  * what one of them weighs beside its own bytes.
  *
- * Topics have seven levels; the last is the same under each device, so that a message takes two
- * nodes of its own. Walks go in steps of 64 nodes, as deliveries do. */
+ * Topics have seven levels; the last is the same under each device. Walks go in steps of 64
+ * topics. */
 #include "micro/micro.h"
 
 #include "base/assert.h"
@@ -13,9 +13,8 @@
 
 #include <stdio.h>
 
-#define TOPIC_MAX   96
-#define STEPS       64u
-#define QUIET_EVERY 64u
+#define TOPIC_MAX 96
+#define STEPS     64u
 
 struct bed {
     struct nj_retain *shelf;
@@ -36,8 +35,6 @@ set_one(struct bed *b, uint32_t i)
 
     NJ_ASSERT(msg != NULL && nj_retain_set(b->shelf, msg) == NJ_RETAIN_SET);
     nj_msg_unref(msg);
-    if (i % QUIET_EVERY == 0)
-        nj_rcu_quiescent();
 }
 
 static void
@@ -71,8 +68,6 @@ walk(void *ctx, uint64_t count)
             nj_retain_close(b->cursor);
             b->cursor = NULL;
         }
-        if (count % QUIET_EVERY == 0)
-            nj_rcu_quiescent();
     }
 }
 
@@ -103,16 +98,13 @@ measure(uint32_t count)
     time_walk(&b, "  find the next one of a fifth by +", "bench/+/hall3/+/+/+/state");
     time_walk(&b, "  find one by its topic", "bench/site7/hall0/line0/cell0/device7/state");
     nj_retain_free(b.shelf);
-    nj_rcu_barrier();
 }
 
 int
 main(void)
 {
     nj_hash_key_draw();
-    nj_rcu_register();
     for (uint32_t count = 1000; count <= 1000000; count *= 10)
         measure(count);
-    nj_rcu_unregister();
     return 0;
 }

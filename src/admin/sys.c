@@ -31,6 +31,13 @@ enum source {
     RETAINED_MESSAGES,
     HEAP,
     HEAP_PEAK,
+    HEAP_REFUSED,
+    LOG_DROPPED,
+    LOG_ERRORS,
+    STORE, /* a counter; from here on only where there is a store */
+    STORE_CHANGES_EACH,
+    STORE_MAXIMUM,
+    STORE_REFUSED,
 };
 
 static const struct {
@@ -55,6 +62,7 @@ static const struct {
     {"retained messages/count", RETAINED_MESSAGES, 0},
     {"heap/current", HEAP, 0},
     {"heap/maximum", HEAP_PEAK, 0},
+    {"heap/refused", HEAP_REFUSED, 0},
     {"bytes/received", COUNTER, NJ_METRIC_BYTES_RECEIVED},
     {"bytes/sent", COUNTER, NJ_METRIC_BYTES_SENT},
     {"publish/messages/dropped", COUNTER, NJ_METRIC_PUBLISH_DROPPED},
@@ -65,6 +73,28 @@ static const struct {
     {"packet/out/count", COUNTER, NJ_METRIC_OUT_PACKETS},
     {"packet/out/bytes", COUNTER, NJ_METRIC_OUT_BYTES},
     {"connections/socket/count", COUNTER, NJ_METRIC_SOCKETS_ACCEPTED},
+    /* Not below log/: who subscribes to that wants lines. */
+    {"logging/lines/dropped", LOG_DROPPED, 0},
+    {"logging/writes/failed", LOG_ERRORS, 0},
+    /* Mosquitto's store/messages/, above, are all that are held, in memory too. */
+    {"store/disk/sessions", STORE, NJ_METRIC_STORE_SESSIONS},
+    {"store/disk/messages", STORE, NJ_METRIC_STORE_MESSAGES},
+    {"store/disk/bytes", STORE, NJ_METRIC_STORE_BYTES},
+    {"store/disk/bytes/maximum", STORE_MAXIMUM, 0},
+    {"store/disk/full", STORE, NJ_METRIC_STORE_FULL},
+    {"store/disk/errors", STORE, NJ_METRIC_STORE_FAULTS},
+    {"store/disk/quarantined", STORE, NJ_METRIC_STORE_QUARANTINED},
+    {"store/refused", STORE_REFUSED, 0},
+    {"store/commits/count", STORE, NJ_METRIC_STORE_COMMITS},
+    {"store/commits/changes", STORE, NJ_METRIC_STORE_CHANGES},
+    {"store/commits/changes/each", STORE_CHANGES_EACH, 0},
+    {"store/commits/changes/cancelled", STORE, NJ_METRIC_STORE_CANCELLED},
+    {"store/commits/microseconds", STORE, NJ_METRIC_STORE_COMMIT_US},
+    {"store/commits/microseconds/maximum", STORE, NJ_METRIC_STORE_COMMIT_MOST_US},
+    {"store/backups/count", STORE, NJ_METRIC_STORE_BACKUPS},
+    {"store/backups/failed", STORE, NJ_METRIC_STORE_BACKUP_FAULTS},
+    {"store/backups/milliseconds", STORE, NJ_METRIC_STORE_BACKUP_MS},
+    {"store/backups/newest", STORE, NJ_METRIC_STORE_BACKUP_TIME},
 };
 _Static_assert(NJ_COUNT_OF(rows) == NJ_SYS_NUMBERS, "NJ_SYS_NUMBERS counts the rows");
 
@@ -73,6 +103,7 @@ value_of(const struct nj_sys *sys, const struct numbers *n, size_t row)
 {
     switch (rows[row].source) {
     case COUNTER:
+    case STORE:
         return metric(sys, rows[row].counter);
     case CLIENTS_TOTAL:
         return n->sessions;
@@ -92,6 +123,19 @@ value_of(const struct nj_sys *sys, const struct numbers *n, size_t row)
         return n->view.heap;
     case HEAP_PEAK:
         return n->view.heap_peak;
+    case HEAP_REFUSED:
+        return n->view.heap_refused;
+    case LOG_DROPPED:
+        return n->view.log_dropped;
+    case LOG_ERRORS:
+        return n->view.log_errors;
+    case STORE_CHANGES_EACH: /* on average */
+        return metric(sys, NJ_METRIC_STORE_CHANGES) /
+               NJ_MAX(metric(sys, NJ_METRIC_STORE_COMMITS), (uint64_t)1);
+    case STORE_MAXIMUM:
+        return n->view.store_max_bytes;
+    case STORE_REFUSED:
+        return n->view.store_refused;
     }
     return 0;
 }
@@ -118,6 +162,8 @@ publish_numbers(struct nj_sys *sys)
     for (size_t i = 0; i < NJ_COUNT_OF(rows); i++) {
         uint64_t value = value_of(sys, &n, i);
 
+        if (rows[i].source >= STORE && !n.view.has_store)
+            continue;
         if (sys->is_published[i] && sys->published[i] == value)
             continue;
         (void)snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
@@ -125,6 +171,46 @@ publish_numbers(struct nj_sys *sys)
         sys->published[i] = value;
         sys->is_published[i] = true;
     }
+}
+
+/* ---- what ends by itself ---- */
+
+static const char *const dates[NJ_SYS_DATES] = {
+    "certificates/days left", "certificates/ca/days left", "certificates/crl/days left",
+    "certificates/ocsp/days left"};
+
+/* Whole days; -1 on the day after. */
+static int64_t
+days_until(int64_t at_s, int64_t now_s)
+{
+    int64_t left_s = at_s - now_s;
+
+    return at_s == INT64_MAX ? at_s : (left_s - (left_s < 0 ? 86399 : 0)) / 86400;
+}
+
+/* A broker without TLS has none of these topics. */
+static void
+publish_dates(struct nj_sys *sys, int64_t wall_s)
+{
+    struct nj_sys_view view;
+    bool has_any = false;
+    char text[24];
+
+    sys->ports.view(sys->ports.ctx, &view);
+    for (size_t i = 0; i < NJ_SYS_DATES; i++) {
+        int64_t days = days_until(view.ends_s[i], wall_s);
+
+        has_any = has_any || days != INT64_MAX;
+        (void)snprintf(text, sizeof(text), "%lld", (long long)days);
+        if (days != sys->days_left[i])
+            publish(sys, dates[i], days != INT64_MAX ? text : "");
+        sys->days_left[i] = days;
+    }
+    if (!has_any || view.date_warnings == sys->date_warnings)
+        return;
+    (void)snprintf(text, sizeof(text), "%llu", (unsigned long long)view.date_warnings);
+    publish(sys, "certificates/warnings", text);
+    sys->date_warnings = view.date_warnings;
 }
 
 /* ---- moving averages ---- */
@@ -198,6 +284,7 @@ publish_beginning(struct nj_sys *sys)
     publish(sys, "version", sys->version);
     publish_uptime(sys, sys->last_s);
     publish_numbers(sys);
+    publish_dates(sys, sys->last_s);
     for (size_t i = 0; i < NJ_SYS_LOADS; i++)
         for (size_t a = 0; a < NJ_SYS_AVERAGES; a++)
             publish_load(sys, i, a);
@@ -213,7 +300,10 @@ nj_sys_init(struct nj_sys *sys, const struct nj_sys_ports *ports, const char *ve
         .interval_s = interval_s,
         .started_s = wall_s,
         .last_s = wall_s,
+        .date_warnings = UINT64_MAX,
     };
+    for (size_t i = 0; i < NJ_SYS_DATES; i++)
+        sys->days_left[i] = INT64_MAX;
     if (interval_s > 0)
         publish_beginning(sys);
 }
@@ -241,6 +331,7 @@ nj_sys_tick(struct nj_sys *sys, int64_t wall_ms)
 
         publish_uptime(sys, wall_s);
         publish_numbers(sys);
+        publish_dates(sys, wall_s);
         update_loads(sys, (double)dt);
         sys->last_s = wall_s;
     }

@@ -51,6 +51,9 @@ begin(uint32_t interval_s)
     const struct nj_sys_ports ports = {.metric = metric, .view = view, .publish = publish};
 
     memset(&world, 0, sizeof(world));
+    for (size_t i = 0; i < NJ_SYS_DATES; i++)
+        world.view.ends_s[i] = INT64_MAX;
+    world.view.has_store = true;
     nj_sys_init(&sys, &ports, "nightjar test", interval_s, 1000);
 }
 
@@ -244,6 +247,80 @@ stored_messages_are_the_retained_and_the_queued(void **state)
     is_sent("store/messages/bytes", "500");
 }
 
+static void
+days_are_told_of_what_ends_and_of_nothing_else(void **state)
+{
+    (void)state;
+    begin(10);
+    assert_null(last("certificates/days left"));
+    assert_null(last("certificates/warnings"));
+    world.view.ends_s[0] = 1010 + 86400 * 3 + 5;
+    world.view.ends_s[2] = 1010 - 1;
+    world.view.ends_s[3] = 1010 + 86400 * 7;
+    world.view.date_warnings = 1;
+    (void)tick(1010);
+    is_sent("certificates/days left", "3");
+    is_sent("certificates/crl/days left", "-1");
+    is_sent("certificates/ocsp/days left", "7");
+    is_sent("certificates/warnings", "1");
+    assert_null(last("certificates/ca/days left"));
+    (void)tick(1020);
+    is_sent("certificates/days left", "2");
+    assert_null(last("certificates/crl/days left"));
+    assert_null(last("certificates/warnings"));
+    world.view.ends_s[2] = INT64_MAX; /* there is no list any more */
+    world.view.date_warnings = 2;
+    (void)tick(1030);
+    is_sent("certificates/crl/days left", "");
+    is_sent("certificates/warnings", "2");
+}
+
+static void
+what_was_refused_and_lost_is_told(void **state)
+{
+    (void)state;
+    begin(10);
+    world.view.heap_refused = 11;
+    world.view.log_dropped = 22;
+    world.view.log_errors = 33;
+    (void)tick(1010);
+    is_sent("heap/refused", "11");
+    is_sent("logging/lines/dropped", "22");
+    is_sent("logging/writes/failed", "33");
+}
+
+static void
+the_store_is_told_of(void **state)
+{
+    (void)state;
+    begin(10);
+    world.metric[NJ_METRIC_STORE_COMMITS] = 3;
+    world.metric[NJ_METRIC_STORE_CHANGES] = 100;
+    world.metric[NJ_METRIC_STORE_FAULTS] = 2;
+    world.view.store_max_bytes = 5000;
+    world.view.store_refused = 7;
+    (void)tick(1010);
+    is_sent("store/commits/count", "3");
+    is_sent("store/commits/changes", "100");
+    is_sent("store/commits/changes/each", "33");
+    is_sent("store/disk/errors", "2");
+    is_sent("store/disk/bytes/maximum", "5000");
+    is_sent("store/refused", "7");
+}
+
+static void
+without_a_store_nothing_is_told_of_one(void **state)
+{
+    (void)state;
+    begin(0);
+    world.view.has_store = false;
+    nj_sys_set_interval(&sys, 10);
+    is_sent("store/messages/count", "0");
+    assert_null(last("store/commits/count"));
+    assert_null(last("store/disk/full"));
+    assert_null(last("store/refused"));
+}
+
 int
 main(void)
 {
@@ -258,6 +335,10 @@ main(void)
         cmocka_unit_test(a_clock_that_was_set_back_counts_as_one_interval),
         cmocka_unit_test(clients_are_counted_by_their_sessions),
         cmocka_unit_test(stored_messages_are_the_retained_and_the_queued),
+        cmocka_unit_test(days_are_told_of_what_ends_and_of_nothing_else),
+        cmocka_unit_test(what_was_refused_and_lost_is_told),
+        cmocka_unit_test(the_store_is_told_of),
+        cmocka_unit_test(without_a_store_nothing_is_told_of_one),
     };
 
     return cmocka_run_group_tests_name("admin/sys", tests, NULL, NULL);

@@ -15,7 +15,8 @@
 #define MEMORY_KIB_MAX (1u << 20)
 #define LANES_MAX      64u
 
-/* What Mosquitto 2.1 writes; its predecessors wrote salts of twelve bytes. */
+/* Mosquitto 2.1 writes salts of 64 bytes and reads both; its predecessors know no others than
+ * twelve, which are no two users' either, so those are made. Argon2id is 2.1's alone. */
 #define SALT_BYTES       64
 #define SHORT_SALT_BYTES 12
 #define HASH_BYTES       64
@@ -300,11 +301,12 @@ enum nj_err
 nj_password_make(struct nj_password *out, enum nj_password_kind kind, uint32_t iterations,
                  struct nj_str plain)
 {
-    struct nj_password p = {.kind = kind, .salt_n = SALT_BYTES, .hash_n = HASH_BYTES};
+    struct nj_password p = {.kind = kind, .salt_n = SHORT_SALT_BYTES, .hash_n = HASH_BYTES};
 
     if (kind == NJ_PASSWORD_PBKDF2)
         p.iterations = iterations > 0 ? iterations : NJ_PASSWORD_ITERATIONS;
     if (kind == NJ_PASSWORD_ARGON2ID) {
+        p.salt_n = SALT_BYTES;
         p.iterations = ARGON_PASSES;
         p.memory_kib = ARGON_MEMORY_KIB;
         p.lanes = 1;

@@ -2,9 +2,11 @@
 /* password.h — the hash of one password, in the three forms of Mosquitto's password files:
  *
  *   $6$SALT$HASH                          SHA-512 of password and salt: fast, so weak; read, and
- *                                         made on demand for old brokers
+ *                                         made on demand for brokers before 2.0
  *   $7$ITERATIONS$SALT$HASH               PBKDF2 with HMAC-SHA-512: what is made unless asked
  *   $argon2id$v=19$m=…,t=…,p=…$SALT$HASH  Argon2id, whose memory makes guessing dear
+ *
+ * The first two are made so that every Mosquitto that knows the form reads them.
  *
  * A password ends before its first NUL, as in Mosquitto. Pure, but for the system's randomness.
  * Thread: any. */

@@ -12,7 +12,9 @@
 #define NJ_NORETURN     __attribute__((noreturn))
 #define NJ_CLEANUP(fn)  __attribute__((cleanup(fn)))
 #define NJ_COLD         __attribute__((cold))
-#define NJ_EXPORT       __attribute__((visibility("default")))
+/* Kept out of a function that is called far more often. */
+#define NJ_NOINLINE __attribute__((noinline))
+#define NJ_EXPORT   __attribute__((visibility("default")))
 /* On a large local that the next call fills: exempt from being zeroed first (by
  * -ftrivial-auto-var-init), where that costs more than the call. */
 #define NJ_UNSET __attribute__((uninitialized))

@@ -130,3 +130,16 @@ nj_json_text_free(char *text)
 {
     cJSON_free(text);
 }
+
+bool
+nj_json_write(FILE *out, struct nj_json *root, bool is_pretty)
+{
+    char *text = nj_json_print(root, is_pretty);
+
+    nj_json_free(root);
+    if (text == NULL)
+        return false;
+    (void)fprintf(out, "%s\n", text);
+    nj_json_text_free(text);
+    return true;
+}

@@ -9,6 +9,8 @@
 
 #include "base/str.h"
 
+#include <stdio.h>
+
 struct nj_json;
 
 /* An empty object. */
@@ -31,5 +33,8 @@ bool nj_json_put_parsed(struct nj_json *into, const char *name, struct nj_str te
  * without memory. */
 char *nj_json_print(const struct nj_json *root, bool is_pretty);
 void nj_json_text_free(char *text);
+/* The same to `out`, with a line's end, and the tree is freed. False without memory: nothing is
+ * written. */
+bool nj_json_write(FILE *out, struct nj_json *root, bool is_pretty);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lines are formatted by who says them, without any lock, and copied into the ring under a mutex
- * that is held for that copy only. The log's thread takes positions under the same mutex and reads
- * the ring without it: nobody writes where it may still read, because the tail it publishes is
- * behind what it reads. */
+/* Lines are written by who says them (log_line.c), without any lock, and copied into the ring under
+ * a mutex that is held for that copy only. The log's thread takes positions under the same mutex
+ * and reads the ring without it: nobody writes where it may still read, because the tail it
+ * publishes is behind what it reads. */
 #include "base/log.h"
 
 #include "base/assert.h"
@@ -17,20 +17,15 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <syslog.h>
-#include <time.h>
 #include <unistd.h>
 
 #define PATIENCE_MS 1000 /* for a destination, when somebody waits for it */
-/* After it has written, the thread lets lines gather for so long, unless somebody waits for them or
- * they take up much of the ring: to be woken for each line costs the one who says it more than the
- * line does. */
-#define REST_MS 10
-
-struct stamp_style {
-    bool is_on;
-    char format[NJ_LOG_STAMP_MAX]; /* empty: epoch seconds */
-};
+/* To be woken for each line costs the one who says it more than the line does. So the thread is
+ * woken for WAKES_MAX lines at once, and then for one in REST_MS: beyond that it lets lines gather
+ * for REST_MS, unless one is an error, somebody waits for them, or they take up much of the ring.
+ */
+#define WAKES_MAX 10
+#define REST_MS   10
 
 /* What nj_log_reopen() asks of the log's thread. */
 struct change {
@@ -41,7 +36,7 @@ struct change {
 /* What the log's thread does, and when it wants to be woken through wake_fd. */
 enum pace {
     WRITING, /* never: it looks again before it sleeps */
-    RESTING, /* when much waits */
+    RESTING, /* when much waits, or something urgent */
     ASLEEP,  /* when something does */
 };
 
@@ -53,12 +48,13 @@ static struct {
     bool is_open;
     bool is_closing;
     enum pace pace;
+    bool is_urgent; /* what waits is to be written at once */
     struct nj_log_ring ring;
     uint64_t head;
     uint64_t tail;         /* of the slowest destination */
     uint32_t unstated_gap; /* lines that met a full ring since the last that did not */
     const struct change *change;
-    struct stamp_style stamp;
+    int rest_ms;
 
     pthread_t thread;
     int wake_fd; /* made once and kept: a late wake-up must not meet a stranger's descriptor */
@@ -69,119 +65,10 @@ static struct {
 } l = {
     .lock = PTHREAD_MUTEX_INITIALIZER,
     .progress = PTHREAD_COND_INITIALIZER,
-    .stamp.is_on = true,
     .wake_fd = -1,
 };
 
 _Atomic uint32_t nj_log_types = NJ_LOG_DEFAULT;
-/* Counts the styles of stamp there have been, so that each thread knows when its copy is old. */
-static _Atomic uint32_t stamp_version = 1;
-
-/* --- Making a line --- */
-
-static size_t
-write_stamp(char out[NJ_LOG_STAMP_MAX], const struct stamp_style *style, time_t at)
-{
-    struct tm tm;
-    size_t n;
-
-    if (!style->is_on)
-        return 0;
-    if (style->format[0] == '\0')
-        return (size_t)snprintf(out, NJ_LOG_STAMP_MAX, "%lld: ", (long long)at);
-    n = strftime(out, NJ_LOG_STAMP_MAX - 2, style->format, localtime_r(&at, &tm));
-    if (n == 0) {
-        n = sizeof("Time error") - 1;
-        memcpy(out, "Time error", n);
-    }
-    out[n++] = ':';
-    out[n++] = ' ';
-    return n;
-}
-
-size_t
-nj_log_stamp(char stamp[NJ_LOG_STAMP_MAX])
-{
-    static _Thread_local struct {
-        uint32_t version;
-        struct stamp_style style;
-        time_t at;
-        size_t n;
-        char text[NJ_LOG_STAMP_MAX];
-    } mine;
-    /* Acquire: whoever sees the new version takes the lock after its writer. */
-    uint32_t version = atomic_load_explicit(&stamp_version, memory_order_acquire);
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_REALTIME_COARSE, &now);
-    if (mine.version != version) {
-        (void)pthread_mutex_lock(&l.lock);
-        mine.style = l.stamp;
-        (void)pthread_mutex_unlock(&l.lock);
-        mine.version = version;
-    } else if (now.tv_sec == mine.at) {
-        memcpy(stamp, mine.text, mine.n);
-        return mine.n;
-    }
-
-    mine.at = now.tv_sec;
-    mine.n = write_stamp(mine.text, &mine.style, now.tv_sec);
-    memcpy(stamp, mine.text, mine.n);
-    return mine.n;
-}
-
-/* Where `line` ends if a code point that was cut in two is left out. */
-static size_t
-whole_code_points(const char *line, size_t n)
-{
-    size_t start = n;
-    uint8_t lead;
-
-    while (start > 0 && n - start < 3 && ((uint8_t)line[start - 1] & 0xc0) == 0x80)
-        start--;
-    if (start == 0)
-        return n;
-    lead = (uint8_t)line[--start];
-    return n - start < (lead >= 0xf0 ? 4u : lead >= 0xe0 ? 3u : lead >= 0xc0 ? 2u : 1u) ? start : n;
-}
-
-/* The bytes of the control character that `s` begins with: ASCII's, or C1's in UTF-8, which some
- * terminals obey as well. 0: none. The tab is ours, and harmless. */
-static size_t
-control_bytes(const char *s, size_t n)
-{
-    uint8_t c = (uint8_t)s[0];
-
-    if (c == 0x7f || (c < 0x20 && c != '\t'))
-        return 1;
-    return c == 0xc2 && n >= 2 && (uint8_t)s[1] >= 0x80 && (uint8_t)s[1] < 0xa0 ? 2 : 0;
-}
-
-/* Copy the line with its control characters shown as \xNN, as far as it fits. */
-static size_t
-make_harmless(char out[NJ_LOG_LINE_MAX + 1], const char *line, size_t n)
-{
-    static const char hex[] = "0123456789abcdef";
-    size_t to = 0;
-
-    for (size_t i = 0; i < n && to < NJ_LOG_LINE_MAX;) {
-        size_t control = control_bytes(line + i, n - i);
-        uint8_t c = (uint8_t)line[i + (control > 0 ? control - 1 : 0)];
-
-        if (control == 0) {
-            out[to++] = line[i++];
-            continue;
-        }
-        if (to + 4 > NJ_LOG_LINE_MAX)
-            break;
-        out[to++] = '\\';
-        out[to++] = 'x';
-        out[to++] = hex[c >> 4];
-        out[to++] = hex[c & 15];
-        i += control;
-    }
-    return to;
-}
 
 /* --- Queuing it --- */
 
@@ -254,7 +141,9 @@ say(enum nj_log_type type, char *line, size_t n, const char *stamp, size_t stamp
     is_open = l.is_open;
     if (is_open)
         put_or_lose(type, line, n, stamp, stamp_n);
-    must_wake = is_open && (l.pace == ASLEEP || (l.pace == RESTING && is_filling()));
+    l.is_urgent |= type == NJ_LOG_ERROR; /* no peer can bring one about */
+    must_wake =
+        is_open && (l.pace == ASLEEP || (l.pace == RESTING && (is_filling() || l.is_urgent)));
     if (must_wake)
         l.pace = WRITING;
     (void)pthread_mutex_unlock(&l.lock);
@@ -271,23 +160,26 @@ say(enum nj_log_type type, char *line, size_t n, const char *stamp, size_t stamp
 void
 nj_log_line(enum nj_log_type type, const char *fmt, ...)
 {
-    char raw[NJ_LOG_LINE_MAX + 1], line[NJ_LOG_LINE_MAX + 1], stamp[NJ_LOG_STAMP_MAX];
+    NJ_UNSET char line[NJ_LOG_LINE_MAX + 1];
+    char stamp[NJ_LOG_STAMP_MAX];
     size_t stamp_n = nj_log_stamp(stamp);
-    size_t n, room = sizeof(raw) - stamp_n;
+    size_t n;
     va_list ap;
-    int said;
 
-    memcpy(raw, stamp, stamp_n);
     va_start(ap, fmt);
-    said = vsnprintf(raw + stamp_n, room, fmt, ap);
+    n = nj_log_line_write(line, stamp, stamp_n, fmt, ap);
     va_end(ap);
-    n = stamp_n;
-    if (said >= (int)room)
-        n = whole_code_points(raw, NJ_LOG_LINE_MAX);
-    else if (said > 0)
-        n += (size_t)said;
-    n = make_harmless(line, raw, n);
     say(type, line, n, stamp, stamp_n);
+}
+
+void
+nj_log_text(enum nj_log_type type, struct nj_str text)
+{
+    NJ_UNSET char line[NJ_LOG_LINE_MAX + 1];
+    char stamp[NJ_LOG_STAMP_MAX];
+    size_t stamp_n = nj_log_stamp(stamp);
+
+    say(type, line, nj_log_line_copy(line, stamp, stamp_n, text), stamp, stamp_n);
 }
 
 /* --- The log's thread --- */
@@ -310,8 +202,7 @@ turn_on(enum nj_log_sink_kind kind, const struct nj_log_opts *opts, const struct
         nj_log_sink_use(s, c->file_fd);
         break;
     case NJ_LOG_SINK_SYSLOG:
-        openlog(NULL, LOG_PID | LOG_CONS,
-                opts->facility >= 0 ? (LOG_LOCAL0 + (opts->facility << 3)) : LOG_DAEMON);
+        nj_log_syslog_open(s, opts);
         break;
     case NJ_LOG_SINK_TOPIC:
         s->to_topic = opts->to_topic;
@@ -333,7 +224,7 @@ turn_off(enum nj_log_sink_kind kind, bool is_for_good)
     if (kind == NJ_LOG_SINK_FILE)
         (void)close(s->fd);
     if (kind == NJ_LOG_SINK_SYSLOG)
-        closelog();
+        nj_log_syslog_close(s);
     if (is_for_good) {
         nj_log_sink_skip(s, &l.ring, l.head);
         s->is_on = false;
@@ -353,11 +244,14 @@ apply(const struct change *c)
         if (is_wanted)
             turn_on(k, opts, c);
     }
-    l.stamp.is_on = opts->has_timestamp;
-    (void)snprintf(l.stamp.format, sizeof(l.stamp.format), "%s",
-                   opts->timestamp_format != NULL ? opts->timestamp_format : "");
-    /* Release: see nj_log_stamp(). */
-    atomic_fetch_add_explicit(&stamp_version, 1, memory_order_release);
+    l.rest_ms = opts->rest_ms > 0 ? opts->rest_ms : REST_MS;
+}
+
+/* Which lines there are from now on, and what they begin with. */
+static void
+set_lines(const struct nj_log_opts *opts)
+{
+    nj_log_stamp_set(opts->has_timestamp, opts->timestamp_format);
     /* Relaxed: see nj_log_is_on(). */
     atomic_store_explicit(&nj_log_types, opts->dests != 0 ? opts->types : 0, memory_order_relaxed);
 }
@@ -421,17 +315,36 @@ is_done(nj_time *patient_until, uint64_t *seen)
     return l.tail == l.head || now >= *patient_until;
 }
 
+/* How often the thread may still go to work for a single line; the thread's own. */
+struct ration {
+    int wakes;
+    nj_time since; /* when one of them was last given back */
+};
+
+/* Under the lock. Whether there is one left for the next line, when this one has taken its own. */
+static bool
+take_ration(struct ration *r, bool had_lines)
+{
+    nj_time now = nj_clock_monotonic_ms();
+    nj_time back = (now - r->since) / l.rest_ms;
+
+    r->since += back * l.rest_ms;
+    r->wakes = (int)NJ_MIN(r->wakes + back, WAKES_MAX);
+    r->wakes -= had_lines && r->wakes > 0;
+    return r->wakes > 0;
+}
+
 /* Under the lock: how long the thread is to sleep, at most; -1: until it is woken. */
 static int
-choose_pace(bool had_lines, bool has_news)
+choose_pace(bool may_be_woken, bool has_news)
 {
     l.pace = WRITING;
-    if (has_news && (l.is_closing || is_filling()))
+    if (has_news && (l.is_closing || is_filling() || l.is_urgent || may_be_woken))
         return 0;
-    l.pace = had_lines || has_news ? RESTING : ASLEEP;
+    l.pace = may_be_woken ? ASLEEP : RESTING;
     if (l.is_closing)
         return PATIENCE_MS / 10;
-    return l.pace == RESTING ? REST_MS : -1;
+    return l.pace == RESTING ? l.rest_ms : -1;
 }
 
 static void *
@@ -439,6 +352,7 @@ write_lines(void *arg)
 {
     nj_time patient_until = 0;
     uint64_t seen = 0, head_before = 0;
+    struct ration ration = {WAKES_MAX, nj_clock_monotonic_ms()};
 
     (void)pthread_mutex_lock(&l.lock);
     for (;;) {
@@ -446,6 +360,7 @@ write_lines(void *arg)
         uint64_t head = l.head;
         int timeout_ms;
 
+        l.is_urgent = false;
         (void)pthread_mutex_unlock(&l.lock);
         for (int k = 0; k < NJ_LOG_SINK_COUNT; k++)
             if (l.sink[k].is_on)
@@ -455,12 +370,13 @@ write_lines(void *arg)
         publish();
         if (l.change != NULL) {
             apply(l.change);
+            set_lines(l.change->opts);
             l.change = NULL;
             (void)pthread_cond_broadcast(&l.progress);
         }
         if (l.is_closing && is_done(&patient_until, &seen))
             break;
-        timeout_ms = choose_pace(head != head_before, l.head != head);
+        timeout_ms = choose_pace(take_ration(&ration, head != head_before), l.head != head);
         head_before = head;
         (void)pthread_mutex_unlock(&l.lock);
         if (timeout_ms != 0)
@@ -523,8 +439,6 @@ acquire(void)
 enum nj_err
 nj_log_open(const struct nj_log_opts *opts, struct nj_diag *diag)
 {
-    struct stamp_style stamp_before = l.stamp;
-    uint32_t types_before = atomic_load_explicit(&nj_log_types, memory_order_relaxed);
     struct change c;
     enum nj_err err;
 
@@ -536,13 +450,13 @@ nj_log_open(const struct nj_log_opts *opts, struct nj_diag *diag)
         apply(&c);
         l.is_closing = false;
         l.is_open = true;
-        if (start_thread() == 0)
+        if (start_thread() == 0) {
+            set_lines(opts);
             return NJ_OK;
+        }
         l.is_open = false;
         for (enum nj_log_sink_kind k = 0; k < NJ_LOG_SINK_COUNT; k++)
             turn_off(k, true);
-        l.stamp = stamp_before;
-        atomic_store_explicit(&nj_log_types, types_before, memory_order_relaxed);
         (void)munmap(l.ring.p, NJ_LOG_RING_BYTES);
     } else if (c.file_fd >= 0)
         (void)close(c.file_fd);
@@ -576,6 +490,7 @@ nj_log_flush(void)
 
     (void)pthread_mutex_lock(&l.lock);
     until = l.head;
+    l.is_urgent = true;
     if (l.is_open && l.pace == RESTING)
         wake();
     while (l.is_open && l.tail < until && l.tail != before) {

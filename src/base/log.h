@@ -5,8 +5,12 @@
  * three quarters of that loses the older half, alone; what is lost is counted, and the gap stated
  * where it is. A write that fails (a full disk) is counted and loses its lines, and is no more than
  * that: the broker goes on.
- * Thread: any, but a child of fork() has no log until it opens its own: open it after forking.
- * Lines of one thread keep their order, and so do lines of which one caused the other. */
+ *
+ * When it is written: ten lines at once, and then one in 10 ms, go out as soon as the log's thread
+ * runs; so does an error, always, with all that was said before it. In a longer burst lines gather
+ * for up to 10 ms. kill -9 and a crash of ours lose what has not gone out; what has is the
+ * kernel's. Thread: any, but a child of fork() has no log until it opens its own: open it after
+ * forking. Lines of one thread keep their order, and so do lines of which one caused the other. */
 #ifndef NJ_BASE_LOG_H
 #define NJ_BASE_LOG_H
 
@@ -49,9 +53,12 @@ struct nj_log_opts {
     const char *timestamp_format;
     /* For NJ_LOG_TO_TOPIC: called on the log's thread with the finished line, lent for the call,
      * without its end of line. It never sees NJ_LOG_DEBUG, or the lines about a line being
-     * published would be published. It may block others only as long as it runs. */
-    void (*to_topic)(void *ctx, enum nj_log_type type, struct nj_str line);
+     * published would be published. It must not block. False: the line is lost, and counted. */
+    bool (*to_topic)(void *ctx, enum nj_log_type type, struct nj_str line);
     void *topic_ctx;
+    /* For tests. */
+    int rest_ms;               /* for how long lines of a burst may gather; 0: 10 ms */
+    const char *syslog_socket; /* NULL: /dev/log; lent for the call */
 };
 
 /* Start the log's thread and open its destinations; once, before any other thread may log. Before
@@ -87,6 +94,8 @@ nj_log_is_on(enum nj_log_type type)
 /* A line is at most 999 bytes with its timestamp, as Mosquitto's. Control characters that a peer
  * may have put into a name are shown as \xNN, but for the tab. */
 void nj_log_line(enum nj_log_type type, const char *fmt, ...) NJ_PRINTF(2, 3);
+/* The same of what is written already: a third of the cost. Ask nj_log_is_on() first. */
+void nj_log_text(enum nj_log_type type, struct nj_str text);
 
 #define nj_log(type, ...)                                                                          \
     do {                                                                                           \

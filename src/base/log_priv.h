@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* log_priv.h — between the two halves of the log: log.c, where lines are made and queued, and
- * log_sink.c, where they leave the house.
+/* log_priv.h — between the three parts of the log: log_line.c, where a line is written, log.c,
+ * where lines are queued, and log_sink.c, where they leave the house.
  *
  * Lines wait in one ring, at positions that only grow. Each destination has a position of its own,
  * and what lies behind the slowest one is free:
@@ -16,6 +16,8 @@
 #define NJ_BASE_LOG_PRIV_H
 
 #include "base/log.h"
+
+#include <stdarg.h>
 
 #define NJ_LOG_RING_BYTES (8u << 20)
 #define NJ_LOG_LINE_MAX   999u /* without its LF */
@@ -82,7 +84,10 @@ struct nj_log_sink {
     uint16_t note_done;
     uint64_t note_gap;
 
-    void (*to_topic)(void *ctx, enum nj_log_type type, struct nj_str line);
+    int facility;     /* of syslog: LOG_DAEMON, LOG_LOCAL0, ... */
+    char socket[108]; /* where syslogd listens */
+
+    bool (*to_topic)(void *ctx, enum nj_log_type type, struct nj_str line);
     void *topic_ctx;
 };
 
@@ -94,13 +99,32 @@ NJ_NODISCARD enum nj_err nj_log_file_open(int *out, const char *path, struct nj_
 /* `fd` is lent; for stdout, stderr and the file. */
 void nj_log_sink_use(struct nj_log_sink *s, int fd);
 /* Write the lines before `head`, as many as go without waiting; then is_blocked says whether some
- * are left. Syslog and the topic may block, but they have nobody behind them. */
+ * are left. */
 void nj_log_sink_write(struct nj_log_sink *s, const struct nj_log_ring *ring, uint64_t head);
 /* Give up what is left before `to`. */
 void nj_log_sink_skip(struct nj_log_sink *s, const struct nj_log_ring *ring, uint64_t to);
 
-/* What a line begins with: the time and ": ", or nothing. Any thread. */
+/* log_syslog.c. The socket is opened by the first line, and by the next after a failure. */
+enum nj_log_sent {
+    NJ_LOG_SENT,
+    NJ_LOG_FULL,   /* not now: wait for `fd` */
+    NJ_LOG_UNSENT, /* nobody takes it */
+};
+void nj_log_syslog_open(struct nj_log_sink *s, const struct nj_log_opts *opts);
+void nj_log_syslog_close(struct nj_log_sink *s);
+enum nj_log_sent nj_log_syslog_send(struct nj_log_sink *s, enum nj_log_type type,
+                                    struct nj_str line);
+
+/* log_line.c; any thread. What a line begins with: the time and ": ", or nothing. `format` is for
+ * strftime(), shorter than NJ_LOG_STAMP_MAX; NULL or empty: seconds since the epoch. */
+void nj_log_stamp_set(bool is_on, const char *format);
 size_t nj_log_stamp(char stamp[NJ_LOG_STAMP_MAX]);
+/* The stamp and what is said, as far as it fits, its control characters shown as \xNN. The bytes of
+ * it; what follows them in `out` is room for an LF. */
+size_t nj_log_line_write(char out[NJ_LOG_LINE_MAX + 1], const char *stamp, size_t stamp_n,
+                         const char *fmt, va_list ap);
+size_t nj_log_line_copy(char out[NJ_LOG_LINE_MAX + 1], const char *stamp, size_t stamp_n,
+                        struct nj_str said);
 
 /* What nj_log_dropped() and nj_log_errors() return. */
 extern _Atomic uint64_t nj_log_lost_lines;

@@ -14,7 +14,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
-#include <syslog.h>
 #include <unistd.h>
 
 #define IOV_COUNT 256
@@ -204,35 +203,61 @@ write_some(struct nj_log_sink *s, const struct nj_log_ring *ring, uint64_t head)
     return true;
 }
 
-static void
-hand_over(struct nj_log_sink *s, const struct nj_log_record *r)
+static enum nj_log_sent
+hand_over(struct nj_log_sink *s, enum nj_log_type type, struct nj_str line)
 {
-    struct nj_str line = {r->text, (size_t)r->n - 1};
-    int level = LOG_DEBUG;
+    if (s->kind == NJ_LOG_SINK_SYSLOG)
+        return nj_log_syslog_send(s, type, line);
+    if (type == NJ_LOG_DEBUG || s->to_topic(s->topic_ctx, type, line))
+        return NJ_LOG_SENT;
+    return NJ_LOG_UNSENT;
+}
 
-    if (s->kind == NJ_LOG_SINK_TOPIC) {
-        if (r->type != NJ_LOG_DEBUG)
-            s->to_topic(s->topic_ctx, (enum nj_log_type)r->type, line);
-        return;
+/* The statement of a gap, before the line that comes after it. */
+static enum nj_log_sent
+hand_over_note(struct nj_log_sink *s)
+{
+    enum nj_log_sent sent;
+
+    if (s->gap == 0)
+        return NJ_LOG_SENT;
+    make_note(s);
+    sent = hand_over(s, NJ_LOG_WARNING, (struct nj_str){s->note, (size_t)s->note_n - 1});
+    if (sent == NJ_LOG_SENT)
+        s->gap = 0;
+    s->note_n = 0;
+    return sent;
+}
+
+/* To syslog and the topic, line by line: both take a line or they do not. */
+static void
+hand_over_lines(struct nj_log_sink *s, const struct nj_log_ring *ring, uint64_t head)
+{
+    for (; s->tail < head; s->tail = nj_log_record_after(ring, s->tail)) {
+        const struct nj_log_record *r = nj_log_record_at(ring, s->tail);
+        enum nj_log_sent sent = NJ_LOG_SENT;
+
+        if (r->type != 0)
+            sent = hand_over_note(s);
+        if (r->type != 0 && sent == NJ_LOG_SENT)
+            sent =
+                hand_over(s, (enum nj_log_type)r->type, (struct nj_str){r->text, (size_t)r->n - 1});
+        s->is_blocked = sent == NJ_LOG_FULL;
+        if (sent == NJ_LOG_FULL)
+            return;
+        if (sent == NJ_LOG_UNSENT) {
+            fail(s, ring, head);
+            return;
+        }
     }
-    if (r->type & NJ_LOG_ERROR)
-        level = LOG_ERR;
-    else if (r->type & NJ_LOG_WARNING)
-        level = LOG_WARNING;
-    else if (r->type & (NJ_LOG_NOTICE | NJ_LOG_SUBSCRIBE | NJ_LOG_UNSUBSCRIBE))
-        level = LOG_NOTICE;
-    else if (r->type & NJ_LOG_INFO)
-        level = LOG_INFO;
-    syslog(level, "%" NJ_STR_FMT, NJ_STR_ARG(line));
+    s->is_blocked = false;
 }
 
 void
 nj_log_sink_write(struct nj_log_sink *s, const struct nj_log_ring *ring, uint64_t head)
 {
     if (s->kind == NJ_LOG_SINK_SYSLOG || s->kind == NJ_LOG_SINK_TOPIC) {
-        for (; s->tail < head; s->tail = nj_log_record_after(ring, s->tail))
-            if (nj_log_record_at(ring, s->tail)->type != 0)
-                hand_over(s, nj_log_record_at(ring, s->tail));
+        hand_over_lines(s, ring, head);
         return;
     }
     while (s->tail < head || s->gap > 0)

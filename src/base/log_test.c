@@ -3,18 +3,21 @@
 #include "base/log.h"
 #include "base/log_priv.h"
 
-#include "base/clock.h"
+#include "base/folder_kit_test.h"
 #include "base/test.h"
 
+#include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
-static char dir[] = "/tmp/nj-log-XXXXXX";
+static char dir[KIT_FOLDER_SIZE];
 
 /* Standard output as a pipe that we read. */
 struct tap {
@@ -84,31 +87,74 @@ slurp(const char *path, char *out, size_t size)
     return n;
 }
 
+/* Lines of a burst would gather for an hour: what arrives at all was not held back. */
 static void
-a_lone_line_arrives_at_once(void **state)
+open_with_long_rests(void)
+{
+    struct nj_log_opts opts = {
+        .types = NJ_LOG_ALL, .dests = NJ_LOG_TO_STDOUT, .facility = -1, .rest_ms = 3600000};
+
+    assert_int_equal(nj_log_open(&opts, NULL), NJ_OK);
+}
+
+static void
+a_few_lines_arrive_at_once(void **state)
 {
     struct tap t = tap_open();
-    int64_t fastest = INT64_MAX;
     char line[100], said[100];
 
     (void)state;
-    open_plain(NJ_LOG_TO_STDOUT, NULL);
-    /* One is enough: the others show how busy the machine is. */
-    for (int i = 0; i < 20 || (i < 2000 && fastest >= 5000000); i++) {
-        const struct timespec alone = {.tv_nsec = 25000000}; /* longer than lines are gathered */
-        int64_t before;
-
-        (void)nanosleep(&alone, NULL);
-        before = nj_clock_monotonic_ns();
+    open_with_long_rests();
+    for (int i = 0; i < 10; i++) {
         (void)snprintf(said, sizeof(said), "line %d", i);
         nj_log(NJ_LOG_INFO, "%s", said);
         tap_line(&t, line, sizeof(line));
         assert_string_equal(line, said);
-        fastest = NJ_MIN(fastest, nj_clock_monotonic_ns() - before);
     }
     nj_log_close();
     tap_close(&t);
-    assert_true(fastest < 5000000);
+}
+
+/* How many lines come with the first byte: what was written in one go. */
+static int
+tap_lines(struct tap *t)
+{
+    struct pollfd p = {t->read_fd, POLLIN, 0};
+    char text[PIPE_BUF];
+    ssize_t n;
+    int lines = 0;
+
+    assert_int_equal(poll(&p, 1, 60000), 1);
+    n = read(t->read_fd, text, sizeof(text));
+    for (ssize_t i = 0; i < n; i++)
+        lines += text[i] == '\n';
+    return lines;
+}
+
+static void
+a_burst_gathers_until_an_error_or_a_flush(void **state)
+{
+    struct tap t = tap_open();
+    char text[200];
+
+    (void)state;
+    open_with_long_rests();
+    for (int i = 0; i < 10; i++) {
+        nj_log(NJ_LOG_INFO, "a line that arrives");
+        tap_line(&t, text, sizeof(text));
+    }
+    for (int i = 0; i < 20; i++) {
+        for (int k = 0; k < 200; k++) /* while these are said, the thread could have come */
+            nj_log(k % 2 == 0 ? NJ_LOG_INFO : NJ_LOG_WARNING, "gathers");
+        nj_log(NJ_LOG_ERROR, "goes out");
+        assert_int_equal(tap_lines(&t), 201);
+        nj_log(NJ_LOG_NOTICE, "gathers");
+        nj_log(NJ_LOG_DEBUG, "gathers");
+        nj_log_flush();
+        assert_int_equal(tap_lines(&t), 2);
+    }
+    nj_log_close();
+    tap_close(&t);
 }
 
 static void
@@ -256,6 +302,27 @@ control_characters_are_shown(void **state)
     nj_log(NJ_LOG_INFO, "%s", name);
     tap_line(&t, line, sizeof(line));
     assert_int_equal(strlen(line), 996); /* 249 whole escapes */
+    nj_log_close();
+    tap_close(&t);
+}
+
+static void
+a_text_makes_the_line_that_a_format_makes(void **state)
+{
+    struct tap t = tap_open();
+    char text[1200], said[1200], line[1200];
+
+    (void)state;
+    open_plain(NJ_LOG_TO_STDOUT, NULL);
+    for (size_t n = 0; n < sizeof(text); n += n < 20 || (n > 980 && n < 1010) ? 1 : 31) {
+        for (size_t i = 0; i < n; i++)
+            text[i] = "a\x1b\xc3\xa9\t\xe2\x82\xac"[i % 8];
+        nj_log(NJ_LOG_INFO, "%.*s", (int)n, text);
+        tap_line(&t, said, sizeof(said));
+        nj_log_text(NJ_LOG_INFO, (struct nj_str){text, n});
+        tap_line(&t, line, sizeof(line));
+        assert_string_equal(line, said);
+    }
     nj_log_close();
     tap_close(&t);
 }
@@ -500,9 +567,10 @@ struct heard {
     unsigned count;
     unsigned types;
     char last[100];
+    bool is_deaf;
 };
 
-static void
+static bool
 hear(void *ctx, enum nj_log_type type, struct nj_str line)
 {
     struct heard *h = ctx;
@@ -510,6 +578,7 @@ hear(void *ctx, enum nj_log_type type, struct nj_str line)
     h->count++;
     h->types |= type;
     (void)snprintf(h->last, sizeof(h->last), "%" NJ_STR_FMT, NJ_STR_ARG(line));
+    return !h->is_deaf;
 }
 
 static void
@@ -531,6 +600,177 @@ the_topic_hears_all_but_debug(void **state)
     assert_int_equal(h.count, 2);
     assert_int_equal(h.types, NJ_LOG_SUBSCRIBE | NJ_LOG_NOTICE);
     assert_string_equal(h.last, "and this");
+}
+
+static void
+what_the_topic_does_not_take_is_counted(void **state)
+{
+    struct heard h = {.is_deaf = true};
+    struct nj_log_opts opts = {.types = NJ_LOG_ALL,
+                               .dests = NJ_LOG_TO_TOPIC,
+                               .facility = -1,
+                               .to_topic = hear,
+                               .topic_ctx = &h};
+    uint64_t dropped = nj_log_dropped();
+
+    (void)state;
+    assert_int_equal(nj_log_open(&opts, NULL), NJ_OK);
+    nj_log(NJ_LOG_NOTICE, "not taken");
+    flush_until_more(nj_log_dropped, dropped);
+    assert_int_equal(nj_log_dropped(), dropped + 1);
+    nj_log_close();
+}
+
+/* ---- syslog ---- */
+
+/* A syslogd at dir/name. */
+static int
+syslogd_start(const char *name)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    (void)snprintf(at.sun_path, sizeof(at.sun_path), "%s/%s", dir, name);
+    (void)unlink(at.sun_path);
+    assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+    return fd;
+}
+
+/* What comes next, from its priority on; waits for it. */
+static void
+syslogd_hears(int fd, int priority, const char *text)
+{
+    struct pollfd p = {fd, POLLIN, 0};
+    char got[1200], head[20], rest[1200];
+    const char *after;
+    struct tm tm = {0};
+    ssize_t n;
+
+    assert_int_equal(poll(&p, 1, 60000), 1);
+    n = recv(fd, got, sizeof(got) - 1, 0);
+    assert_true(n > 0);
+    got[n] = '\0';
+    (void)snprintf(head, sizeof(head), "<%d>", priority);
+    assert_memory_equal(got, head, strlen(head));
+    after = strptime(got + strlen(head), "%b %e %H:%M:%S ", &tm);
+    assert_non_null(after);
+    (void)snprintf(rest, sizeof(rest), "%s[%ld]: %s", program_invocation_short_name, (long)getpid(),
+                   text);
+    assert_string_equal(after, rest);
+}
+
+static void
+open_with_syslog(uint32_t more, const char *file, int facility, const char *socket_name)
+{
+    char path[100];
+    struct nj_log_opts opts = {.types = NJ_LOG_ALL,
+                               .dests = NJ_LOG_TO_SYSLOG | more,
+                               .file = file,
+                               .facility = facility,
+                               .syslog_socket = path};
+
+    (void)snprintf(path, sizeof(path), "%s/%s", dir, socket_name);
+    assert_int_equal(nj_log_open(&opts, NULL), NJ_OK);
+}
+
+static void
+syslog_is_told_type_program_and_process(void **state)
+{
+    static const struct {
+        enum nj_log_type type;
+        int level;
+    } cases[] = {
+        {NJ_LOG_ERROR, 3}, {NJ_LOG_WARNING, 4},     {NJ_LOG_NOTICE, 5}, {NJ_LOG_SUBSCRIBE, 5},
+        {NJ_LOG_INFO, 6},  {NJ_LOG_UNSUBSCRIBE, 5}, {NJ_LOG_DEBUG, 7},
+    };
+    int fd = syslogd_start("a");
+
+    (void)state;
+    for (int facility = -1; facility < 8; facility++) {
+        int base = facility < 0 ? 3 << 3 : (16 + facility) << 3; /* daemon, local0, ... */
+
+        open_with_syslog(0, NULL, facility, "a");
+        for (size_t i = 0; i < NJ_COUNT_OF(cases); i++) {
+            nj_log(cases[i].type, "100%% of %zu", i);
+            char text[40];
+            (void)snprintf(text, sizeof(text), "100%% of %zu", i);
+            syslogd_hears(fd, base | cases[i].level, text);
+        }
+        nj_log_close();
+    }
+    (void)close(fd);
+}
+
+static void
+a_syslogd_that_stops_reading_holds_up_nobody(void **state)
+{
+    int fd = syslogd_start("b");
+    uint64_t dropped = nj_log_dropped();
+    char path[100], line[100];
+    struct count in_file = {.last = -1};
+    FILE *f;
+
+    (void)state;
+    (void)snprintf(path, sizeof(path), "%s/d.log", dir);
+    open_with_syslog(NJ_LOG_TO_FILE, path, -1, "b");
+    for (int i = 0; i < 5000; i++)
+        nj_log(NJ_LOG_INFO, "%d", i);
+    nj_log_close(); /* returns: that is the first half of the test */
+    f = fopen(path, "re");
+    assert_non_null(f);
+    while (fgets(line, sizeof(line), f) != NULL)
+        count_line(&in_file, line);
+    (void)fclose(f);
+    assert_int_equal(in_file.lines, 5000);
+    assert_false(in_file.is_disordered);
+    /* What it did not read is counted, what it had room for is there. */
+    for (uint64_t i = 0; i < 5000 - (nj_log_dropped() - dropped); i++) {
+        (void)snprintf(line, sizeof(line), "%llu", (unsigned long long)i);
+        syslogd_hears(fd, 30, line);
+    }
+    assert_true(nj_log_dropped() > dropped);
+    (void)close(fd);
+}
+
+static void
+a_syslogd_that_reads_again_gets_all(void **state)
+{
+    int fd = syslogd_start("c");
+    char line[100];
+
+    (void)state;
+    open_with_syslog(0, NULL, -1, "c");
+    for (int i = 0; i < 5000; i++)
+        nj_log(NJ_LOG_INFO, "%d", i);
+    for (int i = 0; i < 5000; i++) {
+        (void)snprintf(line, sizeof(line), "%d", i);
+        syslogd_hears(fd, 30, line);
+    }
+    nj_log_close();
+    (void)close(fd);
+}
+
+static void
+a_syslogd_that_was_away_is_found_again(void **state)
+{
+    int fd = syslogd_start("d");
+    uint64_t dropped = nj_log_dropped(), errors = nj_log_errors();
+
+    (void)state;
+    open_with_syslog(0, NULL, -1, "d");
+    nj_log(NJ_LOG_INFO, "one");
+    syslogd_hears(fd, 30, "one");
+    (void)close(fd);
+    nj_log(NJ_LOG_INFO, "two");
+    flush_until_more(nj_log_dropped, dropped);
+    assert_int_equal(nj_log_dropped(), dropped + 1);
+    assert_int_equal(nj_log_errors(), errors + 1);
+    fd = syslogd_start("d");
+    nj_log(NJ_LOG_INFO, "three");
+    syslogd_hears(fd, 28, "Warning: 1 log lines were lost here, written slower than said.");
+    syslogd_hears(fd, 30, "three");
+    nj_log_close();
+    (void)close(fd);
 }
 
 #define THREADS 4
@@ -609,30 +849,32 @@ without_a_log_lines_go_to_stderr(void **state)
 }
 
 static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+make_folder(void **state)
 {
-    (void)st, (void)type, (void)ftw;
-    return remove(path);
+    (void)state;
+    return folder_make(dir);
 }
 
 static int
-remove_files(void **state)
+remove_folder(void **state)
 {
     (void)state;
-    return nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    return folder_remove(dir);
 }
 
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_lone_line_arrives_at_once),
+        cmocka_unit_test(a_few_lines_arrive_at_once),
+        cmocka_unit_test(a_burst_gathers_until_an_error_or_a_flush),
         cmocka_unit_test(types_that_are_off_say_nothing),
         cmocka_unit_test(stamps_are_seconds_or_the_format),
         cmocka_unit_test(a_format_that_does_not_fit_is_a_time_error),
         cmocka_unit_test(a_line_ends_after_999_bytes),
         cmocka_unit_test(a_cut_leaves_no_half_code_point),
         cmocka_unit_test(control_characters_are_shown),
+        cmocka_unit_test(a_text_makes_the_line_that_a_format_makes),
         cmocka_unit_test(a_file_is_private_and_followed_when_renamed),
         cmocka_unit_test(links_and_fifos_are_no_log_files),
         cmocka_unit_test(a_pipe_that_nobody_reads_stops_nobody),
@@ -640,11 +882,14 @@ main(void)
         cmocka_unit_test(close_gives_up_on_a_pipe_that_nobody_reads),
         cmocka_unit_test(a_write_that_fails_is_counted),
         cmocka_unit_test(the_topic_hears_all_but_debug),
+        cmocka_unit_test(what_the_topic_does_not_take_is_counted),
+        cmocka_unit_test(syslog_is_told_type_program_and_process),
+        cmocka_unit_test(a_syslogd_that_stops_reading_holds_up_nobody),
+        cmocka_unit_test(a_syslogd_that_reads_again_gets_all),
+        cmocka_unit_test(a_syslogd_that_was_away_is_found_again),
         cmocka_unit_test(lines_of_a_thread_keep_their_order),
         cmocka_unit_test(without_a_log_lines_go_to_stderr),
     };
 
-    if (mkdtemp(dir) == NULL)
-        return 2;
-    return cmocka_run_group_tests(tests, NULL, remove_files);
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

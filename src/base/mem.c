@@ -11,25 +11,35 @@
 #include <string.h>
 
 #define FLUSH_BYTES (64 * 1024)
+#define SLACK_BYTES (16 * 1024 * 1024)
 
 static _Atomic int64_t total_bytes;
 static _Atomic int64_t peak_bytes;
+static _Atomic int64_t high_bytes; /* the most since the last trim */
 static _Atomic int64_t limit_bytes;
 static _Atomic uint64_t refusals;
 static _Thread_local int64_t delta_bytes;
 
 /* Relaxed throughout: the numbers order nothing else, they are only read as numbers. */
 static void
+keep_most(_Atomic int64_t *most, int64_t now)
+{
+    int64_t before = atomic_load_explicit(most, memory_order_relaxed);
+
+    while (now > before && !atomic_compare_exchange_weak_explicit(
+                               most, &before, now, memory_order_relaxed, memory_order_relaxed))
+        continue;
+}
+
+static void
 flush_delta(void)
 {
     int64_t now =
         atomic_fetch_add_explicit(&total_bytes, delta_bytes, memory_order_relaxed) + delta_bytes;
-    int64_t peak = atomic_load_explicit(&peak_bytes, memory_order_relaxed);
 
     delta_bytes = 0;
-    while (now > peak && !atomic_compare_exchange_weak_explicit(
-                             &peak_bytes, &peak, now, memory_order_relaxed, memory_order_relaxed))
-        continue;
+    keep_most(&peak_bytes, now);
+    keep_most(&high_bytes, now);
 }
 
 static inline void
@@ -128,6 +138,34 @@ nj_realloc(void *p, size_t bytes)
     return nj_realloc_uncapped(p, bytes);
 }
 
+static bool
+grow(void **array, size_t *capacity, size_t count, size_t size, void *(*resize)(void *, size_t))
+{
+    size_t wanted = *capacity > 0 ? *capacity * 2 : 16;
+    void *grown;
+
+    if (count < *capacity)
+        return true;
+    grown = resize(*array, wanted * size);
+    if (grown == NULL)
+        return false;
+    *array = grown;
+    *capacity = wanted;
+    return true;
+}
+
+bool
+nj_array_grow(void **array, size_t *capacity, size_t count, size_t size)
+{
+    return grow(array, capacity, count, size, nj_realloc);
+}
+
+bool
+nj_array_grow_uncapped(void **array, size_t *capacity, size_t count, size_t size)
+{
+    return grow(array, capacity, count, size, nj_realloc_uncapped);
+}
+
 void
 nj_free(void *p)
 {
@@ -164,6 +202,28 @@ nj_mem_is_scarce(void)
     uint64_t limit = nj_mem_limit();
 
     return limit > 0 && nj_mem_used() > limit - limit / 16;
+}
+
+bool
+nj_mem_is_tight(void)
+{
+    uint64_t limit = nj_mem_limit();
+
+    return limit > 0 && nj_mem_used() > limit - limit / 4;
+}
+
+bool
+nj_mem_is_slack(void)
+{
+    return atomic_load_explicit(&high_bytes, memory_order_relaxed) - (int64_t)nj_mem_used() >
+           SLACK_BYTES;
+}
+
+void
+nj_mem_trim(void)
+{
+    atomic_store_explicit(&high_bytes, (int64_t)nj_mem_used(), memory_order_relaxed);
+    (void)malloc_trim(0);
 }
 
 uint64_t

@@ -24,10 +24,14 @@ void *nj_realloc(void *p, size_t bytes) NJ_NODISCARD;
 /* n * size, refused when that overflows. */
 void *nj_alloc_array(size_t n, size_t size) NJ_NODISCARD;
 void nj_free(void *p);
-/* Counted, but not refused at the ceiling: for a library that does not bear it. What is refused for
- * its sake is what comes after. nj_free(). */
+/* Room for one more behind `count` elements: twice as much where there is none. False without
+ * memory: nothing has changed. */
+bool nj_array_grow(void **array, size_t *capacity, size_t count, size_t size) NJ_NODISCARD;
+/* Counted, but not refused at the ceiling: for a library that does not bear it, and for what keeps
+ * a promise that was made already. What is refused for its sake is what comes after. nj_free(). */
 void *nj_alloc_uncapped(size_t bytes) NJ_NODISCARD;
 void *nj_realloc_uncapped(void *p, size_t bytes) NJ_NODISCARD;
+bool nj_array_grow_uncapped(void **array, size_t *capacity, size_t count, size_t size) NJ_NODISCARD;
 
 /* 0 lifts the ceiling. Takes effect for what is allocated from now on. */
 void nj_mem_limit_set(uint64_t bytes);
@@ -38,6 +42,14 @@ uint64_t nj_mem_peak(void);
 /* Only the last sixteenth below the ceiling is left: what nobody has to take on, for instance what
  * outlives its connection, is not taken on any more, so that there is room for who comes. */
 bool nj_mem_is_scarce(void);
+/* More than three quarters are in use: who can do with less gets less. */
+bool nj_mem_is_tight(void);
+/* Whether much has been given back since it was last trimmed, most of which the C library keeps:
+ * what lies between blocks that are still in use it returns to the system only when it is told to.
+ */
+bool nj_mem_is_slack(void);
+/* Return it. Cost: 0.07 ms a MiB, in which others wait who allocate. */
+void nj_mem_trim(void);
 /* How often an allocation met the ceiling. */
 uint64_t nj_mem_refused(void);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* liburcu is not instrumented, so ThreadSanitizer would take every deferred free for a race with
  * the readers before it. In its builds the order that the grace period gives is spelled out for it:
- * each quiescent state releases, each callback acquires. */
+ * each quiescent state releases, each callback acquires; and a callback that has run releases, a
+ * barrier acquires. */
 #include "base/rcu.h"
 
 #include <urcu-qsbr.h>
@@ -20,37 +21,40 @@ _Static_assert(sizeof(struct nj_rcu_head) >= sizeof(struct rcu_head), "nj_rcu_he
 void __tsan_acquire(void *address);
 void __tsan_release(void *address);
 static char grace_period;
-#define TELL_READER_DONE() __tsan_release(&grace_period)
-#define TELL_ALL_DONE()    __tsan_acquire(&grace_period)
+#define TELL_DONE()     __tsan_release(&grace_period)
+#define TELL_ALL_DONE() __tsan_acquire(&grace_period)
 #else
-#define TELL_READER_DONE() ((void)0)
-#define TELL_ALL_DONE()    ((void)0)
+#define TELL_DONE()     ((void)0)
+#define TELL_ALL_DONE() ((void)0)
 #endif
 
+/* The first callback would start the thread that runs them, and end the process where the system
+ * has nothing to start it with. */
 void
 nj_rcu_register(void)
 {
+    (void)urcu_qsbr_get_default_call_rcu_data();
     urcu_qsbr_register_thread();
 }
 
 void
 nj_rcu_unregister(void)
 {
-    TELL_READER_DONE();
+    TELL_DONE();
     urcu_qsbr_unregister_thread();
 }
 
 void
 nj_rcu_quiescent(void)
 {
-    TELL_READER_DONE();
+    TELL_DONE();
     urcu_qsbr_quiescent_state();
 }
 
 void
 nj_rcu_offline(void)
 {
-    TELL_READER_DONE();
+    TELL_DONE();
     urcu_qsbr_thread_offline();
 }
 
@@ -75,6 +79,7 @@ open_box(struct rcu_head *head)
 
     TELL_ALL_DONE();
     box->fn(box->arg);
+    TELL_DONE();
     __builtin_free(box);
 }
 
@@ -87,7 +92,7 @@ nj_rcu_call(struct nj_rcu_head *head, void (*fn)(struct nj_rcu_head *))
         __builtin_trap();
     box->arg = head;
     box->fn = fn;
-    TELL_READER_DONE();
+    TELL_DONE();
     urcu_qsbr_call_rcu(&box->head, open_box);
 }
 #else

@@ -14,7 +14,8 @@ struct nj_rcu_head {
     void *opaque[2];
 };
 
-/* Each reading thread, once before it reads and once before it ends. */
+/* Each reading thread, once before it reads and once before it ends. The first starts the thread
+ * for callbacks; if that cannot be, the process ends. */
 void nj_rcu_register(void);
 void nj_rcu_unregister(void);
 

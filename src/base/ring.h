@@ -28,15 +28,20 @@ nj_ring_at(const struct nj_ring *r, size_t size, uint32_t i)
  * nothing has changed. */
 bool nj_ring_resize(struct nj_ring *r, size_t size, uint32_t capacity);
 
+/* Memory for one more: the next push cannot fail. False without: nothing has changed. */
+static inline bool
+nj_ring_reserve(struct nj_ring *r, size_t size, uint32_t first_capacity)
+{
+    return r->count < r->capacity ||
+           (r->capacity <= UINT32_MAX / 2 &&
+            nj_ring_resize(r, size, r->capacity > 0 ? r->capacity * 2 : first_capacity));
+}
+
 /* Room for one more, last; NULL without memory: nothing has changed. */
 static inline void *
 nj_ring_push(struct nj_ring *r, size_t size, uint32_t first_capacity)
 {
-    if (r->count == r->capacity &&
-        (r->capacity > UINT32_MAX / 2 ||
-         !nj_ring_resize(r, size, r->capacity > 0 ? r->capacity * 2 : first_capacity)))
-        return NULL;
-    return nj_ring_at(r, size, r->count++);
+    return nj_ring_reserve(r, size, first_capacity) ? nj_ring_at(r, size, r->count++) : NULL;
 }
 
 /* Without the first; there is one. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/save.h"
 
+#include "base/folder_kit_test.h"
 #include "base/test.h"
 
 #include <fcntl.h>
@@ -8,14 +9,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char folder[64], path[96];
+static char folder[KIT_FOLDER_SIZE], path[96];
 
 static int
 make_folder(void **state)
 {
     (void)state;
-    (void)snprintf(folder, sizeof(folder), "/tmp/nj-save-XXXXXX");
-    if (mkdtemp(folder) == NULL)
+    if (folder_make(folder) != 0)
         return -1;
     (void)snprintf(path, sizeof(path), "%s/file", folder);
     return 0;

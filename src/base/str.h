@@ -49,4 +49,15 @@ nj_str_from(struct nj_str s, size_t from)
 /* A NUL-terminated copy on the heap, to be freed with nj_free(); NULL without memory. */
 char *nj_str_dup(struct nj_str s);
 
+/* The value of a hexadecimal digit; -1: it is none. */
+static inline int
+nj_hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
 #endif

@@ -3,9 +3,9 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "base/slab.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 
@@ -21,6 +21,7 @@ run(void *p)
 
     nj_free(p);
     start.body(start.arg);
+    nj_slab_leave();
     return NULL;
 }
 
@@ -38,21 +39,8 @@ block_signals(sigset_t *before)
     (void)pthread_sigmask(SIG_SETMASK, &all, before);
 }
 
-/* Best effort: a container may not own the processor. */
-static void
-pin(pthread_t id, int cpu)
-{
-    cpu_set_t set;
-
-    if (cpu < 0 || cpu >= CPU_SETSIZE)
-        return;
-    CPU_ZERO(&set);
-    CPU_SET((size_t)cpu, &set);
-    (void)pthread_setaffinity_np(id, sizeof(set), &set);
-}
-
 enum nj_err
-nj_thread_start(struct nj_thread *t, const char *name, int cpu, void (*body)(void *arg), void *arg)
+nj_thread_start(struct nj_thread *t, const char *name, void (*body)(void *arg), void *arg)
 {
     struct start *start = nj_alloc(sizeof(*start));
     char short_name[16];
@@ -75,7 +63,6 @@ nj_thread_start(struct nj_thread *t, const char *name, int cpu, void (*body)(voi
     t->is_started = true;
     (void)snprintf(short_name, sizeof(short_name), "%s", name);
     (void)pthread_setname_np(t->id, short_name);
-    pin(t->id, cpu);
     return NJ_OK;
 }
 

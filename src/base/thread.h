@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* thread.h — a thread of ours: it has a name for `top -H`, perhaps a processor of its own, and
- * never runs a signal handler: all signals stay with the thread that the process began with. */
+/* thread.h — a thread of ours: it has a name for `top -H`, and never runs a signal handler: all
+ * signals stay with the thread that the process began with. */
 #ifndef NJ_BASE_THREAD_H
 #define NJ_BASE_THREAD_H
 
@@ -15,9 +15,8 @@ struct nj_thread {
     bool is_started;
 };
 
-/* Run `body(arg)` on a new thread. `name` is cut to 15 characters. `cpu` pins it to that processor,
- * as far as the process may run there; -1: to none. Errors: NJ_ESYS, NJ_ENOMEM. */
-NJ_NODISCARD enum nj_err nj_thread_start(struct nj_thread *t, const char *name, int cpu,
+/* Run `body(arg)` on a new thread. `name` is cut to 15 characters. Errors: NJ_ESYS, NJ_ENOMEM. */
+NJ_NODISCARD enum nj_err nj_thread_start(struct nj_thread *t, const char *name,
                                          void (*body)(void *arg), void *arg);
 /* Wait until the body has returned. Harmless when it was not started. */
 void nj_thread_join(struct nj_thread *t);

@@ -3,7 +3,6 @@
 
 #include "base/test.h"
 
-#include <sched.h>
 #include <signal.h>
 
 struct seen {
@@ -19,13 +18,13 @@ look_around(void *arg)
 }
 
 static struct seen
-run_one(const char *name, int cpu)
+run_one(const char *name)
 {
     struct nj_thread thread = {0};
     struct seen seen;
 
     (void)sigemptyset(&seen.mask);
-    assert_int_equal(nj_thread_start(&thread, name, cpu, look_around, &seen), NJ_OK);
+    assert_int_equal(nj_thread_start(&thread, name, look_around, &seen), NJ_OK);
     nj_thread_join(&thread);
     assert_false(thread.is_started);
     return seen;
@@ -35,7 +34,7 @@ static void
 signals_stay_with_the_thread_that_began(void **state)
 {
     sigset_t own;
-    struct seen seen = run_one("quiet", -1);
+    struct seen seen = run_one("quiet");
 
     (void)state;
     (void)pthread_sigmask(SIG_SETMASK, NULL, &own);
@@ -43,14 +42,6 @@ signals_stay_with_the_thread_that_began(void **state)
     assert_int_equal(sigismember(&seen.mask, SIGHUP), 1);
     assert_int_equal(sigismember(&seen.mask, SIGSEGV), 0);
     assert_int_equal(sigismember(&own, SIGTERM), 0);
-}
-
-static void
-processor_that_is_not_there_is_no_error(void **state)
-{
-    (void)state;
-    (void)run_one("pinned", CPU_SETSIZE - 1);
-    (void)run_one("pinned", 1000000);
 }
 
 static void
@@ -67,7 +58,6 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(signals_stay_with_the_thread_that_began),
-        cmocka_unit_test(processor_that_is_not_there_is_no_error),
         cmocka_unit_test(joining_what_was_not_started_is_harmless),
     };
 

@@ -70,6 +70,33 @@ nj_write_bytes(struct nj_writer *w, struct nj_str s)
     w->p += s.n;
 }
 
+/* As much of it as there is room for; is_full: that was not all. */
+static inline void
+nj_write_part(struct nj_writer *w, struct nj_str s)
+{
+    size_t room = (size_t)(w->end - w->p);
+
+    if (NJ_LIKELY(s.n <= room)) {
+        nj_write_bytes(w, s);
+        return;
+    }
+    nj_write_bytes(w, (struct nj_str){s.p, room});
+    w->is_full = true;
+}
+
+/* In decimal digits, or not at all. */
+static inline void
+nj_write_decimal(struct nj_writer *w, uint32_t v)
+{
+    char digits[10];
+    size_t at = sizeof(digits);
+
+    do {
+        digits[--at] = (char)('0' + v % 10);
+    } while ((v /= 10) > 0);
+    nj_write_bytes(w, (struct nj_str){digits + at, sizeof(digits) - at});
+}
+
 /* Two bytes of length, then the bytes; more than 65,535 do not fit. */
 static inline void
 nj_write_lp16(struct nj_writer *w, struct nj_str s)

@@ -23,6 +23,7 @@ struct nj_broker {
     struct nj_retain *retained;
     uint16_t home_count;
     struct nj_home **homes;           /* set once, before any worker runs */
+    _Atomic uint64_t session_number;  /* the last one given; numbers outlive the process */
     _Atomic uint32_t session_count;   /* in all homes, for global_max_clients */
     _Atomic uint64_t queued_messages; /* in all homes, for the limits of the whole broker */
     _Atomic uint64_t queued_bytes;

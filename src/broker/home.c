@@ -58,6 +58,8 @@ nj_home_free(struct nj_home *home)
     for (uint16_t i = 0; home->bundles != NULL && i < home->broker->home_count; i++)
         nj_bundle_free(home->bundles[i]);
     nj_free(home->bundles);
+    nj_free(home->picks);
+    nj_bundle_free(home->spare);
     nj_promises_fini(&home->promises);
     nj_router_fini(&home->router);
     nj_heap_fini(&home->deadlines);
@@ -90,19 +92,21 @@ void
 nj_home_take(struct nj_home *home, struct nj_bundle *bundle)
 {
     for (uint32_t i = 0; i < bundle->item_count; i++) {
-        const struct nj_bundle_item *item = &bundle->items[i];
-        struct nj_publication pub;
+        struct nj_bundle_item *item = &bundle->items[i];
 
-        nj_publication_of(&pub, item->msg);
         for (uint32_t t = 0; t < item->target_count; t++) {
             const struct nj_bundle_target *target = &bundle->targets[item->first_target + t];
 
-            nj_deliver_here(home, &pub, target, bundle->numbers + target->first_number,
-                            item->target_count > 1);
+            nj_deliver_here(home, &item->publication, target,
+                            bundle->numbers + target->first_number, item->target_count > 1);
         }
-        nj_publication_fini(&pub);
     }
-    nj_bundle_free(bundle);
+    if (home->spare == NULL) {
+        nj_bundle_clear(bundle);
+        home->spare = bundle;
+    } else {
+        nj_bundle_free(bundle);
+    }
 }
 
 void
@@ -158,6 +162,15 @@ nj_home_committed(struct nj_home *home, uint64_t number)
         nj_session_keep(home, &p);
 }
 
+void
+nj_home_store_failed(struct nj_home *home)
+{
+    struct nj_promise p;
+
+    while (nj_promises_take(&home->promises, UINT64_MAX, &p))
+        nj_session_break(home, &p);
+}
+
 bool
 nj_home_has_mail(const struct nj_home *home)
 {
@@ -204,10 +217,16 @@ nj_home_dropped(struct nj_home *home, enum nj_cause cause, struct nj_session *se
     home->ops->dropped(home->ctx, cause, session, topic);
 }
 
+uint64_t
+nj_home_number(struct nj_home *home)
+{
+    return ++home->next_number * NJ_SHARDS + home->id;
+}
+
 void
 nj_home_stamp(struct nj_home *home, struct nj_publication *pub, uint32_t expiry_s)
 {
-    pub->number = (uint64_t)home->id << 48 | ++home->next_number;
+    pub->number = nj_home_number(home);
     pub->arrived = home->now;
     pub->expires = expiry_s == NJ_NO_EXPIRY ? NJ_NEVER : nj_time_after_s(home->now, expiry_s);
 }
@@ -309,8 +328,19 @@ nj_home_remove(struct nj_home *home, struct nj_session *s)
 
 /* ---- opening ---- */
 
+/* Under a key that all know, since it outlives the process with a retained message. Whoever takes
+ * an identifier that stands for the same as another's hides his own messages from that one, no
+ * more. */
+static uint64_t
+source_of(struct nj_str client_id)
+{
+    static const uint64_t known[2] = {0x6e696768746a6172, 0x7075626c69736865};
+
+    return nj_hash_keyed(known, client_id);
+}
+
 static struct nj_session *
-new_session(struct nj_home *home, struct nj_str client_id, uint64_t hash)
+new_session(struct nj_home *home, struct nj_str client_id, uint64_t hash, uint64_t number)
 {
     struct nj_session *s = nj_zalloc(sizeof(*s) + client_id.n);
     struct nj_session **bucket;
@@ -319,7 +349,9 @@ new_session(struct nj_home *home, struct nj_str client_id, uint64_t hash)
         return NULL;
     s->home = home;
     s->hash = hash;
+    s->source = source_of(client_id);
     s->subscriber.home = home->id;
+    s->subscriber.number = number;
     s->will_due = s->expires_at = NJ_NEVER;
     nj_list_init(&s->work);
     s->client_id_n = (uint16_t)client_id.n;
@@ -339,6 +371,19 @@ new_session(struct nj_home *home, struct nj_str client_id, uint64_t hash)
     return s;
 }
 
+struct nj_session *
+nj_home_restore(struct nj_home *home, struct nj_str client_id, uint64_t number)
+{
+    return new_session(home, client_id, nj_hash(client_id), number);
+}
+
+/* Relaxed: that it is another one each time is all that counts. */
+static uint64_t
+next_number(struct nj_broker *broker)
+{
+    return atomic_fetch_add_explicit(&broker->session_number, 1, memory_order_relaxed) + 1;
+}
+
 /* Relaxed: workers that open sessions at the same instant may pass the limit by one each. */
 static bool
 is_room_for_session(const struct nj_home *home)
@@ -349,16 +394,26 @@ is_room_for_session(const struct nj_home *home)
            atomic_load_explicit(&home->broker->session_count, memory_order_relaxed) < limit;
 }
 
+/* While the store is full it may not get any further before what waits in sessions is fetched: for
+ * one that was there it is enough that it is, and will be. The expiry interval of any other would
+ * count from the end of the connection before, should the process end. */
+static bool
+may_answer_early(const struct nj_session *s)
+{
+    const struct nj_home *home = s->home;
+
+    return nj_session_expiry_s(s) == NJ_SESSION_FOR_EVER && s->told <= home->committed &&
+           home->store->ops->is_full(home->store);
+}
+
 enum nj_cause
 nj_home_connect(struct nj_home *home, const struct nj_opening *o, struct nj_link *link,
                 struct nj_session **out)
 {
     struct nj_answer connack = {.type = NJ_CONNACK};
-    struct nj_change change = {.kind = NJ_CHANGE_SESSION};
-    uint64_t hash = nj_hash(o->client_id), number = 0;
+    uint64_t hash = nj_hash(o->client_id), number;
     struct nj_session *s = find(home, o->client_id, hash);
     struct nj_msg *will = NULL;
-    bool was_stored = s != NULL && s->is_stored;
 
     if (s == NULL && !is_room_for_session(home))
         return NJ_CAUSE_GLOBAL_MAX_CLIENTS;
@@ -379,7 +434,7 @@ nj_home_connect(struct nj_home *home, const struct nj_opening *o, struct nj_link
     s = find(home, o->client_id, hash);
     connack.session_present = s != NULL;
     if (s == NULL)
-        s = new_session(home, o->client_id, hash);
+        s = new_session(home, o->client_id, hash, next_number(home->broker));
     if (s == NULL) {
         nj_msg_unref(will);
         return NJ_CAUSE_OUT_OF_MEMORY;
@@ -392,13 +447,13 @@ nj_home_connect(struct nj_home *home, const struct nj_opening *o, struct nj_link
     s->will_expiry_s = o->will_expiry_s;
     *out = s;
 
-    change.session = s;
-    if (nj_session_is_durable(s) || s->is_stored) {
-        s->is_stored = true;
-        number = nj_home_append(home, &change);
-    } else if (was_stored) {
-        number = home->appended; /* the one before has ended: that, too, is to be safe */
-    }
+    nj_session_store_will(s);
+    if (nj_session_is_durable(s) || s->is_stored)
+        number = nj_session_store(s, NJ_NEVER);
+    else
+        number = home->ended; /* if the one before is among them, that, too, is to be safe */
     nj_session_answer(s, &connack, number);
+    if (connack.session_present && !s->is_open && may_answer_early(s))
+        nj_session_answer_early(s, &connack);
     return NJ_CAUSE_NONE;
 }

@@ -39,9 +39,11 @@ struct nj_home {
     uint64_t deliveries; /* targets routed to so far: what a turn's budget is counted in */
 
     /* private */
-    uint64_t next_number;         /* of messages */
+    uint64_t next_number;         /* of messages; the home's identifier stands behind it */
     uint64_t appended, committed; /* changes given to the store, and those safe */
-    struct nj_session **table;    /* by hash of the client identifier; a power of two */
+    uint64_t ended;               /* the last change that told the end of a session */
+    uint64_t left_behind; /* when this is safe, so is all that waited on connections now gone */
+    struct nj_session **table; /* by hash of the client identifier; a power of two */
     size_t table_size, session_count;
     struct nj_slot *slots;
     uint32_t slot_count, slot_capacity, free_slot;
@@ -50,7 +52,10 @@ struct nj_home {
     struct nj_list work;        /* sessions with retained messages to come */
     struct nj_list starved;     /* sessions that stopped sending for want of memory */
     struct nj_bundle **bundles; /* for each home, this turn's; NULL: nothing */
+    struct nj_bundle *spare;    /* the last one that came, empty: the next to go; NULL: none */
     bool has_mail;              /* in them */
+    struct nj_match *picks;     /* members that the message in hand is for, one of each group */
+    size_t pick_count, pick_capacity;
     struct nj_router router;
 };
 
@@ -82,6 +87,8 @@ void nj_home_work(struct nj_home *home, unsigned budget);
 bool nj_home_has_work(const struct nj_home *home);
 /* All changes up to `number` are safe. */
 void nj_home_committed(struct nj_home *home, uint64_t number);
+/* What is not safe will not be: who waits for it is not left waiting, its connection ends. */
+void nj_home_store_failed(struct nj_home *home);
 void nj_home_post(struct nj_home *home);
 /* Whether nj_home_post() has something to send. */
 bool nj_home_has_mail(const struct nj_home *home);
@@ -128,10 +135,15 @@ enum nj_cause nj_home_connect(struct nj_home *home, const struct nj_opening *ope
 struct nj_session *nj_home_session(struct nj_home *home, nj_handle handle);
 
 /* private to the room */
+/* Of a message, never given before. */
+uint64_t nj_home_number(struct nj_home *home);
+/* To the store. */
 uint64_t nj_home_append(struct nj_home *home, const struct nj_change *change);
 void nj_home_dropped(struct nj_home *home, enum nj_cause cause, struct nj_session *session,
                      struct nj_str topic);
 void nj_home_remove(struct nj_home *home, struct nj_session *s);
+/* A session that the store remembers; NULL without memory. */
+struct nj_session *nj_home_restore(struct nj_home *home, struct nj_str client_id, uint64_t number);
 /* Look at it in nj_home_work(), at once. */
 void nj_home_work_on(struct nj_session *s);
 /* Look at it after a while: it stopped sending for want of memory, and no acknowledgement may ever

@@ -263,16 +263,6 @@ qos_1_that_was_not_acknowledged_goes_to_another_member(void **state)
     kit_sees_nothing(&b);
 }
 
-/* The place of the `nth` change of its kind in what a home has appended; -1: there is none. */
-static int
-place_of_change(unsigned home, enum nj_change_kind kind, unsigned nth)
-{
-    for (unsigned i = 0; i < kit.store[home].appended; i++)
-        if (kit.store[home].changes[i] == kind && nth-- == 0)
-            return (int)i;
-    return -1;
-}
-
 /* Stored for the second member before the first one's end takes it away. */
 static void
 what_is_given_to_another_member_is_stored_for_it_first(void **state)
@@ -285,13 +275,13 @@ what_is_given_to_another_member_is_stored_for_it_first(void **state)
     kit_publish(&p, "t", "x", 1, 1);
     kit_settle();
     kit_sees_publish(&a, "x", 1, 1);
-    assert_int_equal(place_of_change(0, NJ_CHANGE_MESSAGE, 0), -1); /* in its publisher's home */
+    assert_int_equal(kit_place(0, NJ_CHANGE_QUEUED, 0), -1); /* in its publisher's home */
     join(&b, 1, "b", 100, 1);
     assert_true(nj_session_set_expiry(a.session, 0));
     kit_leave(&a, true);
-    given = place_of_change(0, NJ_CHANGE_MESSAGE, 0);
-    assert_in_range(given, 0, place_of_change(0, NJ_CHANGE_SESSION_END, 0) - 1);
-    assert_int_equal(place_of_change(0, NJ_CHANGE_MESSAGE, 1), -1);
+    given = kit_place(0, NJ_CHANGE_QUEUED, 0);
+    assert_in_range(given, 0, kit_place(0, NJ_CHANGE_SESSION_END, 0) - 1);
+    assert_int_equal(kit_place(0, NJ_CHANGE_QUEUED, 1), -1);
     kit_settle();
     kit_sees_publish(&b, "x", 1, 1);
 }

@@ -326,7 +326,7 @@ puback_of_a_retained_message_waits_for_the_store(void **state)
     pub.retain = true;
     assert_int_equal(kit_publish_full(&p, pub, 1, NJ_NO_EXPIRY), NJ_CAUSE_NONE);
     kit_sees_nothing(&p);
-    assert_int_equal(kit.store[0].changes[0], NJ_CHANGE_RETAINED);
+    assert_int_equal(kit.store[0].changes[0].kind, NJ_CHANGE_RETAINED);
     kit_commit();
     kit_sees_ack(&p, NJ_PUBACK, 1, NJ_REASON_NO_MATCHING_SUBSCRIBERS);
 }

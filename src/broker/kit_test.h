@@ -42,8 +42,11 @@ struct kit_client {
 
 struct kit_store {
     struct nj_store_port port;
-    enum nj_change_kind changes[KIT_LOG];
+    struct nj_change changes[KIT_LOG]; /* what they point to is gone, but for */
+    char texts[KIT_LOG][40];           /* a filter, a topic, a will's payload */
+    unsigned order[KIT_LOG];           /* among the changes of all homes */
     uint64_t appended;
+    bool is_full;
 };
 
 static struct {
@@ -55,7 +58,8 @@ static struct {
     struct nj_bundle *mail[KIT_HOMES][64];
     unsigned mail_count[KIT_HOMES];
     nj_time now;
-    bool is_holding; /* kit_turn() does not commit */
+    unsigned changes; /* of all homes */
+    bool is_holding;  /* kit_turn() does not commit */
     unsigned expired;
     unsigned dropped[NJ_CAUSE_COUNT];
 } kit;
@@ -127,14 +131,36 @@ kit_on_close(struct nj_link *link, enum nj_cause cause)
     c->session = NULL;
 }
 
+static inline struct nj_str
+kit_text_of(const struct nj_change *change)
+{
+    if (change->kind == NJ_CHANGE_SUBSCRIBED || change->kind == NJ_CHANGE_UNSUBSCRIBED)
+        return change->filter;
+    if (change->kind == NJ_CHANGE_WILL && change->will != NULL)
+        return change->will->payload;
+    if (change->kind == NJ_CHANGE_TAKEN || change->kind == NJ_CHANGE_QUEUED ||
+        change->kind == NJ_CHANGE_RETAINED)
+        return change->publication->topic;
+    return (struct nj_str){NULL, 0};
+}
+
 static inline uint64_t
 kit_append(struct nj_store_port *port, const struct nj_change *change)
 {
     struct kit_store *s = nj_container_of(port, struct kit_store, port);
 
-    if (s->appended < KIT_LOG)
-        s->changes[s->appended] = change->kind;
+    if (s->appended < KIT_LOG) {
+        s->changes[s->appended] = *change;
+        s->order[s->appended] = kit.changes++;
+        kit_text(s->texts[s->appended], kit_text_of(change));
+    }
     return ++s->appended;
+}
+
+static inline bool
+kit_is_full(struct nj_store_port *port)
+{
+    return nj_container_of(port, struct kit_store, port)->is_full;
 }
 
 static inline void
@@ -168,7 +194,7 @@ static inline int
 kit_begin(void **state)
 {
     static const struct nj_home_ops home_ops = {kit_post, kit_on_dropped, kit_on_expired};
-    static const struct nj_store_ops store_ops = {.append = kit_append};
+    static const struct nj_store_ops store_ops = {.append = kit_append, .is_full = kit_is_full};
 
     (void)state;
     memset(&kit, 0, sizeof(kit));
@@ -270,6 +296,36 @@ kit_commit_to(unsigned home, uint64_t number)
     nj_home_committed(kit.home[home], number);
 }
 
+/* The place of the `nth` change of its kind in what a home has appended; -1: there is none. */
+static inline int
+kit_place(unsigned home, enum nj_change_kind kind, unsigned nth)
+{
+    for (unsigned i = 0; i < kit.store[home].appended; i++)
+        if (kit.store[home].changes[i].kind == kind && nth-- == 0)
+            return (int)i;
+    return -1;
+}
+
+/* The place of that one among the changes of all homes; it must be there. */
+static inline unsigned
+kit_order(unsigned home, enum nj_change_kind kind, unsigned nth)
+{
+    int place = kit_place(home, kind, nth);
+
+    assert_true(place >= 0);
+    return kit.store[home].order[place];
+}
+
+/* That change itself, which must be there. */
+static inline const struct nj_change *
+kit_change(unsigned home, enum nj_change_kind kind, unsigned nth)
+{
+    int place = kit_place(home, kind, nth);
+
+    assert_true(place >= 0);
+    return &kit.store[home].changes[place];
+}
+
 /* Everything is, also what is appended because of it. */
 static inline void
 kit_commit(void)
@@ -366,8 +422,10 @@ static inline enum nj_cause
 kit_publish_full(struct kit_client *c, struct nj_publication pub, uint16_t packet_id,
                  uint32_t expiry_s)
 {
-    enum nj_cause cause = nj_session_publish(c->session, &pub, packet_id, expiry_s);
+    enum nj_cause cause;
 
+    nj_home_stamp(c->session->home, &pub, expiry_s);
+    cause = nj_session_publish(c->session, &pub, packet_id);
     nj_publication_fini(&pub);
     return cause;
 }

@@ -31,15 +31,45 @@ dropped(struct nj_session *s, enum nj_cause cause, struct nj_str topic)
     nj_home_dropped(s->home, cause, s, topic);
 }
 
+/* ---- what the store is told ---- */
+
+static uint64_t
+store_step(struct nj_session *s, enum nj_change_kind kind, uint64_t message, uint16_t packet_id)
+{
+    const struct nj_change change = {
+        .kind = kind,
+        .session = s->subscriber.number,
+        .message = message,
+        .packet_id = packet_id,
+    };
+
+    return nj_home_append(s->home, &change);
+}
+
+void
+nj_session_store_delivered(struct nj_session *s, uint64_t message)
+{
+    (void)store_step(s, NJ_CHANGE_DELIVERED, message, 0);
+}
+
+/* Dropped before it was held. */
+static void
+drop_new(struct nj_session *s, enum nj_cause cause, const struct nj_publication *pub,
+         const struct nj_terms *terms)
+{
+    if (terms->is_stored)
+        nj_session_store_delivered(s, pub->number);
+    dropped(s, cause, pub->topic);
+}
+
 /* A parcel of the inflight window is finished with: acknowledged, or dropped. */
 static void
 finish(struct nj_session *s, struct nj_parcel *p)
 {
-    struct nj_change change = {
-        .kind = NJ_CHANGE_DELIVERED, .session = s, .msg = p->msg, .packet_id = p->packet_id};
-
-    if (nj_session_is_durable(s))
-        (void)nj_home_append(s->home, &change);
+    if (p->is_stored && p->msg != NULL)
+        nj_session_store_delivered(s, p->msg->number);
+    else if (p->is_stored)
+        (void)store_step(s, NJ_CHANGE_COMPLETED, 0, p->packet_id);
     if (p->msg != NULL)
         count_held(s, p->msg, -1);
     nj_inflight_done(&s->inflight, p);
@@ -132,15 +162,13 @@ send_inflight(struct nj_session *s, struct nj_parcel *p, bool dup)
 static bool
 hold(struct nj_session *s, struct nj_parcel *p)
 {
-    struct nj_change change = {
-        .kind = NJ_CHANGE_SENDING, .session = s, .msg = p->msg, .packet_id = p->packet_id};
     struct nj_promise promise = {
+        .number = store_step(s, NJ_CHANGE_SENDING, p->msg->number, p->packet_id),
         .kind = NJ_PROMISE_PUBLISH,
         .session = s->subscriber.handle,
         .packet_id = p->packet_id,
     };
 
-    promise.number = nj_home_append(s->home, &change);
     if (!nj_promises_push(&s->home->promises, &promise)) {
         nj_home_starve(s);
         return false;
@@ -252,13 +280,24 @@ static void
 drop_expired(void *ctx, const struct nj_parcel *p)
 {
     struct nj_session *s = ctx;
-    struct nj_change change = {.kind = NJ_CHANGE_DELIVERED, .session = s, .msg = p->msg};
 
     count_held(s, p->msg, -1);
     count_queued(s, nj_msg_bytes(p->msg), false);
-    if (nj_session_is_durable(s))
-        (void)nj_home_append(s->home, &change);
+    if (p->is_stored)
+        nj_session_store_delivered(s, p->msg->number);
     dropped(s, NJ_CAUSE_EXPIRED, nj_msg_topic(p->msg));
+}
+
+/* Without what it holds. */
+static struct nj_parcel
+parcel_of(const struct nj_terms *terms)
+{
+    return (struct nj_parcel){
+        .group = terms->group,
+        .qos = terms->qos,
+        .retain = terms->retain,
+        .is_stored = terms->is_stored,
+    };
 }
 
 /* False: there is no memory for it. */
@@ -266,15 +305,16 @@ static bool
 enqueue(struct nj_session *s, struct nj_publication *pub, const struct nj_terms *terms)
 {
     struct nj_msg *msg;
-    struct nj_parcel p = {.group = terms->group, .qos = terms->qos, .retain = terms->retain};
+    struct nj_parcel p = parcel_of(terms);
     enum nj_cause limit;
 
     if (pub->expires <= s->home->now) {
-        dropped(s, NJ_CAUSE_EXPIRED, pub->topic);
+        drop_new(s, NJ_CAUSE_EXPIRED, pub, terms);
         return true;
     }
     msg = nj_publication_msg(pub);
-    if (msg == NULL || (s->link == NULL && nj_mem_is_scarce())) {
+    /* What has been stored for it was promised: it is too late to refuse it here. */
+    if (msg == NULL || (s->link == NULL && !terms->is_stored && nj_mem_is_scarce())) {
         dropped(s, NJ_CAUSE_OUT_OF_MEMORY, pub->topic);
         return false;
     }
@@ -284,7 +324,7 @@ enqueue(struct nj_session *s, struct nj_publication *pub, const struct nj_terms 
         if (nj_queue_sweep(&s->queue, s->home->now, drop_expired, s) > 0)
             limit = queue_limit(s, nj_msg_bytes(msg));
         if (limit != NJ_CAUSE_NONE) {
-            dropped(s, limit, pub->topic);
+            drop_new(s, limit, pub, terms);
             return true;
         }
     }
@@ -334,21 +374,35 @@ advance_queue(struct nj_session *s)
     } else {
         if (!nj_session_window_is_open(s))
             return false;
-        if (nj_inflight_add(&s->inflight, first) == NULL) {
+        struct nj_parcel *slot = nj_inflight_add(&s->inflight, first->msg);
+
+        if (slot == NULL) {
             if (!nj_inflight_is_exhausted(&s->inflight))
                 nj_home_starve(s);
             return false;
         }
-        p = nj_queue_pop(&s->queue); /* its contents have moved into the window */
+        p = nj_queue_pop(&s->queue); /* its contents move into the window */
+        p.packet_id = slot->packet_id;
+        *slot = p;
         count_queued(s, nj_msg_bytes(p.msg), false);
     }
     tell_if_full(s);
     return advance_inflight(s);
 }
 
+/* So it is after nearly every acknowledgement. */
+static bool
+has_nothing_to_send(const struct nj_session *s)
+{
+    return s->inflight.next == s->inflight.ring.count && s->queue.ring.count == 0 &&
+           s->retained == NULL && !s->is_dropping;
+}
+
 void
 nj_session_resume(struct nj_session *s)
 {
+    if (has_nothing_to_send(s))
+        return;
     if (!s->is_open || s->link->is_full)
         return;
     if (advance_inflight(s)) {
@@ -395,29 +449,53 @@ deliver_at_most_once(struct nj_session *s, struct nj_publication *pub, const str
     }
 }
 
-/* The common case at QoS 1 and 2: connected, nothing waits, the window is open. False: not so. */
+/* The common case at QoS 1 and 2: connected, nothing waits, the window is open. */
+static inline bool
+is_ready(const struct nj_session *s)
+{
+    return s->is_open && !s->link->is_full && s->queue.ring.count == 0 &&
+           s->inflight.next == s->inflight.ring.count && nj_session_window_is_open(s);
+}
+
+bool
+nj_session_reserve(struct nj_session *s)
+{
+    if (is_ready(s) && !nj_inflight_is_exhausted(&s->inflight))
+        return nj_inflight_reserve(&s->inflight);
+    if (s->link == NULL && nj_mem_is_scarce())
+        return false;
+    return nj_queue_reserve(&s->queue);
+}
+
+/* False: it has to wait. */
 static bool
 deliver_at_once(struct nj_session *s, struct nj_publication *pub, const struct nj_terms *terms)
 {
     struct nj_inflight *f = &s->inflight;
-    struct nj_parcel p = {.group = terms->group, .qos = terms->qos, .retain = terms->retain};
     struct nj_parcel *slot;
+    struct nj_msg *msg;
 
-    if (!s->is_open || s->link->is_full || s->queue.ring.count > 0 || f->next < f->ring.count ||
-        !nj_session_window_is_open(s))
+    if (!is_ready(s))
         return false;
-    p.msg = nj_publication_msg(pub);
-    if (p.msg == NULL ||
-        !nj_parcel_set_identifiers(&p, terms->identifiers, terms->identifier_count))
+    msg = nj_publication_keep(pub);
+    if (msg == NULL)
         return false;
-    nj_msg_ref(p.msg);
-    slot = nj_inflight_add(f, &p);
+    slot = nj_inflight_add(f, msg);
     if (slot == NULL) {
-        nj_parcel_fini(&p);
+        nj_msg_unref(msg);
         return false;
     }
-    count_held(s, p.msg, 1);
-    if (p.qos == 2 && nj_session_is_durable(s)) {
+    slot->group = terms->group;
+    slot->qos = terms->qos;
+    slot->retain = terms->retain;
+    slot->is_stored = terms->is_stored;
+    if (!nj_parcel_set_identifiers(slot, terms->identifiers, terms->identifier_count)) {
+        nj_inflight_done(f, slot);
+        f->next = f->ring.count;
+        return false;
+    }
+    count_held(s, msg, 1);
+    if (slot->qos == 2 && nj_session_is_durable(s)) {
         if (hold(s, slot))
             f->next = f->ring.count;
         return true;
@@ -463,7 +541,7 @@ bool
 nj_session_deliver(struct nj_session *s, struct nj_publication *pub, const struct nj_terms *terms)
 {
     if (is_too_late(s, pub))
-        dropped(s, NJ_CAUSE_EXPIRED, pub->topic);
+        drop_new(s, NJ_CAUSE_EXPIRED, pub, terms);
     else if (terms->qos == 0)
         deliver_at_most_once(s, pub, terms);
     else if (!deliver_at_once(s, pub, terms))
@@ -482,6 +560,9 @@ nj_session_puback(struct nj_session *s, uint16_t packet_id, uint8_t reason)
         return NJ_CAUSE_PACKET_ID_UNKNOWN;
     if (reason >= 0x80)
         dropped(s, NJ_CAUSE_REFUSED_BY_RECEIVER, nj_msg_topic(p->msg));
+    /* Acknowledgements come in order and in rows. The parcel behind it may be none, or of any age:
+     * nothing is read. */
+    __builtin_prefetch(nj_inflight_at(&s->inflight, 1)->msg);
     finish(s, p);
     nj_session_resume(s);
     return NJ_CAUSE_NONE;
@@ -490,28 +571,26 @@ nj_session_puback(struct nj_session *s, uint16_t packet_id, uint8_t reason)
 static void
 receive(struct nj_session *s, struct nj_parcel *p)
 {
-    struct nj_change change = {
-        .kind = NJ_CHANGE_RECEIVED, .session = s, .msg = p->msg, .packet_id = p->packet_id};
     struct nj_promise promise = {
         .kind = NJ_PROMISE_PUBREL,
         .session = s->subscriber.handle,
         .packet_id = p->packet_id,
     };
 
+    if (!nj_promises_reserve(&s->home->promises)) { /* the next connection sends PUBREC again */
+        nj_session_lose_link(s, NJ_CAUSE_OUT_OF_MEMORY);
+        return;
+    }
     count_held(s, p->msg, -1);
-    if (!nj_session_is_durable(s)) {
-        nj_inflight_drop_message(&s->inflight, p);
+    if (p->is_stored)
+        promise.number = store_step(s, NJ_CHANGE_RECEIVED, p->msg->number, p->packet_id);
+    nj_inflight_drop_message(&s->inflight, p);
+    if (!nj_session_is_durable(s) || !p->is_stored) {
         send_pubrel(s, p);
         return;
     }
-    promise.number = nj_home_append(s->home, &change);
-    nj_inflight_drop_message(&s->inflight, p);
     p->state = NJ_PARCEL_RECEIVED;
-    if (!nj_promises_push(&s->home->promises, &promise)) {
-        /* The next connection sends the PUBREL: its CONNACK waits for a later change. */
-        p->state = NJ_PARCEL_RELEASED;
-        nj_session_lose_link(s, NJ_CAUSE_OUT_OF_MEMORY);
-    }
+    (void)nj_promises_push(&s->home->promises, &promise); /* reserved */
 }
 
 /* [MQTT5-4.3.3-4] [MQTT5-4.3.3-5] [MQTT5-4.3.3-7] [MQTT311-4.3.3-1] */
@@ -624,4 +703,71 @@ nj_session_clear_outbound(struct nj_session *s)
         count_queued(s, nj_msg_bytes(p.msg), false);
         nj_parcel_fini(&p);
     }
+    nj_queue_fini(&s->queue); /* of what was reserved */
+}
+
+/* ---- a start ---- */
+
+static bool
+restore_parcel(struct nj_parcel *p, struct nj_msg *msg, const struct nj_terms *terms)
+{
+    *p = parcel_of(terms);
+    p->is_stored = true;
+    if (!nj_parcel_set_identifiers(p, terms->identifiers, terms->identifier_count))
+        return false;
+    p->msg = nj_msg_ref(msg);
+    return true;
+}
+
+/* No limit keeps out what was taken once. */
+enum nj_err
+nj_session_restore_queued(struct nj_session *s, struct nj_msg *msg, const struct nj_terms *terms)
+{
+    struct nj_parcel p;
+
+    if (!restore_parcel(&p, msg, terms))
+        return NJ_ENOMEM;
+    if (!nj_queue_push(&s->queue, &p)) {
+        nj_parcel_fini(&p);
+        return NJ_ENOMEM;
+    }
+    count_held(s, msg, 1);
+    count_queued(s, nj_msg_bytes(msg), true);
+    tell_if_full(s);
+    return NJ_OK;
+}
+
+enum nj_err
+nj_session_restore_inflight(struct nj_session *s, struct nj_msg *msg, const struct nj_terms *terms,
+                            uint16_t packet_id)
+{
+    struct nj_parcel p = {
+        .qos = 2, .state = NJ_PARCEL_RELEASED, .packet_id = packet_id, .is_stored = true};
+
+    if (msg != NULL) {
+        if (!restore_parcel(&p, msg, terms))
+            return NJ_ENOMEM;
+        p.packet_id = packet_id;
+        p.state = NJ_PARCEL_SENT;
+    }
+    if (!nj_inflight_restore(&s->inflight, &p)) {
+        nj_parcel_fini(&p);
+        return NJ_ENOMEM;
+    }
+    if (msg != NULL)
+        count_held(s, msg, 1);
+    return NJ_OK;
+}
+
+void
+nj_session_forget_queued(struct nj_session *s, uint32_t i)
+{
+    struct nj_parcel p = nj_queue_take(&s->queue, i);
+
+    count_held(s, p.msg, -1);
+    count_queued(s, nj_msg_bytes(p.msg), false);
+    if (p.is_stored)
+        nj_session_store_delivered(s, p.msg->number);
+    nj_parcel_fini(&p);
+    tell_if_full(s);
 }

@@ -526,6 +526,38 @@ what_there_was_no_memory_for_is_tried_again(void **state)
     assert_int_equal(nj_home_next(kit.home[0]), NJ_NEVER);
 }
 
+static void
+a_message_whose_identifiers_find_no_memory_takes_no_place(void **state)
+{
+    const struct nj_subscription narrow = {.filter = NJ_STR("t"), .qos = 1};
+    const struct nj_subscription wide = {.filter = NJ_STR("#"), .qos = 1};
+    const struct kit_packet *last;
+    struct kit_client near;
+
+    (void)state;
+    meet(0, 1);
+    kit_connect(&near, 0, "near", 0);
+    (void)kit_subscribe_with(&c, narrow, 7);
+    (void)kit_subscribe_with(&c, wide, 8);
+    kit_publish(&near, "t", "1", 1, 1);
+    kit_publish(&near, "t", "2", 1, 2);
+    assert_int_equal(puback(2), NJ_CAUSE_NONE); /* its memory serves for the next message */
+    nj_mem_limit_set(1);
+    assert_int_equal(kit_publish_full(&near, kit_publication("t", "3", 1), 3, NJ_NO_EXPIRY),
+                     NJ_CAUSE_OUT_OF_MEMORY);
+    nj_mem_limit_set(0);
+    kit_publish(&near, "t", "4", 1, 4);
+    assert_string_equal(kit_sees(&c, NJ_PUBLISH)->payload, "1");
+    assert_string_equal(kit_sees(&c, NJ_PUBLISH)->payload, "2");
+    last = kit_sees(&c, NJ_PUBLISH);
+    assert_string_equal(last->payload, "4");
+    assert_int_equal(last->identifier_count, 2);
+    assert_int_equal(c.session->inflight.counted, 2);
+    assert_int_equal(puback(1), NJ_CAUSE_NONE);
+    assert_int_equal(puback(last->packet_id), NJ_CAUSE_NONE);
+    assert_int_equal(c.session->inflight.ring.count, 0);
+}
+
 /* [MQTT5-3.1.2-24] [MQTT5-3.1.2-25] */
 static void
 what_is_too_large_for_the_client_counts_as_delivered(void **state)
@@ -785,6 +817,7 @@ main(void)
         TEST(what_has_expired_makes_room_in_a_full_queue),
         TEST(a_full_link_drops_qos_0_and_lets_qos_1_wait),
         TEST(what_there_was_no_memory_for_is_tried_again),
+        TEST(a_message_whose_identifiers_find_no_memory_takes_no_place),
         TEST(what_is_too_large_for_the_client_counts_as_delivered),
         TEST(retained_messages_come_after_the_suback),
         TEST(retained_messages_wait_for_their_own_suback),

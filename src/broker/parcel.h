@@ -26,8 +26,9 @@ struct nj_parcel {
     uint16_t packet_id;
     uint8_t qos;
     uint8_t state; /* enum nj_parcel_state */
-    bool retain;
-    bool is_counted; /* takes a place in the receiver's receive maximum */
+    bool retain : 1;
+    bool is_stored : 1;  /* the store knows that it is for this session, and has to hear on */
+    bool is_counted : 1; /* takes a place in the receiver's receive maximum */
 };
 
 static inline const uint32_t *

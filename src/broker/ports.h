@@ -67,33 +67,129 @@ struct nj_link {
 
 /* ---- store ---- */
 
+/* What a session, its subscriptions and its messages are, lives in the homes; what of it is to
+ * outlive the process is told to the store, one change at a time, in the order in which it happens.
+ * Changes of all homes are one sequence: what one home appends after it has had mail of another
+ * comes after all that the other had appended before it posted that mail. */
 enum nj_change_kind {
-    NJ_CHANGE_SESSION, /* opened, or its expiry changed */
-    NJ_CHANGE_SESSION_END,
-    NJ_CHANGE_SUBSCRIPTION, /* added, replaced or removed */
-    NJ_CHANGE_MESSAGE,      /* taken from a publisher, with all its deliveries */
-    NJ_CHANGE_SENDING,      /* QoS 2: message and packet identifier, before the PUBLISH */
-    NJ_CHANGE_RECEIVED,     /* QoS 2: PUBREC has come, before the PUBREL */
-    NJ_CHANGE_DELIVERED,    /* acknowledged by its receiver, or dropped */
-    NJ_CHANGE_RELEASED,     /* QoS 2: PUBREL has come, the packet identifier is free again */
-    NJ_CHANGE_RETAINED,     /* set or removed */
+    NJ_CHANGE_SESSION,      /* `state`: opened, its expiry changed, or its connection has ended */
+    NJ_CHANGE_SESSION_END,  /* with all that it has */
+    NJ_CHANGE_WILL,         /* `will`, of any session; NULL: withdrawn, or published */
+    NJ_CHANGE_SUBSCRIBED,   /* `filter`, `subscription`: added or replaced */
+    NJ_CHANGE_UNSUBSCRIBED, /* `filter` */
+    NJ_CHANGE_TAKEN,        /* QoS 2: `publication` and packet_id, before it is routed */
+    NJ_CHANGE_ROUTED,       /* QoS 2: what was taken as packet_id has all its receivers */
+    NJ_CHANGE_RELEASED,     /* QoS 2: PUBREL has come, packet_id is free again */
+    NJ_CHANGE_QUEUED,       /* `publication` is for `session`, as `terms` say */
+    NJ_CHANGE_SENDING,      /* QoS 2: `message` has packet_id, before the PUBLISH */
+    NJ_CHANGE_RECEIVED,     /* QoS 2: PUBREC has come for `message`, before the PUBREL */
+    NJ_CHANGE_COMPLETED,    /* QoS 2: PUBCOMP has come: packet_id is done with */
+    NJ_CHANGE_DELIVERED,    /* `message`: acknowledged, or dropped for good */
+    NJ_CHANGE_RETAINED,     /* `publication` set, or with an empty payload removed */
 };
 
+/* What of a session outlives the process, beside what it subscribes to and what waits for it. */
+struct nj_session_state {
+    struct nj_str client_id;
+    uint32_t expiry_s; /* session expiry interval */
+    nj_time left;      /* when its connection ended; NJ_NEVER: it is connected */
+};
+
+struct nj_will {
+    struct nj_str topic, properties, payload;
+    uint8_t qos;
+    bool retain;
+    uint32_t delay_s, expiry_s;
+};
+
+/* As a message that has no number and no time yet. */
+static inline struct nj_msg *
+nj_will_msg(const struct nj_will *will)
+{
+    return nj_msg_new(&(struct nj_msg_parts){
+        .topic = will->topic,
+        .properties = will->properties,
+        .payload = will->payload,
+        .qos = will->qos,
+        .retain = will->retain,
+    });
+}
+
+/* How one receiver gets a publication. */
+struct nj_terms {
+    const uint32_t *identifiers; /* subscription identifiers */
+    uint32_t identifier_count;
+    uint64_t group; /* nj_group_id() of its share group, or 0 */
+    uint8_t qos;
+    bool retain;
+    bool is_one_of_many;
+    bool is_stored; /* NJ_CHANGE_QUEUED has been appended for it */
+};
+
+/* Everything it points to is lent for the call. */
 struct nj_change {
     enum nj_change_kind kind;
-    const struct nj_session *session; /* whose; NULL for a retained message without one */
-    struct nj_msg *msg;               /* lent; may be NULL */
     uint16_t packet_id;
+    uint64_t session; /* nj_subscriber.number; 0: nobody's */
+    uint64_t message; /* nj_msg.number */
+    union {
+        const struct nj_session_state *state;
+        const struct nj_will *will;
+        const struct nj_publication *publication;
+    };
+    union {
+        const struct nj_terms *terms;
+        struct {
+            struct nj_str filter; /* as subscribed, $share included */
+            const struct nj_sub_opts *subscription;
+        };
+    };
+};
+
+/* What a store tells at a start, one call for each, everything lent for the call. First each
+ * session, followed by all that it has; then what belongs to sessions that ended with the process:
+ * their wills, and what was taken from them. None of it is deleted by the load: whoever publishes a
+ * will appends NJ_CHANGE_WILL, whoever routes what was taken appends NJ_CHANGE_ROUTED, and that
+ * ends the record of a session that is not there. Any of them may fail: NJ_ENOMEM. */
+struct nj_store_reader {
+    enum nj_err (*session)(void *ctx, uint64_t number, const struct nj_session_state *state);
+    enum nj_err (*subscription)(void *ctx, struct nj_str filter, const struct nj_sub_opts *opts);
+    /* In the order of delivery. `packet_id` 0: it has none yet; else QoS 2, and it may have been
+     * sent. `msg` is shared by all who wait for it. */
+    enum nj_err (*queued)(void *ctx, struct nj_msg *msg, const struct nj_terms *terms,
+                          uint16_t packet_id);
+    /* QoS 2: PUBREC has come, PUBCOMP has not. In the order of the messages. */
+    enum nj_err (*released)(void *ctx, uint16_t packet_id);
+    /* QoS 2 from the client: PUBREL has not come. `msg`: taken and not routed, or NULL. `session`
+     * is the one told last, or one that is not there. */
+    enum nj_err (*received)(void *ctx, uint64_t session, uint16_t packet_id, struct nj_msg *msg);
+    /* `session` as above. */
+    enum nj_err (*will)(void *ctx, uint64_t session, const struct nj_will *will);
+    enum nj_err (*retained)(void *ctx, struct nj_msg *msg);
+};
+
+/* The numbers from which on sessions and messages have to count. */
+struct nj_store_numbers {
+    uint64_t session, message;
 };
 
 struct nj_store_port;
 struct nj_store_ops {
     /* Take a change. Its number: 1, 2, 3 … for each home. What is safe is told by
-     * nj_home_committed(home, number), never from inside this call. */
+     * nj_home_committed(home, number), never from inside this call. Thread: the home's. */
     uint64_t (*append)(struct nj_store_port *port, const struct nj_change *change);
     /* All changes up to this number are safe; it grows from call to call. Asked a few times a turn.
-     */
+     * The home is woken when it grows while nobody asks. Thread: the home's. */
     uint64_t (*safe)(struct nj_store_port *port);
+    /* Whether nothing more may be appended that somebody waits for: the disk is full, or has
+     * failed. Thread: the home's. */
+    bool (*is_full)(struct nj_store_port *port);
+    /* Whether so much waits to be made safe that clients are better read later, which is soon: ask
+     * again. Never while nothing will become safe. Thread: the home's. */
+    bool (*is_busy)(struct nj_store_port *port);
+    /* Whether nothing more becomes safe, ever: the disk has failed. It is full then, and each home
+     * is woken once. Thread: the home's. */
+    bool (*has_failed)(struct nj_store_port *port);
 };
 struct nj_store_port {
     const struct nj_store_ops *ops;

@@ -6,6 +6,12 @@
 #define FIRST_PROMISES 64
 
 bool
+nj_promises_reserve(struct nj_promises *q)
+{
+    return nj_ring_reserve(&q->ring, sizeof(struct nj_promise), FIRST_PROMISES);
+}
+
+bool
 nj_promises_push(struct nj_promises *q, const struct nj_promise *p)
 {
     struct nj_promise *last = nj_ring_push(&q->ring, sizeof(*p), FIRST_PROMISES);

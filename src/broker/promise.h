@@ -26,6 +26,7 @@ struct nj_promise {
     uint8_t answer; /* enum nj_packet_type */
     uint8_t reason, cause;
     bool session_present;
+    bool is_taken; /* ROUTE: the store has the message */
     uint16_t packet_id;
     uint32_t codes_n; /* SUBACK, UNSUBACK */
     union {
@@ -41,6 +42,8 @@ struct nj_promises {
 
 /* What it holds: a message, or codes. */
 size_t nj_promise_bytes(const struct nj_promise *p);
+/* Memory for one more; false without it. */
+bool nj_promises_reserve(struct nj_promises *q);
 /* False without memory: nothing has changed. */
 bool nj_promises_push(struct nj_promises *q, const struct nj_promise *p);
 /* The oldest if its number is `upto` or less, moved out. */

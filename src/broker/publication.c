@@ -39,6 +39,14 @@ nj_publication_msg(struct nj_publication *p)
     return p->msg;
 }
 
+struct nj_msg *
+nj_publication_keep(struct nj_publication *p)
+{
+    if (p->msg != NULL)
+        return nj_msg_ref(p->msg);
+    return nj_publication_msg(p) != NULL ? nj_msg_ref_new(p->msg) : NULL;
+}
+
 void
 nj_publication_fini(struct nj_publication *p)
 {

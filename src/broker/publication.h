@@ -16,7 +16,7 @@ struct nj_publication {
     bool retain;
     uint64_t number;
     nj_time arrived, expires;
-    uint64_t source;    /* hash of the publisher's client identifier, for No Local; 0: none */
+    uint64_t source;    /* stands for the publisher's client identifier, for No Local; 0: nobody */
     struct nj_msg *msg; /* NULL until needed; a reference of the publication's */
 };
 
@@ -25,6 +25,8 @@ void nj_publication_of(struct nj_publication *p, struct nj_msg *msg);
 /* The message behind it, made on first demand; lent until nj_publication_fini(). NULL without
  * memory. */
 struct nj_msg *nj_publication_msg(struct nj_publication *p);
+/* The same, with a reference for the caller. */
+struct nj_msg *nj_publication_keep(struct nj_publication *p);
 void nj_publication_fini(struct nj_publication *p);
 
 #endif

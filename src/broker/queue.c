@@ -5,10 +5,16 @@
 
 #define FIRST_QUEUED 8
 
-static struct nj_parcel *
-at(const struct nj_queue *q, uint32_t i)
+struct nj_parcel *
+nj_queue_at(const struct nj_queue *q, uint32_t i)
 {
     return nj_ring_at(&q->ring, sizeof(struct nj_parcel), i);
+}
+
+bool
+nj_queue_reserve(struct nj_queue *q)
+{
+    return nj_ring_reserve(&q->ring, sizeof(struct nj_parcel), FIRST_QUEUED);
 }
 
 bool
@@ -28,7 +34,7 @@ nj_queue_push(struct nj_queue *q, const struct nj_parcel *p)
 struct nj_parcel *
 nj_queue_first(struct nj_queue *q)
 {
-    return q->ring.count > 0 ? at(q, 0) : NULL;
+    return q->ring.count > 0 ? nj_queue_at(q, 0) : NULL;
 }
 
 struct nj_parcel
@@ -37,7 +43,7 @@ nj_queue_pop(struct nj_queue *q)
     struct nj_parcel p;
 
     NJ_ASSERT(q->ring.count > 0);
-    p = *at(q, 0);
+    p = *nj_queue_at(q, 0);
     nj_ring_pop(&q->ring);
     q->qos0 -= p.qos == 0;
     q->bytes -= nj_msg_bytes(p.msg);
@@ -47,6 +53,23 @@ nj_queue_pop(struct nj_queue *q)
         /* Only a wish: the larger ring serves as well. */
         (void)nj_ring_resize(&q->ring, sizeof(p), q->ring.capacity / 4);
     }
+    return p;
+}
+
+struct nj_parcel
+nj_queue_take(struct nj_queue *q, uint32_t i)
+{
+    struct nj_parcel p;
+
+    NJ_ASSERT(i < q->ring.count);
+    p = *nj_queue_at(q, i);
+    q->qos0 -= p.qos == 0;
+    q->bytes -= nj_msg_bytes(p.msg);
+    q->ring.count--;
+    for (; i < q->ring.count; i++)
+        *nj_queue_at(q, i) = *nj_queue_at(q, i + 1);
+    if (q->ring.count == 0)
+        nj_queue_fini(q);
     return p;
 }
 
@@ -60,7 +83,7 @@ nj_queue_sweep(struct nj_queue *q, nj_time now,
         return 0;
     q->expiring = NJ_NEVER;
     for (uint32_t i = 0; i < q->ring.count; i++) {
-        struct nj_parcel *p = at(q, i);
+        struct nj_parcel *p = nj_queue_at(q, i);
 
         if (p->msg->expires <= now) {
             q->bytes -= nj_msg_bytes(p->msg);
@@ -69,7 +92,7 @@ nj_queue_sweep(struct nj_queue *q, nj_time now,
             nj_parcel_fini(p);
         } else {
             q->expiring = NJ_MIN(q->expiring, p->msg->expires);
-            *at(q, kept++) = *p;
+            *nj_queue_at(q, kept++) = *p;
         }
     }
     removed = q->ring.count - kept;
@@ -83,7 +106,7 @@ void
 nj_queue_fini(struct nj_queue *q)
 {
     for (uint32_t i = 0; i < q->ring.count; i++)
-        nj_parcel_fini(at(q, i));
+        nj_parcel_fini(nj_queue_at(q, i));
     nj_ring_fini(&q->ring);
     *q = (struct nj_queue){0};
 }

@@ -15,12 +15,18 @@ struct nj_queue {
     nj_time expiring;    /* none of them expires before; meaningless when empty */
 };
 
+/* Memory for one more: the next push cannot fail. False without it. */
+bool nj_queue_reserve(struct nj_queue *q);
 /* The parcel's contents move in. False without memory: nothing has changed. */
 bool nj_queue_push(struct nj_queue *q, const struct nj_parcel *p);
 /* The oldest, or NULL; valid until the next call. */
 struct nj_parcel *nj_queue_first(struct nj_queue *q);
+/* Counted from the oldest; the same. */
+struct nj_parcel *nj_queue_at(const struct nj_queue *q, uint32_t i);
 /* Move the oldest out. There is one. */
 struct nj_parcel nj_queue_pop(struct nj_queue *q);
+/* Move out one that is not the oldest, perhaps; `i` as above. Cost: all behind it. */
+struct nj_parcel nj_queue_take(struct nj_queue *q, uint32_t i);
 /* Remove those that have expired at `now`; tells each to `expired` before its message is given
  * back. How many. Costs nothing while none can have. */
 uint32_t nj_queue_sweep(struct nj_queue *q, nj_time now,

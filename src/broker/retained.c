@@ -5,6 +5,7 @@
  *   jobs:   order ──► [sport/#] ──► [a/b] ──► [+/x]      one for each filter, first come first
  * served table     by hash of the filter: a client that subscribes again and again without reading
  * has no more jobs than subscriptions */
+#include "broker/delivery.h"
 #include "broker/session.h"
 
 #include "base/assert.h"
@@ -210,7 +211,22 @@ is_ready(const struct nj_session *s, const struct job *job)
             nj_session_window_is_open(s));
 }
 
-/* [MQTT5-3.3.1-8] [MQTT311-3.3.1-8] */
+/* The store knows a message for a session by both their numbers, and this one may be on its way
+ * already, as it was published. At QoS 2 the copy becomes a message of its own, since a packet
+ * identifier that may have been sent has to be known after a crash; at QoS 1 the store hears
+ * nothing, as of those that are still to come. */
+static void
+store_copy(struct nj_session *s, struct nj_publication *pub, struct nj_terms *terms)
+{
+    if (terms->qos < 2 || !nj_session_is_durable(s))
+        return;
+    pub->number = nj_home_number(s->home);
+    nj_msg_unref(pub->msg);
+    pub->msg = NULL;
+    nj_store_for(s->home, pub, &s->subscriber, terms);
+}
+
+/* `msg` is held until it is delivered. [MQTT5-3.3.1-8] [MQTT311-3.3.1-8] */
 static void
 deliver(struct nj_session *s, const struct nj_sub_opts *opts, struct nj_msg *msg)
 {
@@ -222,9 +238,10 @@ deliver(struct nj_session *s, const struct nj_sub_opts *opts, struct nj_msg *msg
         .retain = true,
     };
 
-    if (opts->no_local && msg->source == s->hash)
+    if (opts->no_local && msg->source == s->source)
         return;
     nj_publication_of(&pub, msg);
+    store_copy(s, &pub, &terms);
     (void)nj_session_deliver(s, &pub, &terms); /* if it got lost, that is counted */
     nj_publication_fini(&pub);
 }

@@ -6,6 +6,18 @@
 
 #define NOBODY UINT32_MAX
 
+static size_t
+slot_of_hash(uint64_t hash)
+{
+    return hash % NJ_ROUTER_CACHE_ROUTES;
+}
+
+static uint32_t
+half_of_hash(uint64_t hash)
+{
+    return (uint32_t)(hash >> 32);
+}
+
 static void
 free_route(struct nj_route *route)
 {
@@ -16,8 +28,8 @@ static void
 forget_all(struct nj_router *r)
 {
     for (size_t i = 0; i < NJ_ROUTER_CACHE_ROUTES; i++) {
-        free_route(r->cache[i]);
-        r->cache[i] = NULL;
+        free_route(r->cache[i].route);
+        r->cache[i].route = NULL;
     }
     r->cached_matches = 0;
 }
@@ -28,17 +40,39 @@ nj_router_fini(struct nj_router *r)
     forget_all(r);
     free_route(r->uncached);
     nj_matches_fini(&r->matches);
+    for (size_t i = 0; i < NJ_ROUTER_AHEAD; i++)
+        nj_search_fini(&r->expected[i].search);
     nj_free(r->places);
     *r = (struct nj_router){0};
 }
 
+/* A block for a route that is to be kept, or the one that is used again and again. */
+static struct nj_route *
+new_block(struct nj_router *r, size_t bytes, bool is_kept)
+{
+    struct nj_route *route = r->uncached;
+
+    if (is_kept || route == NULL || route->bytes < bytes) {
+        route = nj_alloc(bytes);
+        if (route == NULL)
+            return NULL;
+        route->bytes = bytes;
+    }
+    if (!is_kept && route != r->uncached) {
+        free_route(r->uncached);
+        r->uncached = route;
+    }
+    return route;
+}
+
 /* One block: the route, its targets, its identifiers, its topic. */
 static struct nj_route *
-new_route(struct nj_str topic, size_t targets, size_t identifiers)
+new_route(struct nj_router *r, struct nj_str topic, size_t targets, size_t identifiers,
+          bool is_kept)
 {
     size_t bytes = sizeof(struct nj_route) + targets * sizeof(struct nj_target) +
                    identifiers * sizeof(uint32_t) + topic.n;
-    struct nj_route *route = nj_alloc(bytes);
+    struct nj_route *route = new_block(r, bytes, is_kept);
     char *text;
 
     if (route == NULL)
@@ -163,7 +197,7 @@ add_identifiers(struct nj_route *route, const struct nj_matches *matches, const 
 }
 
 static struct nj_route *
-flatten(struct nj_router *r, struct nj_str topic, bool allow_duplicates)
+flatten(struct nj_router *r, struct nj_str topic, bool allow_duplicates, bool is_kept)
 {
     const struct nj_matches *matches = &r->matches;
     uint32_t *target_of = NULL;
@@ -173,7 +207,7 @@ flatten(struct nj_router *r, struct nj_str topic, bool allow_duplicates)
 
     for (size_t i = 0; i < matches->count; i++)
         identifiers += matches->list[i].who != NULL && matches->list[i].opts.identifier != 0;
-    route = new_route(topic, matches->count, identifiers * 2);
+    route = new_route(r, topic, matches->count, identifiers * 2, is_kept);
     if (route == NULL)
         return NULL;
     if (identifiers > 0) {
@@ -181,8 +215,7 @@ flatten(struct nj_router *r, struct nj_str topic, bool allow_duplicates)
         if (target_of == NULL)
             goto fail;
     }
-    allow_duplicates = allow_duplicates || matches->count < 2;
-    if (!allow_duplicates && !clear_places(r, matches->count))
+    if (matches->count > 1 && !clear_places(r, matches->count))
         goto fail;
 
     for (size_t i = 0; i < matches->count; i++) {
@@ -191,7 +224,7 @@ flatten(struct nj_router *r, struct nj_str topic, bool allow_duplicates)
 
         if (m->who == NULL)
             m->opts.identifier = 0; /* the member's own is taken when it is picked */
-        if (allow_duplicates || m->who == NULL) {
+        if (matches->count < 2 || m->who == NULL) {
             add_target(route, m);
         } else {
             uint32_t *place = slot_of(r, route, m->who);
@@ -199,6 +232,9 @@ flatten(struct nj_router *r, struct nj_str topic, bool allow_duplicates)
             if (*place == NOBODY) {
                 *place = target;
                 add_target(route, m);
+            } else if (allow_duplicates) {
+                add_target(route, m);
+                route->targets[target].is_again = true;
             } else {
                 target = *place;
                 merge(&route->targets[target], m);
@@ -221,29 +257,36 @@ flatten(struct nj_router *r, struct nj_str topic, bool allow_duplicates)
 
 fail:
     nj_free(target_of);
-    free_route(route);
+    if (is_kept)
+        free_route(route);
     return NULL;
 }
 
 static void
 keep(struct nj_router *r, struct nj_route *route)
 {
-    struct nj_route **slot = &r->cache[route->hash % NJ_ROUTER_CACHE_ROUTES];
+    size_t i = slot_of_hash(route->hash);
 
-    r->last = route;
-    if (route->match_count > NJ_ROUTER_CACHE_TARGETS / 4 ||
-        route->topic.n > NJ_ROUTER_CACHE_TOPIC) {
-        free_route(r->uncached);
-        r->uncached = route;
-        return;
-    }
     if (r->cached_matches + route->match_count > NJ_ROUTER_CACHE_TARGETS)
         forget_all(r);
-    if (*slot != NULL)
-        r->cached_matches -= (*slot)->match_count;
-    free_route(*slot);
-    *slot = route;
+    if (r->cache[i].route != NULL)
+        r->cached_matches -= r->cache[i].route->match_count;
+    free_route(r->cache[i].route);
+    r->cache[i].route = route;
+    r->cache[i].hash = half_of_hash(route->hash);
     r->cached_matches += route->match_count;
+}
+
+/* Whether the topic, looked for in vain, has been so before, and its route is not too large. */
+static bool
+is_worth_keeping(struct nj_router *r, struct nj_str topic, uint64_t hash)
+{
+    size_t i = slot_of_hash(hash);
+    bool was_asked = r->cache[i].asked == half_of_hash(hash);
+
+    r->cache[i].asked = half_of_hash(hash);
+    return was_asked && r->matches.count <= NJ_ROUTER_CACHE_TARGETS / 4 &&
+           topic.n <= NJ_ROUTER_CACHE_TOPIC;
 }
 
 static bool
@@ -254,31 +297,92 @@ is_for(const struct nj_route *route, struct nj_str topic, uint64_t generation,
            route->allows_duplicates == allow_duplicates && nj_str_eq(route->topic, topic);
 }
 
+/* ---- topics that are expected ---- */
+
+static struct nj_expected *
+expected_at(struct nj_router *r, uint32_t i)
+{
+    return &r->expected[(r->expected_first + i) % NJ_ROUTER_AHEAD];
+}
+
+void
+nj_router_expect(struct nj_router *r, struct nj_index *index, struct nj_str topic)
+{
+    struct nj_expected *e = expected_at(r, r->expected_count);
+
+    for (uint32_t i = 0; i < r->expected_count; i++)
+        if (expected_at(r, i)->is_searched)
+            nj_search_go_on(&expected_at(r, i)->search);
+    e->topic = topic;
+    e->hash = nj_hash(topic);
+    e->generation = nj_index_generation(index);
+    e->is_searched = r->cache[slot_of_hash(e->hash)].hash != half_of_hash(e->hash);
+    if (e->is_searched)
+        nj_search_begin(&e->search, index, topic, e->hash);
+    r->expected_count++;
+}
+
+/* What was announced of this topic, and the end of all announcements before it; NULL: nothing. */
+static NJ_NOINLINE struct nj_expected *
+take_expected(struct nj_router *r, struct nj_str topic)
+{
+    for (uint32_t i = 0; i < r->expected_count; i++) {
+        struct nj_expected *e = expected_at(r, i);
+
+        if (e->topic.p != topic.p || e->topic.n != topic.n)
+            continue;
+        r->expected_first = (r->expected_first + i + 1) % NJ_ROUTER_AHEAD;
+        r->expected_count -= i + 1;
+        return e;
+    }
+    return NULL;
+}
+
+/* Into r->matches. */
+static NJ_NOINLINE enum nj_err
+search(struct nj_router *r, struct nj_index *index, struct nj_str topic, uint64_t hash,
+       struct nj_expected *e)
+{
+    r->matches.count = 0;
+    if (e != NULL && e->is_searched && e->generation == nj_index_generation(index))
+        return nj_search_finish(&e->search, &r->matches);
+    return nj_index_match(index, topic, hash, &r->matches);
+}
+
 const struct nj_route *
 nj_router_find(struct nj_router *r, struct nj_index *index, struct nj_str topic,
                bool allow_duplicates)
 {
     uint64_t generation = nj_index_generation(index), hash;
-    struct nj_route *route;
+    struct nj_expected *expected =
+        NJ_UNLIKELY(r->expected_count > 0) ? take_expected(r, topic) : NULL;
+    struct nj_route *route = r->last;
+    bool is_kept;
 
-    if (is_for(r->last, topic, generation, allow_duplicates))
-        return r->last;
-    hash = nj_hash(topic);
-    route = r->cache[hash % NJ_ROUTER_CACHE_ROUTES];
-    if (is_for(route, topic, generation, allow_duplicates)) {
+    r->is_worth_expecting = false;
+    if (is_for(route, topic, generation, allow_duplicates))
+        return route;
+    hash = expected != NULL ? expected->hash : nj_hash(topic);
+    route = r->cache[slot_of_hash(hash)].route;
+    if (r->cache[slot_of_hash(hash)].hash == half_of_hash(hash) &&
+        is_for(route, topic, generation, allow_duplicates)) {
         r->last = route;
         return route;
     }
 
-    r->matches.count = 0;
-    if (nj_index_match(index, topic, &r->matches) != NJ_OK)
+    r->last = NULL;
+    r->is_worth_expecting = true;
+    if (search(r, index, topic, hash, expected) != NJ_OK)
         return NULL;
-    route = flatten(r, topic, allow_duplicates);
+    is_kept = is_worth_keeping(r, topic, hash);
+    route = flatten(r, topic, allow_duplicates, is_kept);
     if (route == NULL)
         return NULL;
     route->generation = generation;
     route->hash = hash;
     route->allows_duplicates = allow_duplicates;
-    keep(r, route);
+    if (is_kept)
+        keep(r, route);
+    r->last = route;
     return route;
 }

@@ -6,7 +6,9 @@
  * cached by topic and used only while the index's generation is the one they were made under, which
  * is compared for each message; so the pointers in them are alive for this turn.
  *
- * Cost of a cached route: one hash and one comparison of the topic. The cache holds routes of at
+ * Cost of a cached route: one hash and one comparison of the topic. A route is kept when its topic
+ * is asked for twice before others take its place: where each message has a topic of its own, none
+ * is worth an allocation, and those of topics that come back stay. The cache holds routes of at
  * most NJ_ROUTER_CACHE_TARGETS matches together, to topics of no more than NJ_ROUTER_CACHE_TOPIC
  * bytes, and forgets everything when it is full: a topic that matters is soon back. */
 #ifndef NJ_BROKER_ROUTER_H
@@ -33,6 +35,7 @@ struct nj_target {
     uint8_t qos;
     uint8_t audience; /* enum nj_audience */
     bool retain_as_published;
+    bool is_again; /* where duplicates are allowed: a target before it has the same session */
 };
 
 struct nj_route {
@@ -40,23 +43,54 @@ struct nj_route {
     uint64_t hash;
     struct nj_str topic; /* the route's own */
     uint32_t target_count, identifier_count;
-    uint32_t match_count; /* before overlapping ones became one: what it has memory for */
+    uint32_t match_count; /* before overlapping ones became one */
+    size_t bytes;         /* of its block */
     bool allows_duplicates;
     struct nj_target *targets;
     uint32_t *identifiers;
 };
 
+/* A topic that was announced, and the search for it. */
+struct nj_expected {
+    struct nj_str topic;
+    uint64_t hash;
+    uint64_t generation;
+    bool is_searched; /* no route of it was kept */
+    struct nj_search search;
+};
+
+/* Topics that are known before their turn, each a step of a search further than the next. */
+#define NJ_ROUTER_AHEAD 4u
+
 struct nj_router {
-    struct nj_route *cache[NJ_ROUTER_CACHE_ROUTES];
+    struct {
+        struct nj_route *route;
+        uint32_t hash;  /* the upper half of the route's */
+        uint32_t asked; /* and of the topic that was last looked for in vain */
+    } cache[NJ_ROUTER_CACHE_ROUTES];
     size_t cached_matches;
     struct nj_matches matches; /* scratch */
     uint32_t *places;          /* scratch: an open hash table of targets by subscriber */
     size_t places_size;
-    struct nj_route *uncached; /* the last one, if it was too large to keep */
+    struct nj_route *uncached; /* the last one that is not kept; its memory is used again */
     struct nj_route *last;     /* who publishes much does so on one topic for a while */
+    bool is_worth_expecting; /* the last topic had no route that was kept, nor may those after it */
+    uint32_t expected_first, expected_count;
+    struct nj_expected expected[NJ_ROUTER_AHEAD]; /* a ring */
 };
 
 void nj_router_fini(struct nj_router *r);
+
+/* These bytes will be asked for next, after those that were announced before, of which there are
+ * less than NJ_ROUTER_AHEAD: their searches go on while the caller does other things. Without
+ * effect on what nj_router_find() returns. `topic` is lent until it has been asked for, or: */
+void nj_router_expect(struct nj_router *r, struct nj_index *index, struct nj_str topic);
+/* Nothing that was announced comes. */
+static inline void
+nj_router_expect_nothing(struct nj_router *r)
+{
+    r->expected_count = 0;
+}
 
 /* The route of a topic name, valid until the next call. NULL without memory. */
 const struct nj_route *nj_router_find(struct nj_router *r, struct nj_index *index,

@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/rand.h"
 
 #include "base/test.h"
 
@@ -168,10 +169,19 @@ a_route_is_kept_as_long_as_nothing_changes(void **state)
     (void)state;
     subscribe(0, "a", (struct nj_sub_opts){.qos = 0});
     r = find("a");
-    assert_ptr_equal(find("a"), r);
+    assert_ptr_equal(find("a"), r); /* the last one */
+    assert_int_equal(router.cached_matches, 0);
     (void)find("other");
-    assert_ptr_equal(find("a"), r);
-    assert_int_equal(find("b")->target_count, 0);
+    r = find("a"); /* now that it has come again */
+    assert_int_equal(router.cached_matches, 1);
+    for (int i = 0; i < 100; i++) {
+        char once[16];
+
+        (void)snprintf(once, sizeof(once), "once-%d", i);
+        assert_int_equal(find(once)->target_count, 0);
+        assert_ptr_equal(find("a"), r);
+    }
+    assert_int_equal(router.cached_matches, 1);
 }
 
 static void
@@ -205,6 +215,7 @@ long_topics_are_routed_but_not_kept(void **state)
 static void
 the_cache_never_holds_more_than_it_may(void **state)
 {
+    size_t most = 0;
     char text[32];
 
     (void)state;
@@ -212,11 +223,13 @@ the_cache_never_holds_more_than_it_may(void **state)
         (void)snprintf(text, sizeof(text), "$share/g%d/+", i);
         subscribe(0, text, (struct nj_sub_opts){.qos = 0});
     }
-    for (int i = 0; i < 4000; i++) {
-        (void)snprintf(text, sizeof(text), "topic-%d", i);
+    for (int i = 0; i < 8000; i++) { /* each twice, with another one in between */
+        (void)snprintf(text, sizeof(text), "topic-%d", i / 4 * 2 + i % 2);
         assert_int_equal(find(text)->target_count, 64);
         assert_true(router.cached_matches <= NJ_ROUTER_CACHE_TARGETS);
+        most = NJ_MAX(most, router.cached_matches);
     }
+    assert_true(most > NJ_ROUTER_CACHE_TARGETS / 2);
 }
 
 static void
@@ -242,6 +255,64 @@ without_memory_there_is_no_route_and_then_there_is(void **state)
     assert_true(failed > 0);
 }
 
+static bool
+is_same_route(const struct nj_route *a, const struct nj_route *b)
+{
+    if (a->target_count != b->target_count || !nj_str_eq(a->topic, b->topic))
+        return false;
+    for (uint32_t i = 0; i < a->target_count; i++)
+        if (a->targets[i].who != b->targets[i].who || a->targets[i].qos != b->targets[i].qos)
+            return false;
+    return true;
+}
+
+/* Topics that were announced and come, come not, or come after others, with subscriptions that
+ * change in between, beside a router to which nothing is announced. */
+static void
+what_is_expected_changes_no_route(void **state)
+{
+    static const char *const names[] = {"a", "a/b", "b/c/d", "a/x/c", "$SYS/a", "/", "b", "x/y"};
+    static const char *const filters[] = {"a/b", "a/+", "#", "+/+/c", "/", "b/#", "+", "$SYS/+"};
+    static struct nj_router plain;
+    static char buffer[64][16];
+    unsigned expected = 0, moved = 0;
+    struct nj_rand r;
+
+    (void)state;
+    nj_rand_seed(&r, 7);
+    for (int i = 0; i < 3000; i++) {
+        uint32_t from = nj_rand_below(&r, 50), ahead = from;
+
+        for (int k = 0; k < 64 && i % 10 == 0; k++)
+            (void)snprintf(buffer[k], sizeof(buffer[k]), "%s",
+                           names[nj_rand_below(&r, NJ_COUNT_OF(names))]);
+        for (uint32_t k = from; k < from + 10; k++) {
+            struct nj_str name = nj_str_of(buffer[k]);
+
+            for (ahead = NJ_MAX(ahead, k);
+                 router.expected_count < NJ_ROUTER_AHEAD && nj_rand_below(&r, 6) > 0; ahead++)
+                nj_router_expect(&router, subscriptions, nj_str_of(buffer[ahead]));
+            if (nj_rand_below(&r, 8) == 0) {
+                subscribe((int)nj_rand_below(&r, 4), filters[nj_rand_below(&r, 8)],
+                          (struct nj_sub_opts){.qos = nj_rand_below(&r, 3) & 3});
+                moved += router.expected_count > 0;
+            }
+            if (nj_rand_below(&r, 8) == 0)
+                continue;
+            expected += router.expected_count > 0 &&
+                        router.expected[router.expected_first].topic.p == buffer[k];
+            assert_true(is_same_route(nj_router_find(&router, subscriptions, name, false),
+                                      nj_router_find(&plain, subscriptions, name, false)));
+        }
+        nj_router_expect_nothing(&router);
+        if (i % 100 == 0)
+            nj_index_remove_all(subscriptions, &who[i / 100 % 4]);
+    }
+    assert_in_range(expected, 10000, 30000);
+    assert_true(moved > 1000);
+    nj_router_fini(&plain);
+}
+
 int
 main(void)
 {
@@ -257,6 +328,7 @@ main(void)
         TEST(long_topics_are_routed_but_not_kept),
         TEST(the_cache_never_holds_more_than_it_may),
         TEST(without_memory_there_is_no_route_and_then_there_is),
+        TEST(what_is_expected_changes_no_route),
     };
 
     return cmocka_run_group_tests_name("broker/router", tests, NULL, NULL);

@@ -6,15 +6,71 @@
 
 /* ---- status, as others see it ---- */
 
-/* Relaxed: publishers on other workers take it as advice; what they decide on it is looked at again
- * at home. */
+/* Publishers on other workers take it as advice; what they decide on it is looked at again at home.
+ * Release: who sees that it is durable comes after what was appended before. */
 static void
 set_status(struct nj_session *s, uint8_t bit, bool is_set)
 {
     uint8_t status = atomic_load_explicit(&s->subscriber.status, memory_order_relaxed);
 
     status = is_set ? (uint8_t)(status | bit) : (uint8_t)(status & ~bit);
-    atomic_store_explicit(&s->subscriber.status, status, memory_order_relaxed);
+    atomic_store_explicit(&s->subscriber.status, status, memory_order_release);
+}
+
+/* ---- what the store is told ---- */
+
+/* Durable is seen by others only now: what they append for it comes after this. (Release: see
+ * is_durable() in delivery.c.) */
+uint64_t
+nj_session_store(struct nj_session *s, nj_time left)
+{
+    const struct nj_session_state state = {
+        .client_id = nj_session_client_id(s), .expiry_s = s->expiry_s, .left = left};
+    const struct nj_change change = {
+        .kind = NJ_CHANGE_SESSION, .session = s->subscriber.number, .state = &state};
+    uint64_t number = nj_home_append(s->home, &change);
+
+    if (!s->is_stored || s->told_expiry_s != s->expiry_s)
+        s->told = number;
+    s->told_expiry_s = s->expiry_s;
+    s->is_stored = true;
+    set_status(s, NJ_SUBSCRIBER_DURABLE, nj_session_is_durable(s));
+    return number;
+}
+
+void
+nj_session_store_will(struct nj_session *s)
+{
+    struct nj_change change = {.kind = NJ_CHANGE_WILL, .session = s->subscriber.number};
+    struct nj_will will;
+
+    if (s->will == NULL && !s->has_stored_will)
+        return;
+    if (s->will != NULL) {
+        will = (struct nj_will){
+            .topic = nj_msg_topic(s->will),
+            .properties = nj_msg_properties(s->will),
+            .payload = nj_msg_payload(s->will),
+            .qos = s->will->qos,
+            .retain = s->will->retain,
+            .delay_s = s->will_delay_s,
+            .expiry_s = s->will_expiry_s,
+        };
+        change.will = &will;
+    }
+    s->has_stored_will = s->will != NULL;
+    s->told = nj_home_append(s->home, &change);
+}
+
+static void
+store_subscription(struct nj_session *s, enum nj_change_kind kind, struct nj_str filter,
+                   const struct nj_sub_opts *opts)
+{
+    const struct nj_change change = {
+        .kind = kind, .session = s->subscriber.number, .filter = filter, .subscription = opts};
+
+    if (nj_session_is_durable(s))
+        (void)nj_home_append(s->home, &change);
 }
 
 /* ---- deadlines ---- */
@@ -39,7 +95,7 @@ nj_session_publish_will(struct nj_session *s)
         .payload = nj_msg_payload(s->will),
         .qos = s->will->qos,
         .retain = s->will->retain,
-        .source = s->hash,
+        .source = s->source,
     };
     nj_home_stamp(s->home, &pub, s->will_expiry_s);
     nj_home_publish(s->home, &pub);
@@ -47,6 +103,7 @@ nj_session_publish_will(struct nj_session *s)
     nj_msg_unref(s->will);
     s->will = NULL;
     s->will_due = NJ_NEVER;
+    nj_session_store_will(s);
 }
 
 void
@@ -85,7 +142,6 @@ nj_session_attach(struct nj_session *s, struct nj_link *link)
     s->will = NULL;
     s->will_due = s->expires_at = NJ_NEVER;
     set_deadline(s);
-    set_status(s, NJ_SUBSCRIBER_DURABLE, nj_session_is_durable(s));
     nj_metric_add(s->home->metrics, NJ_METRIC_CLIENTS_CONNECTED, 1);
 }
 
@@ -104,6 +160,8 @@ detach(struct nj_session *s)
     s->is_open = false;
     s->is_starved = false;
     s->epoch++; /* what was promised to this connection is void */
+    if (s->promised > 0)
+        s->home->left_behind = s->home->appended;
     s->promised = 0;
     s->promised_bytes = 0;
     s->unanswered = 0;
@@ -116,13 +174,14 @@ detach(struct nj_session *s)
 void
 nj_session_leave(struct nj_session *s, bool is_will_withdrawn)
 {
-    uint32_t expiry_s = NJ_MIN(s->expiry_s, s->home->opts->persistent_client_expiration_s);
+    uint32_t expiry_s = nj_session_expiry_s(s);
     nj_time now = s->home->now;
 
     detach(s);
     if (is_will_withdrawn) {
         nj_msg_unref(s->will);
         s->will = NULL;
+        nj_session_store_will(s);
     }
     if (s->will != NULL && s->will_delay_s > 0 && s->expiry_s > 0)
         s->will_due = nj_time_after_s(now, s->will_delay_s);
@@ -134,6 +193,7 @@ nj_session_leave(struct nj_session *s, bool is_will_withdrawn)
     }
     s->expires_at = expiry_s == NJ_SESSION_FOR_EVER ? NJ_NEVER : nj_time_after_s(now, expiry_s);
     set_deadline(s);
+    (void)nj_session_store(s, now);
 }
 
 void
@@ -146,15 +206,12 @@ nj_session_lose_link(struct nj_session *s, enum nj_cause cause)
 bool
 nj_session_set_expiry(struct nj_session *s, uint32_t expiry_s)
 {
-    struct nj_change change = {.kind = NJ_CHANGE_SESSION, .session = s};
-
     if (s->expiry_s == 0 && expiry_s > 0)
         return false;
     if (s->expiry_s == expiry_s)
         return true;
     s->expiry_s = expiry_s;
-    (void)nj_home_append(s->home, &change);
-    set_status(s, NJ_SUBSCRIBER_DURABLE, nj_session_is_durable(s));
+    (void)nj_session_store(s, NJ_NEVER);
     return true;
 }
 
@@ -167,7 +224,8 @@ free_session(struct nj_rcu_head *rcu)
 void
 nj_session_end(struct nj_session *s)
 {
-    struct nj_change change = {.kind = NJ_CHANGE_SESSION_END, .session = s};
+    const struct nj_change change = {.kind = NJ_CHANGE_SESSION_END,
+                                     .session = s->subscriber.number};
     struct nj_home *home = s->home;
 
     NJ_ASSERT(s->link == NULL);
@@ -180,7 +238,7 @@ nj_session_end(struct nj_session *s)
     nj_session_clear_outbound(s);
     nj_received_fini(&s->received);
     if (s->is_stored)
-        (void)nj_home_append(home, &change);
+        home->ended = nj_home_append(home, &change);
     nj_heap_cancel(&home->deadlines, &s->deadline);
     nj_home_remove(home, s);
     nj_rcu_call(&s->rcu, free_session);
@@ -209,12 +267,15 @@ nj_session_subscribe(struct nj_session *s, const struct nj_subscription *subscri
         .retain_as_published = subscription->retain_as_published || s->is_bridge,
         .identifier = identifier,
     };
-    struct nj_change change = {.kind = NJ_CHANGE_SUBSCRIPTION, .session = s};
     struct nj_filter filter;
     bool is_shared, existed;
 
     if (!nj_filter_parse(subscription->filter, &filter))
         return NJ_REASON_TOPIC_FILTER_INVALID;
+    if (nj_session_is_durable(s) && s->home->store->ops->is_full(s->home->store)) {
+        nj_home_dropped(s->home, NJ_CAUSE_STORE_FULL, s, subscription->filter);
+        return NJ_REASON_QUOTA_EXCEEDED;
+    }
     if (nj_session_is_durable(s) && nj_mem_is_scarce()) {
         nj_home_dropped(s->home, NJ_CAUSE_OUT_OF_MEMORY, s, subscription->filter);
         return NJ_REASON_QUOTA_EXCEEDED;
@@ -241,8 +302,7 @@ nj_session_subscribe(struct nj_session *s, const struct nj_subscription *subscri
         nj_home_dropped(s->home, NJ_CAUSE_MAX_SUBSCRIPTIONS, s, subscription->filter);
         return NJ_REASON_QUOTA_EXCEEDED;
     }
-    if (nj_session_is_durable(s))
-        (void)nj_home_append(s->home, &change);
+    store_subscription(s, NJ_CHANGE_SUBSCRIBED, subscription->filter, &opts);
 
     /* No retained messages for a share group, nor where the client does not want them. */
     if (!is_shared && existed)
@@ -257,7 +317,6 @@ nj_session_subscribe(struct nj_session *s, const struct nj_subscription *subscri
 uint8_t
 nj_session_unsubscribe(struct nj_session *s, struct nj_str text)
 {
-    struct nj_change change = {.kind = NJ_CHANGE_SUBSCRIPTION, .session = s};
     struct nj_filter filter;
 
     if (!nj_filter_parse(text, &filter))
@@ -267,8 +326,7 @@ nj_session_unsubscribe(struct nj_session *s, struct nj_str text)
     count_subscriptions(s, filter.share.n > 0, -1);
     if (filter.share.n == 0)
         nj_retained_cancel(s, filter.filter);
-    if (nj_session_is_durable(s))
-        (void)nj_home_append(s->home, &change);
+    store_subscription(s, NJ_CHANGE_UNSUBSCRIBED, text, NULL);
     return NJ_REASON_SUCCESS;
 }
 
@@ -279,4 +337,51 @@ nj_session_answer_subscribe(struct nj_session *s, enum nj_packet_type type, uint
     struct nj_answer answer = {.type = type, .packet_id = packet_id, .codes = codes};
 
     nj_session_answer(s, &answer, nj_session_is_durable(s) ? s->home->appended : 0);
+}
+
+/* ---- a start ---- */
+
+void
+nj_session_restore(struct nj_session *s, const struct nj_session_state *state)
+{
+    nj_time left = NJ_MIN(state->left, s->home->now); /* a clock may have gone back since */
+    uint32_t expiry_s;
+
+    s->expiry_s = s->told_expiry_s = state->expiry_s;
+    s->is_stored = true;
+    expiry_s = nj_session_expiry_s(s);
+    s->expires_at = expiry_s == NJ_SESSION_FOR_EVER ? NJ_NEVER : nj_time_after_s(left, expiry_s);
+    set_deadline(s);
+    set_status(s, NJ_SUBSCRIBER_DURABLE, nj_session_is_durable(s));
+}
+
+enum nj_err
+nj_session_restore_subscription(struct nj_session *s, struct nj_str text,
+                                const struct nj_sub_opts *opts)
+{
+    struct nj_filter filter;
+    bool existed;
+    enum nj_err err;
+
+    if (!nj_filter_parse(text, &filter))
+        return NJ_EINVAL;
+    err = nj_index_subscribe(s->home->broker->index, &s->subscriber, &filter, opts, &existed);
+    if (err == NJ_OK && !existed)
+        count_subscriptions(s, filter.share.n > 0, 1);
+    return err;
+}
+
+/* Its connection has ended with the process, or had before: then its delay goes on. */
+enum nj_err
+nj_session_restore_will(struct nj_session *s, const struct nj_will *will, nj_time left)
+{
+    s->will = nj_will_msg(will);
+    if (s->will == NULL)
+        return NJ_ENOMEM;
+    s->has_stored_will = true;
+    s->will_delay_s = will->delay_s;
+    s->will_expiry_s = will->expiry_s;
+    s->will_due = nj_time_after_s(NJ_MIN(left, s->home->now), will->delay_s);
+    set_deadline(s);
+    return NJ_OK;
 }

@@ -24,20 +24,23 @@ struct nj_session {
     struct nj_subscriber subscriber;
     struct nj_rcu_head rcu;
     struct nj_home *home;
-    struct nj_link *link;  /* NULL: away */
-    uint32_t epoch;        /* counts connections */
-    uint32_t expiry_s;     /* session expiry interval; NJ_SESSION_FOR_EVER */
-    uint32_t promised;     /* answers of this connection that wait for the store */
-    size_t promised_bytes; /* what they hold */
-    uint32_t shared_count; /* of its subscriptions */
-    uint16_t unanswered;   /* QoS 1 messages from the client that wait for their PUBACK */
-    uint16_t allowance;    /* receive maximum that this connection was told; 0: none */
-    uint32_t carried;      /* of `received`, at most so many are of connections before this one */
-    bool is_open;          /* the CONNACK of this link has left: packets may follow it */
-    bool is_stored;        /* the store knows of it, and has to hear of its end */
-    bool is_starved;       /* sending stopped for want of memory; nj_home_work() tries again */
+    struct nj_link *link;   /* NULL: away */
+    uint32_t epoch;         /* counts connections */
+    uint32_t expiry_s;      /* session expiry interval; NJ_SESSION_FOR_EVER */
+    uint32_t told_expiry_s; /* as the store was told last */
+    uint64_t told;          /* the change that told that, or its will; 0: before the start */
+    uint32_t promised;      /* answers of this connection that wait for the store */
+    size_t promised_bytes;  /* what they hold */
+    uint32_t shared_count;  /* of its subscriptions */
+    uint16_t unanswered;    /* QoS 1 messages from the client that wait for their PUBACK */
+    uint16_t allowance;     /* receive maximum that this connection was told; 0: none */
+    uint32_t carried;       /* of `received`, at most so many are of connections before this one */
+    bool is_open;           /* the CONNACK of this link has left: packets may follow it */
+    bool is_stored;         /* the store knows of it, and has to hear of its end */
+    bool is_starved;        /* sending stopped for want of memory; nj_home_work() tries again */
     bool is_bridge;
     bool is_dropping; /* it has been said that its messages are being dropped */
+    bool has_stored_will;
 
     struct nj_inflight inflight; /* to the client */
     struct nj_queue queue;       /* after these */
@@ -53,6 +56,7 @@ struct nj_session {
 
     struct nj_session *next_in_table;
     uint64_t hash;
+    uint64_t source; /* of what it publishes: see publication.h */
     uint16_t client_id_n;
     char client_id[];
 };
@@ -69,12 +73,17 @@ nj_session_is_durable(const struct nj_session *s)
 {
     return s->expiry_s > 0;
 }
+/* The expiry interval in force. */
+static inline uint32_t
+nj_session_expiry_s(const struct nj_session *s)
+{
+    return NJ_MIN(s->expiry_s, s->home->opts->persistent_client_expiration_s);
+}
 
 /* ---- from the client: PUBLISH and its acknowledgements ---- */
 
 /**
- * A message from the client. Stamped here; PUBACK or PUBREC goes out through the link when it is
- * due.
+ * A message from the client, stamped. PUBACK or PUBREC goes out through the link when it is due.
  *
  * Returns  NJ_CAUSE_NONE, or why the connection must end: NJ_CAUSE_RECEIVE_MAXIMUM,
  *          NJ_CAUSE_OUT_OF_MEMORY (nothing was acknowledged).
@@ -82,7 +91,7 @@ nj_session_is_durable(const struct nj_session *s)
  *          [MQTT311-4.3.2-2] [MQTT311-4.3.3-2]
  */
 enum nj_cause nj_session_publish(struct nj_session *s, struct nj_publication *pub,
-                                 uint16_t packet_id, uint32_t expiry_s);
+                                 uint16_t packet_id);
 /* A message that is not taken: PUBACK or PUBREC with the cause's reason code in MQTT 5; before, an
  * acknowledgement like any other, since there is no other answer. Counted and logged as dropped. */
 void nj_session_refuse(struct nj_session *s, const struct nj_publication *pub, uint16_t packet_id,
@@ -98,15 +107,9 @@ enum nj_cause nj_session_puback(struct nj_session *s, uint16_t packet_id, uint8_
 enum nj_cause nj_session_pubrec(struct nj_session *s, uint16_t packet_id, uint8_t reason);
 enum nj_cause nj_session_pubcomp(struct nj_session *s, uint16_t packet_id);
 
-/* How one target gets a publication. */
-struct nj_terms {
-    const uint32_t *identifiers;
-    uint32_t identifier_count;
-    uint64_t group; /* nj_group_id() of its share group, or 0 */
-    uint8_t qos;
-    bool retain;
-    bool is_one_of_many;
-};
+/* Memory to send or queue one message more at QoS 1 or 2; what nj_session_deliver() needs beside
+ * it is the message itself, and room for several subscription identifiers. */
+bool nj_session_reserve(struct nj_session *s);
 /* Send it, or queue it, or drop it with a reason. False: QoS 1 or 2, and dropped because there was
  * no memory to keep it, so it must not be acknowledged to its publisher. */
 bool nj_session_deliver(struct nj_session *s, struct nj_publication *pub,
@@ -149,6 +152,11 @@ void nj_session_leave(struct nj_session *s, bool is_will_withdrawn);
 /* ---- private to the room ---- */
 
 /* session.c */
+/* Tell the store what it is now; `left`: when its connection ended, NJ_NEVER while it is there. The
+ * number of the change. */
+uint64_t nj_session_store(struct nj_session *s, nj_time left);
+/* And what its will is, or that there is none any more. Nobody waits for that. */
+void nj_session_store_will(struct nj_session *s);
 void nj_session_attach(struct nj_session *s, struct nj_link *link);
 /* Its CONNACK has left: what waits may follow. [MQTT5-3.2.0-1] [MQTT311-3.2.0-1] */
 void nj_session_open(struct nj_session *s);
@@ -160,16 +168,37 @@ void nj_session_publish_will(struct nj_session *s);
 /* Its deadline has come: a will to publish, or the end. May free it. */
 void nj_session_on_deadline(struct nj_session *s);
 
+/* As the store remembers it: what a session that is away is given by restore.c. NJ_ENOMEM. */
+void nj_session_restore(struct nj_session *s, const struct nj_session_state *state);
+enum nj_err nj_session_restore_subscription(struct nj_session *s, struct nj_str text,
+                                            const struct nj_sub_opts *opts);
+enum nj_err nj_session_restore_will(struct nj_session *s, const struct nj_will *will, nj_time left);
+
 /* inbound.c: send it now, or when `number` is safe, and never before what was to be sent earlier */
 void nj_session_answer(struct nj_session *s, const struct nj_answer *answer, uint64_t number);
+/* A CONNACK that was promised leaves before that; all other answers go behind the promise. */
+void nj_session_answer_early(struct nj_session *s, const struct nj_answer *connack);
 void nj_session_keep(struct nj_home *home, struct nj_promise *p);
+/* It cannot be kept, ever: the connection that waits for it ends. */
+void nj_session_break(struct nj_home *home, struct nj_promise *p);
 
 /* outbound.c */
+/* The store need not keep this message for it any longer. */
+void nj_session_store_delivered(struct nj_session *s, uint64_t message);
 bool nj_session_window_is_open(const struct nj_session *s);
 void nj_session_keep_publish(struct nj_session *s, uint16_t packet_id);
 void nj_session_keep_pubrel(struct nj_session *s, uint16_t packet_id);
 /* Everything not yet delivered is given back to its share group, or to nobody. */
 void nj_session_clear_outbound(struct nj_session *s);
+
+/* One that waits, after those before it. NJ_ENOMEM. */
+enum nj_err nj_session_restore_queued(struct nj_session *s, struct nj_msg *msg,
+                                      const struct nj_terms *terms);
+/* What waits as the `i`th, another member of its share group has, too. */
+void nj_session_forget_queued(struct nj_session *s, uint32_t i);
+/* One that is under way at QoS 2, after those before it; `msg` NULL: PUBREC has come. NJ_ENOMEM. */
+enum nj_err nj_session_restore_inflight(struct nj_session *s, struct nj_msg *msg,
+                                        const struct nj_terms *terms, uint16_t packet_id);
 
 /* retained.c */
 /* Deliver what matches, from the first on, once the SUBACK is sent; what is under way for the same

@@ -133,7 +133,7 @@ a_clean_start_waits_until_the_end_of_the_old_session_is_safe(void **state)
     kit_client(&c);
     assert_int_equal(kit_try_open(&c, 0, &opening), NJ_CAUSE_NONE);
     kit_sees_nothing(&c);
-    assert_int_equal(kit.store[0].changes[kit.store[0].appended - 1], NJ_CHANGE_SESSION_END);
+    assert_int_equal(kit.store[0].changes[kit.store[0].appended - 1].kind, NJ_CHANGE_SESSION_END);
     kit_commit();
     (void)kit_sees(&c, NJ_CONNACK);
 }
@@ -397,7 +397,7 @@ a_session_that_is_away_too_long_ends(void **state)
     assert_int_equal(kit_gauge(NJ_METRIC_SESSIONS), 0);
     assert_int_equal(kit.expired, 1);
     assert_int_equal(kit_gauge(NJ_METRIC_SESSIONS_EXPIRED), 1);
-    assert_int_equal(kit.store[0].changes[kit.store[0].appended - 1], NJ_CHANGE_SESSION_END);
+    assert_int_equal(kit.store[0].changes[kit.store[0].appended - 1].kind, NJ_CHANGE_SESSION_END);
 }
 
 static void
@@ -440,12 +440,12 @@ the_store_hears_of_the_end_also_when_disconnect_brought_it(void **state)
     kit_connect(&c, 0, "a", 10);
     assert_true(nj_session_set_expiry(c.session, 0));
     kit_leave(&c, true);
-    assert_int_equal(kit.store[0].changes[kit.store[0].appended - 1], NJ_CHANGE_SESSION_END);
+    assert_int_equal(kit.store[0].changes[kit.store[0].appended - 1].kind, NJ_CHANGE_SESSION_END);
     kit_connect(&c, 0, "b", 10);
     kit_leave(&c, true);
     assert_true(is_present(&c, 0, "b", false, 0));
     kit_leave(&c, true);
-    assert_int_equal(kit.store[0].changes[kit.store[0].appended - 1], NJ_CHANGE_SESSION_END);
+    assert_int_equal(kit.store[0].changes[kit.store[0].appended - 1].kind, NJ_CHANGE_SESSION_END);
 }
 
 /* ---- subscribing ---- */

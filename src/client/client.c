@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* client.c — the engine on a socket: one poll at a time, from within blocking calls or from a loop
- * of the application's.
+/* client.c — the engine on a socket: one poll at a time, from within blocking calls (blocking.c) or
+ * from a loop of the application's.
  *
  *          start              connected              broken, refused
  *   IDLE ────────► DIALLING ────────────► UP ─────────────────────────► PAUSED ──┐
@@ -11,43 +11,14 @@
  *     └─ no reconnect wished ◄─────────────────────────────────────────── any */
 #include "base/mem.h"
 #include "base/rand.h"
-#include "client/dial.h"
-#include "client/engine.h"
-#include "client/inbox.h"
+#include "client/client_priv.h"
 #include "client/opts.h"
-#include "client/tunnel.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-enum phase {
-    PHASE_IDLE,
-    PHASE_DIALLING,
-    PHASE_SECURING,
-    PHASE_UP,
-    PHASE_PAUSED,
-};
-
-struct nj_client {
-    struct nj_engine *engine;
-    enum phase phase;
-    bool is_once;    /* one attempt only: nj_client_connect() waits for it */
-    bool is_leaving; /* goodbye was said */
-    struct nj_dial dial;
-    int fd;
-    struct nj_tunnel tunnel;
-    struct nj_rand rand;
-    nj_time retry_at;
-    uint32_t pause_ms;
-    /* An attempt that failed before the engine knew of it, to be told. */
-    enum nj_client_err failed;
-    int error;
-    struct nj_inbox inbox;
-    const char *detail; /* of the dialling or of TLS; NULL: the engine's */
-};
 
 enum nj_client_err
 nj_client_new(struct nj_client **out, const struct nj_client_opts *opts)
@@ -115,12 +86,12 @@ pause_or_stop(struct nj_client *c, nj_time now)
     uint32_t pause = c->pause_ms != 0 ? c->pause_ms : opts->reconnect_min_ms;
 
     if (c->is_leaving || c->is_once || opts->reconnect_min_ms == 0) {
-        c->phase = PHASE_IDLE;
+        c->phase = NJ_PHASE_IDLE;
         return;
     }
     c->pause_ms = pause > opts->reconnect_max_ms / 2 ? opts->reconnect_max_ms : pause * 2;
     c->retry_at = now + pause - nj_rand_below(&c->rand, pause / 4 + 1);
-    c->phase = PHASE_PAUSED;
+    c->phase = NJ_PHASE_PAUSED;
 }
 
 static void
@@ -144,7 +115,7 @@ open_engine(struct nj_client *c, nj_time now)
         return;
     }
     c->detail = NULL;
-    c->phase = PHASE_UP;
+    c->phase = NJ_PHASE_UP;
 }
 
 static void
@@ -154,7 +125,7 @@ secure(struct nj_client *c, nj_time now)
 
     switch (nj_tunnel_shake(&c->tunnel, c->fd)) {
     case NJ_TUNNEL_WAITING:
-        c->phase = PHASE_SECURING;
+        c->phase = NJ_PHASE_SECURING;
         break;
     case NJ_TUNNEL_OPEN:
         open_engine(c, now);
@@ -185,7 +156,7 @@ dialled(struct nj_client *c, enum nj_dial_result result, nj_time now)
 {
     enum nj_client_err err;
 
-    c->phase = PHASE_DIALLING;
+    c->phase = NJ_PHASE_DIALLING;
     if (result == NJ_DIAL_WAITING)
         return;
     if (result == NJ_DIAL_FAILED) {
@@ -273,7 +244,7 @@ settle(struct nj_client *c)
 {
     nj_time now;
 
-    if (c->phase != PHASE_UP)
+    if (c->phase != NJ_PHASE_UP)
         return;
     if (nj_engine_wants_close(c->engine)) {
         flush(c, nj_clock_monotonic_ms());
@@ -337,7 +308,7 @@ fill(struct nj_client *c, nj_time now)
 static bool
 has_inside(const struct nj_client *c)
 {
-    return c->phase == PHASE_UP && nj_tunnel_is_on(&c->tunnel) && c->tunnel.has_more &&
+    return c->phase == NJ_PHASE_UP && nj_tunnel_is_on(&c->tunnel) && c->tunnel.has_more &&
            nj_engine_wants_input(c->engine);
 }
 
@@ -359,7 +330,7 @@ enum nj_client_err
 nj_client_start(struct nj_client *c)
 {
     settle(c);
-    if (c->phase != PHASE_IDLE || !nj_engine_is_offline(c->engine))
+    if (c->phase != NJ_PHASE_IDLE || !nj_engine_is_offline(c->engine))
         return NJ_CLIENT_EINVAL;
     c->is_leaving = false;
     c->pause_ms = 0;
@@ -371,29 +342,29 @@ nj_client_start(struct nj_client *c)
 int
 nj_client_fd(const struct nj_client *c)
 {
-    return c->phase == PHASE_DIALLING ? c->dial.fd : c->fd;
+    return c->phase == NJ_PHASE_DIALLING ? c->dial.fd : c->fd;
 }
 
 bool
 nj_client_wants_read(const struct nj_client *c)
 {
-    if (c->phase == PHASE_SECURING)
+    if (c->phase == NJ_PHASE_SECURING)
         return true;
-    return c->phase == PHASE_UP && c->fd >= 0 && nj_engine_wants_input(c->engine);
+    return c->phase == NJ_PHASE_UP && c->fd >= 0 && nj_engine_wants_input(c->engine);
 }
 
 bool
 nj_client_wants_write(const struct nj_client *c)
 {
     switch (c->phase) {
-    case PHASE_IDLE:
-    case PHASE_PAUSED:
+    case NJ_PHASE_IDLE:
+    case NJ_PHASE_PAUSED:
         return false;
-    case PHASE_DIALLING:
+    case NJ_PHASE_DIALLING:
         return true;
-    case PHASE_SECURING:
+    case NJ_PHASE_SECURING:
         return nj_tunnel_wants_write(&c->tunnel);
-    case PHASE_UP:
+    case NJ_PHASE_UP:
         return c->fd >= 0 &&
                (nj_tunnel_wants_write(&c->tunnel) || nj_engine_wants_close(c->engine) ||
                 (nj_engine_output(c->engine).n > 0 && !c->tunnel.waits_for_input));
@@ -405,15 +376,15 @@ static nj_time
 deadline(const struct nj_client *c)
 {
     switch (c->phase) {
-    case PHASE_IDLE:
+    case NJ_PHASE_IDLE:
         return NJ_NEVER;
-    case PHASE_DIALLING:
+    case NJ_PHASE_DIALLING:
         return c->dial.deadline;
-    case PHASE_SECURING:
+    case NJ_PHASE_SECURING:
         return c->tunnel.deadline;
-    case PHASE_UP:
+    case NJ_PHASE_UP:
         return nj_engine_deadline(c->engine);
-    case PHASE_PAUSED:
+    case NJ_PHASE_PAUSED:
         return c->retry_at;
     }
     return NJ_NEVER;
@@ -436,7 +407,7 @@ nj_client_on_readable(struct nj_client *c)
 {
     nj_time now = nj_clock_monotonic_ms();
 
-    if (c->phase == PHASE_SECURING) {
+    if (c->phase == NJ_PHASE_SECURING) {
         secure(c, now);
         return;
     }
@@ -450,16 +421,16 @@ nj_client_on_writable(struct nj_client *c)
 {
     nj_time now = nj_clock_monotonic_ms();
 
-    if (c->phase == PHASE_DIALLING) {
+    if (c->phase == NJ_PHASE_DIALLING) {
         dialled(c, nj_dial_go_on(&c->dial, nj_engine_opts(c->engine), true, now), now);
         return;
     }
-    if (c->phase == PHASE_SECURING) {
+    if (c->phase == NJ_PHASE_SECURING) {
         secure(c, now);
         return;
     }
     settle(c);
-    if (c->phase == PHASE_UP && c->fd >= 0) {
+    if (c->phase == NJ_PHASE_UP && c->fd >= 0) {
         nj_tunnel_flush(&c->tunnel, c->fd);
         flush(c, now);
     }
@@ -475,18 +446,18 @@ nj_client_on_time(struct nj_client *c)
     if (now < deadline(c))
         return;
     switch (c->phase) {
-    case PHASE_IDLE:
+    case NJ_PHASE_IDLE:
         break;
-    case PHASE_DIALLING:
+    case NJ_PHASE_DIALLING:
         dialled(c, nj_dial_go_on(&c->dial, nj_engine_opts(c->engine), false, now), now);
         break;
-    case PHASE_SECURING:
+    case NJ_PHASE_SECURING:
         securing_took_too_long(c, now);
         break;
-    case PHASE_UP:
+    case NJ_PHASE_UP:
         nj_engine_on_time(c->engine, now);
         break;
-    case PHASE_PAUSED:
+    case NJ_PHASE_PAUSED:
         dial(c, now);
         break;
     }
@@ -494,9 +465,8 @@ nj_client_on_time(struct nj_client *c)
 
 /* ---- events ---- */
 
-/* One that is there already. */
-static bool
-take(struct nj_client *c, struct nj_client_event *out)
+bool
+nj_client_take(struct nj_client *c, struct nj_client_event *out)
 {
     settle(c);
     for (;;) {
@@ -540,7 +510,7 @@ nj_client_wait(struct nj_client *c, int timeout_ms)
     settle(c);
     if (has_news(c))
         return NJ_CLIENT_OK;
-    if (c->phase == PHASE_IDLE)
+    if (c->phase == NJ_PHASE_IDLE)
         return NJ_CLIENT_ENOTCONN;
     p = (struct pollfd){.fd = nj_client_fd(c)};
     if (nj_client_wants_read(c))
@@ -554,170 +524,13 @@ nj_client_wait(struct nj_client *c, int timeout_ms)
         return NJ_CLIENT_ESYS;
     }
     if ((p.revents & POLLOUT) != 0 ||
-        (c->phase == PHASE_DIALLING && (p.revents & (POLLERR | POLLHUP)) != 0))
+        (c->phase == NJ_PHASE_DIALLING && (p.revents & (POLLERR | POLLHUP)) != 0))
         nj_client_on_writable(c);
     if ((p.revents & (POLLIN | POLLHUP | POLLERR)) != 0)
         nj_client_on_readable(c);
     nj_client_on_time(c);
     return ready == 0 && own != 0 && timeout_ms >= 0 && !has_news(c) ? NJ_CLIENT_ETIMEOUT
                                                                      : NJ_CLIENT_OK;
-}
-
-/* What is left of a time-out. */
-static int
-left_ms(nj_time until)
-{
-    nj_time left;
-
-    if (until == NJ_NEVER)
-        return -1;
-    left = until - nj_clock_monotonic_ms();
-    return left <= 0 ? 0 : (int)left;
-}
-
-static nj_time
-until_of(int timeout_ms)
-{
-    return timeout_ms < 0 ? NJ_NEVER : nj_clock_monotonic_ms() + timeout_ms;
-}
-
-/* The next event, kept ones apart. */
-static enum nj_client_err
-next_fresh(struct nj_client *c, struct nj_client_event *out, nj_time until)
-{
-    while (!take(c, out)) {
-        int left = left_ms(until);
-        enum nj_client_err err = nj_client_wait(c, left);
-
-        if (err == NJ_CLIENT_OK || (err == NJ_CLIENT_ETIMEOUT && left != 0))
-            continue;
-        return err;
-    }
-    return NJ_CLIENT_OK;
-}
-
-enum nj_client_err
-nj_client_next(struct nj_client *c, struct nj_client_event *out, int timeout_ms)
-{
-    if (nj_inbox_take(&c->inbox, out) || take(c, out))
-        return NJ_CLIENT_OK;
-    if (timeout_ms == 0)
-        return c->phase == PHASE_IDLE ? NJ_CLIENT_ENOTCONN : NJ_CLIENT_ETIMEOUT;
-    return next_fresh(c, out, until_of(timeout_ms));
-}
-
-/* ---- blocking ---- */
-
-enum nj_client_err
-nj_client_connect(struct nj_client *c, struct nj_client_event *out)
-{
-    struct nj_client_event ev = {.type = NJ_CLIENT_DISCONNECTED};
-    enum nj_client_err err;
-
-    c->is_once = true;
-    err = nj_client_start(c);
-    if (err != NJ_CLIENT_OK) {
-        c->is_once = false;
-        return err;
-    }
-    while (err == NJ_CLIENT_OK) {
-        err = next_fresh(c, &ev, NJ_NEVER);
-        if (err == NJ_CLIENT_ESYS && c->error == EINTR)
-            err = NJ_CLIENT_OK;
-        else if (err != NJ_CLIENT_OK || ev.type == NJ_CLIENT_CONNECTED)
-            break;
-        else if (ev.type == NJ_CLIENT_DISCONNECTED)
-            err = ev.error;
-        else
-            err = nj_inbox_put(&c->inbox, &ev) != NULL ? NJ_CLIENT_OK : NJ_CLIENT_ENOMEM;
-    }
-    /* Whoever waited is told; what goes on by itself is only what was connected once. */
-    c->is_once = false;
-    c->is_leaving = err != NJ_CLIENT_OK;
-    if (out != NULL)
-        *out = ev;
-    return err;
-}
-
-/* Take the next event and, unless it is the answer to `packet_id`, put it aside; without one let
- * I/O happen. `type` is 0 when there was none. */
-static enum nj_client_err
-go_on(struct nj_client *c, uint16_t packet_id, nj_time until, struct nj_client_event *ev)
-{
-    enum nj_client_err err;
-    int left;
-
-    ev->type = (enum nj_client_event_type)0;
-    if (c->inbox.bytes > nj_engine_opts(c->engine)->queue_bytes)
-        return NJ_CLIENT_EFULL;
-    if (take(c, ev)) {
-        bool is_answer =
-            packet_id != 0 && ev->type == NJ_CLIENT_PUBLISHED && ev->packet_id == packet_id;
-        return is_answer || nj_inbox_put(&c->inbox, ev) != NULL ? NJ_CLIENT_OK : NJ_CLIENT_ENOMEM;
-    }
-    left = left_ms(until);
-    err = nj_client_wait(c, left);
-    return err == NJ_CLIENT_ETIMEOUT && left != 0 ? NJ_CLIENT_OK : err;
-}
-
-/* At QoS 0 there is no second chance: a connection that ends takes with it what is not written. */
-static enum nj_client_err
-wait_until_written(struct nj_client *c, nj_time until)
-{
-    struct nj_client_event ev;
-
-    while (nj_client_unwritten_bytes(c) > 0) {
-        enum nj_client_err err = go_on(c, 0, until, &ev);
-
-        if (err == NJ_CLIENT_OK && ev.type == NJ_CLIENT_DISCONNECTED)
-            err = ev.error != NJ_CLIENT_OK ? ev.error : NJ_CLIENT_ELOST;
-        if (err != NJ_CLIENT_OK)
-            return err;
-    }
-    return NJ_CLIENT_OK;
-}
-
-enum nj_client_err
-nj_client_publish_wait(struct nj_client *c, const struct nj_client_message *m, int timeout_ms,
-                       unsigned *reason)
-{
-    nj_time until = until_of(timeout_ms);
-    struct nj_client_event ev;
-    enum nj_client_err err;
-    uint16_t packet_id;
-
-    while ((err = nj_client_publish(c, m, &packet_id)) == NJ_CLIENT_EFULL) {
-        err = go_on(c, 0, until, &ev);
-        if (err != NJ_CLIENT_OK)
-            return err;
-    }
-    if (err != NJ_CLIENT_OK)
-        return err;
-    if (m->qos == 0)
-        return wait_until_written(c, until);
-    do {
-        err = go_on(c, packet_id, until, &ev);
-        if (err != NJ_CLIENT_OK)
-            return err;
-    } while (ev.type != NJ_CLIENT_PUBLISHED || ev.packet_id != packet_id);
-    if (reason != NULL)
-        *reason = ev.reason;
-    return NJ_CLIENT_OK;
-}
-
-enum nj_client_err
-nj_client_drain(struct nj_client *c, int timeout_ms)
-{
-    nj_time until = until_of(timeout_ms);
-    struct nj_client_event ev;
-
-    while (nj_client_unacknowledged(c) > 0) {
-        enum nj_client_err err = go_on(c, 0, until, &ev);
-
-        if (err != NJ_CLIENT_OK)
-            return err;
-    }
-    return wait_until_written(c, until);
 }
 
 /* ---- requests ---- */
@@ -757,9 +570,9 @@ nj_client_disconnect(struct nj_client *c, unsigned reason, struct nj_client_prop
     if (err != NJ_CLIENT_OK && err != NJ_CLIENT_ENOTCONN)
         return err;
     c->is_leaving = true;
-    if (c->phase != PHASE_UP) {
+    if (c->phase != NJ_PHASE_UP) {
         hang_up(c);
-        c->phase = PHASE_IDLE;
+        c->phase = NJ_PHASE_IDLE;
     }
     return err;
 }

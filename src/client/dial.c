@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 static void
-add(struct nj_dial *d, const void *address, socklen_t n)
+add_address(struct nj_dial *d, const void *address, socklen_t n)
 {
     if (d->count == NJ_DIAL_ADDRESSES || n > sizeof(d->addresses[0]))
         return;
@@ -31,8 +31,8 @@ add_loopback(struct nj_dial *d, uint16_t port)
     struct sockaddr_in four = {
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 
-    add(d, &six, sizeof(six));
-    add(d, &four, sizeof(four));
+    add_address(d, &six, sizeof(six));
+    add_address(d, &four, sizeof(four));
 }
 
 /* Not more than so many addresses of a host; 0, or what getaddrinfo() says. */
@@ -53,7 +53,7 @@ add_host(struct nj_dial *d, const char *host, uint16_t port, size_t most)
     if (failed != 0)
         return failed;
     for (const struct addrinfo *a = found; a != NULL && most > 0; a = a->ai_next, most--)
-        add(d, a->ai_addr, a->ai_addrlen);
+        add_address(d, a->ai_addr, a->ai_addrlen);
     freeaddrinfo(found);
     return 0;
 }
@@ -95,7 +95,7 @@ nj_dial_look_up(struct nj_dial *d, const struct nj_client_opts *opts)
             return NJ_CLIENT_ELOOKUP;
         }
         memcpy(local.sun_path, opts->unix_path, strlen(opts->unix_path) + 1);
-        add(d, &local, sizeof(local));
+        add_address(d, &local, sizeof(local));
         return NJ_CLIENT_OK;
     }
     if (opts->srv)

@@ -126,7 +126,7 @@ offer(struct nj_tunnel *s, struct nj_tls_io *io)
 
 /* After the call: what it took and gave. */
 static void
-settle(struct nj_tunnel *s, const struct nj_tls_io *io)
+settle_tunnel(struct nj_tunnel *s, const struct nj_tls_io *io)
 {
     nj_bytes_take(&s->in, nj_bytes_waiting(&s->in) - io->in.n);
     s->out.end += io->out_n;
@@ -134,7 +134,7 @@ settle(struct nj_tunnel *s, const struct nj_tls_io *io)
 
 /* All of `out`; false with errno. What can never go is dropped. */
 static bool
-push(struct nj_tunnel *s, int fd)
+push_records(struct nj_tunnel *s, int fd)
 {
     while (nj_bytes_waiting(&s->out) > 0) {
         struct nj_str waiting = nj_bytes_view(&s->out);
@@ -155,7 +155,7 @@ push(struct nj_tunnel *s, int fd)
 
 /* What the socket has, as recv(2). */
 static ssize_t
-pull(struct nj_tunnel *s, int fd)
+pull_records(struct nj_tunnel *s, int fd)
 {
     uint8_t *space = nj_bytes_reserve(&s->in, IN_BYTES);
     ssize_t n;
@@ -185,7 +185,7 @@ opened(struct nj_tunnel *s, int fd)
     s->has_more = true;
     (void)snprintf(s->in_use, sizeof(s->in_use), "%s %s", nj_tls_version(s->tls),
                    nj_tls_cipher(s->tls));
-    (void)push(s, fd);
+    (void)push_records(s, fd);
     return NJ_TUNNEL_OPEN;
 }
 
@@ -200,15 +200,15 @@ nj_tunnel_shake(struct nj_tunnel *s, int fd)
         if (!offer(s, &io))
             return NJ_TUNNEL_FAILED;
         result = nj_tls_handshake(s->tls, &io);
-        settle(s, &io);
+        settle_tunnel(s, &io);
         if (result == NJ_TLS_DONE)
             return opened(s, fd);
         /* An alert of the broker's may lie behind an end in our direction. */
-        if (!push(s, fd) && errno == EAGAIN && result == NJ_TLS_FULL)
+        if (!push_records(s, fd) && errno == EAGAIN && result == NJ_TLS_FULL)
             return NJ_TUNNEL_WAITING;
         if (result == NJ_TLS_FAILED || result == NJ_TLS_CLOSED)
             return NJ_TUNNEL_FAILED;
-        n = result == NJ_TLS_HUNGRY ? pull(s, fd) : 1;
+        n = result == NJ_TLS_HUNGRY ? pull_records(s, fd) : 1;
         if (n < 0 && errno == EAGAIN)
             return NJ_TUNNEL_WAITING;
         if (n <= 0)
@@ -231,7 +231,7 @@ encrypt(struct nj_tunnel *s, struct nj_str bytes)
         return false;
     bytes.n = NJ_MIN(bytes.n, (size_t)RECORDS * NJ_TLS_RECORD_PLAIN);
     result = nj_tls_write(s->tls, &io, bytes, &s->owed);
-    settle(s, &io);
+    settle_tunnel(s, &io);
     s->waits_for_input = result == NJ_TLS_HUNGRY;
     errno = result == NJ_TLS_FAILED ? EPROTO : EAGAIN;
     return s->owed > 0;
@@ -244,7 +244,8 @@ nj_tunnel_send(struct nj_tunnel *s, int fd, struct nj_str bytes)
 
     /* TLS's own first: there is always room then. */
     while (sent < bytes.n) {
-        if ((s->owed == 0 && !push(s, fd)) || !encrypt(s, nj_str_from(bytes, sent)) || !push(s, fd))
+        if ((s->owed == 0 && !push_records(s, fd)) || !encrypt(s, nj_str_from(bytes, sent)) ||
+            !push_records(s, fd))
             return sent > 0 ? (ssize_t)sent : -1;
         sent += s->owed;
         s->owed = 0;
@@ -262,7 +263,7 @@ nj_tunnel_recv_inside(struct nj_tunnel *s, void *buffer, size_t room)
     if (!offer(s, &io))
         return -1;
     result = nj_tls_read(s->tls, &io, buffer, room, &got);
-    settle(s, &io);
+    settle_tunnel(s, &io);
     s->has_more = result == NJ_TLS_DONE;
     s->has_heard |= got > 0;
     if (got > 0)
@@ -282,11 +283,11 @@ nj_tunnel_recv(struct nj_tunnel *s, int fd, void *buffer, size_t room)
         int error = errno;
 
         /* An answer or an alert of ours; what cannot go now goes with the next output. */
-        (void)push(s, fd);
+        (void)push_records(s, fd);
         errno = error;
         if (n >= 0 || error != EAGAIN)
             return n;
-        n = pull(s, fd);
+        n = pull_records(s, fd);
         if (n <= 0)
             return n;
         s->waits_for_input = false;
@@ -303,7 +304,7 @@ void
 nj_tunnel_flush(struct nj_tunnel *s, int fd)
 {
     if (s->tls != NULL)
-        (void)push(s, fd);
+        (void)push_records(s, fd);
 }
 
 void
@@ -314,8 +315,8 @@ nj_tunnel_leave(struct nj_tunnel *s, int fd)
     if (s->tls == NULL || !offer(s, &io))
         return;
     nj_tls_close(s->tls, &io);
-    settle(s, &io);
-    (void)push(s, fd);
+    settle_tunnel(s, &io);
+    (void)push_records(s, fd);
 }
 
 /* ---- why it ended ---- */

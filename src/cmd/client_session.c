@@ -155,7 +155,8 @@ is_final(enum nj_client_err err)
            err == NJ_CLIENT_ETLS || err == NJ_CLIENT_ETLSFILES || err == NJ_CLIENT_EWANTSTLS;
 }
 
-/* What Mosquitto's words do not tell of a broker that has never answered, or answered nonsense. */
+/* What Mosquitto's words do not tell: why a broker has never answered, answered nonsense, or sent
+ * DISCONNECT. */
 static void
 say_detail(const struct nj_client_session *s, enum nj_client_err err)
 {
@@ -167,13 +168,15 @@ say_detail(const struct nj_client_session *s, enum nj_client_err err)
     if (err == NJ_CLIENT_EWANTSTLS || (is_silence && !has_tls && c->unix_path == NULL))
         nj_client_say(c, "(%s%s add --cafile FILE with its CA, or -L mqtts://...)\n", detail,
                       is_silence ? ". If its port is for TLS," : ":");
+    else if (err == NJ_CLIENT_EDISCONNECTED)
+        nj_client_say(c, "(the broker said: %s)\n", detail);
     else if (is_final(err) || (is_silence && err == NJ_CLIENT_ETIMEOUT))
         nj_client_say(c, "(%s)\n", detail);
 }
 
 /* How a connection ended, in Mosquitto's words; of TLS besides what those do not tell. */
 static void
-say_lost(const struct nj_client_session *s, enum nj_client_err err)
+say_how_lost(const struct nj_client_session *s, enum nj_client_err err)
 {
     const struct nj_client_config *c = s->config;
     const char *detail = nj_client_detail(s->client);
@@ -211,7 +214,7 @@ nj_client_session_lost(struct nj_client_session *s, const struct nj_client_event
         s->has_said_detail = true;
         return;
     }
-    say_lost(s, ev->error);
+    say_how_lost(s, ev->error);
     nj_client_session_end(s, nj_mosq_number(ev->error));
 }
 
@@ -225,7 +228,7 @@ print_line(void *ctx, const char *line)
 }
 
 static bool
-make_client(struct nj_client_session *s)
+make_session_client(struct nj_client_session *s)
 {
     const struct nj_client_config *c = s->config;
     struct nj_client_told told;
@@ -259,7 +262,7 @@ nj_client_session_open(struct nj_client_session *s, const struct nj_client_confi
     struct sigaction action = {.sa_handler = on_signal};
 
     *s = (struct nj_client_session){.config = config, .reconnects = reconnects};
-    if (!make_client(s))
+    if (!make_session_client(s))
         return false;
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
@@ -377,18 +380,20 @@ nj_client_session_leave(struct nj_client_session *s, unsigned reason, int code)
     } while (signals_caught == s->signals_seen);
 }
 
-/* Before the broker has answered there is nobody to say goodbye to. */
+/* Before the broker has answered there is nobody to say goodbye to; Mosquitto's rr alone tells then
+ * that its time was up. */
 void
 nj_client_session_give_up(struct nj_client_session *s)
 {
     bool has_timed_out = nj_client_session_has_timed_out(s);
 
-    if (!s->was_connected) {
+    if (s->was_connected)
+        nj_client_session_leave(s, 4, has_timed_out ? NJ_MOSQ_TIMEOUT : 0);
+    else if (has_timed_out && s->config->tool == NJ_TOOL_RR)
+        nj_client_session_end(s, NJ_MOSQ_TIMEOUT);
+    else
         nj_client_session_end(s, NJ_EXIT_INTERRUPTED);
-        return;
-    }
-    nj_client_session_leave(s, 4, has_timed_out ? NJ_MOSQ_TIMEOUT : 0);
-    if (has_timed_out)
+    if (s->code == NJ_MOSQ_TIMEOUT)
         nj_client_say(s->config, "Timed out\n");
 }
 
@@ -437,6 +442,8 @@ nj_client_session_subscribed(const struct nj_client_session *s, const struct nj_
     }
     if (!is_denied)
         return 0;
-    nj_client_say(c, "All subscription requests were denied.\n");
+    nj_client_say(c, "%s\n",
+                  c->tool == NJ_TOOL_RR ? nj_client_reason_text(ev->codes[0])
+                                        : "All subscription requests were denied.");
     return ev->codes[0];
 }

@@ -51,8 +51,18 @@ int nj_cmd_doctor(int argc, char **argv);
 int nj_cmd_passwd(int argc, char **argv);
 int nj_cmd_pki(int argc, char **argv);
 int nj_cmd_init(int argc, char **argv);
+int nj_cmd_bench(int argc, char **argv);
+int nj_cmd_migrate(int argc, char **argv);
+int nj_cmd_store(int argc, char **argv);
+int nj_cmd_sniff(int argc, char **argv);
+int nj_cmd_replay(int argc, char **argv);
+int nj_cmd_lab(int argc, char **argv);
 
 /* What the commands' tables of options give besides; for nj_cmds. */
+void nj_store_print_manual(FILE *out);
+void nj_store_print_options(FILE *out);
+void nj_migrate_print_manual(FILE *out);
+void nj_migrate_print_options(FILE *out);
 void nj_pub_print_manual(FILE *out);
 void nj_pub_print_options(FILE *out);
 void nj_sub_print_manual(FILE *out);
@@ -67,5 +77,13 @@ void nj_init_print_manual(FILE *out);
 void nj_init_print_options(FILE *out);
 void nj_doctor_print_manual(FILE *out);
 void nj_doctor_print_options(FILE *out);
+void nj_bench_print_manual(FILE *out);
+void nj_bench_print_options(FILE *out);
+void nj_sniff_print_manual(FILE *out);
+void nj_sniff_print_options(FILE *out);
+void nj_replay_print_manual(FILE *out);
+void nj_replay_print_options(FILE *out);
+void nj_lab_print_manual(FILE *out);
+void nj_lab_print_options(FILE *out);
 
 #endif

@@ -32,10 +32,26 @@ nj_doctor_print_manual(FILE *out)
         "A cause that is only probable is called so.\n"
         ".Pp\nWith\n.Fl -config\n"
         "it judges a broker's configuration, listener by listener;\n"
-        "with\n.Fl -files\nit connects nowhere.\n.Sh OPTIONS\n",
+        "with\n.Fl -files\nit connects nowhere.\n"
+        ".Pp\nIt waits ten seconds for each answer, or as long as\n.Fl W\nsays:\n"
+        "for each address of the name, for each handshake, for CONNACK, SUBACK, the message.\n"
+        "How long the look-up of a name takes, the resolver decides\n.Pq Xr resolv.conf 5 .\n"
+        "Without\n.Fl t\nit uses a topic of its own,\n.Pa nightjar/doctor/ Ns Ar pid ;\n"
+        "that it is not allowed is a warning, a topic of\n.Fl t\na fault.\n.Sh OPTIONS\n",
         out);
     nj_client_print_manual_rows(out, NJ_TOOL_DOCTOR, false);
     (void)fputs(
+        ".Sh CLOCKS\n"
+        "A wrong clock makes good certificates bad.\n"
+        "That of this machine is behind where this program, a file that was given,\n"
+        "or a certificate that is shown was made later than it says;\n"
+        "that it is ahead cannot be proved from here, and is said to be possible where something\n"
+        "has expired and no service keeps the clock.\n"
+        "What time the broker has, neither MQTT nor TLS says.\n"
+        "Only where the broker refuses the client's certificate for its dates, which are good by\n"
+        "this clock, is it known that the two clocks differ, or that a CA or a list of the "
+        "broker's\n"
+        "is over.\n"
         ".Sh JSON\nAn object:\n.Bl -tag -width Ds\n"
         ".It Li steps\na list of what was done, in its order:\n"
         ".Li step ,\na stable word;\n.Li result :\n"

@@ -3,12 +3,12 @@
 #include "cmd/doctor.h"
 
 #include "base/compiler.h"
+#include "base/rights.h"
 #include "base/shell.h"
 #include "config/config.h"
 #include "net/listener.h"
 
 #include <inttypes.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -73,15 +73,14 @@ check_who_may_enter(struct nj_report *report, const struct nj_conf *conf,
         (void)nj_findings_add(&report->findings, id, NJ_END_BROKER);
 }
 
-/* Who the broker will be; NULL: who we are. */
-static const char *
-becomes(const struct nj_conf *conf)
+const char *
+nj_doctor_becomes(const struct nj_conf *conf)
 {
     if (geteuid() != 0)
         return NULL;
     if (conf->user != NULL)
         return conf->user;
-    return getpwnam("mosquitto") != NULL ? "mosquitto" : "nobody";
+    return nj_rights_usual_user();
 }
 
 /* One speaks TLS, and the other does not. */
@@ -107,12 +106,15 @@ examine_listener(struct nj_report *report, const struct nj_client_config *asked,
         .crlfile = l->crlfile,
         .require_certificate = l->require_certificate,
         .use_identity_as_username = l->use_identity_as_username,
-        .user = becomes(conf),
+        .user = nj_doctor_becomes(conf),
         .passed_s = nj_doctor_built_at(),
     };
+    bool is_local = l->address != NULL && l->address[0] == '/';
     struct nj_step *step =
-        nj_report_step(report, "listener", "port %d%s%s", l->port != 0 ? l->port : 1883,
-                       l->address != NULL ? " of " : "", l->address != NULL ? l->address : "");
+        is_local ? nj_report_step(report, "listener", "socket %s", l->address)
+                 : nj_report_step(report, "listener", "port %d%s%s", l->port != 0 ? l->port : 1883,
+                                  l->address != NULL ? " of " : "",
+                                  l->address != NULL ? l->address : "");
 
     nj_step_came(step, NJ_STEP_GOOD, "%s", level_of(conf, l));
     bool meets_client = asked->is_offline && (asked->port < 0 || asked->port == l->port);
@@ -218,6 +220,7 @@ nj_doctor_examine_broker(struct nj_report *report, const struct nj_client_config
     examine_text(report, asked, conf.has_mark);
     for (unsigned i = 0; i < conf.count; i++)
         examine_listener(report, asked, &conf, &conf.listeners[i]);
+    nj_doctor_examine_files(report, &conf);
     nj_conf_fini(&conf);
     return true;
 }

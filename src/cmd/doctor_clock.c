@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* doctor_clock.c — certificates are judged by this machine's clock; who judges the clock? What was
- * written before now cannot lie in the future: this program, and the files that were given. */
+ * written before now cannot lie in the future: this program, and the files that were given.
+ *
+ * Neither MQTT nor TLS says what time a broker has (the random bytes of TLS began with it once).
+ * One thing tells of its clock: whether it takes a client's certificate, whose dates are known. */
 #include "cmd/doctor.h"
+
+#include "pki/file.h"
 
 #include "base/compiler.h"
 
@@ -89,6 +94,61 @@ nj_doctor_check_clock(struct nj_report *report, const struct nj_client_config *a
         say_behind(report, what, latest, now);
 }
 
+static bool
+read_dates(const char *certfile, struct nj_cert_facts *out)
+{
+    const struct nj_pki_file_opts opts = {.wanted = NJ_PKI_CERTIFICATE};
+    struct nj_pki_file file = {0};
+    bool is_read = certfile != NULL && nj_pki_file_read(&file, certfile, &opts, NULL) == NJ_OK;
+
+    if (is_read)
+        nj_cert_facts_read(out, file.certificates[0]);
+    nj_pki_file_fini(&file);
+    return is_read;
+}
+
+static void
+say_other_clock(struct nj_finding *f, enum nj_finding_id id, const char *certfile,
+                const struct nj_cert_facts *dates)
+{
+    bool is_ahead = id == NJ_FINDING_CLOCK_AHEAD;
+    char day[32];
+    char today[32];
+
+    nj_finding_init(f, id, NJ_END_BROKER);
+    f->is_guess = true;
+    nj_finding_cause(
+        f, "the broker's clock is %s: %s is valid %s %s, and by the clock of this machine it is %s",
+        is_ahead ? "ahead" : "behind", certfile, is_ahead ? "until" : "from",
+        moment(is_ahead ? dates->not_after_s : dates->not_before_s, day),
+        moment((int64_t)time(NULL), today));
+    nj_finding_mend(f, "on the broker's machine: timedatectl set-ntp true");
+}
+
+void
+nj_doctor_compare_clocks(struct nj_findings *causes, const char *certfile)
+{
+    int64_t now = (int64_t)time(NULL);
+    struct nj_cert_facts dates;
+
+    if (!read_dates(certfile, &dates) || now < dates.not_before_s || now > dates.not_after_s)
+        return;
+    size_t kept = 0;
+    for (size_t i = 0; i < causes->count; i++) {
+        struct nj_finding *f = &causes->at[kept];
+
+        *f = causes->at[i];
+        if (f->is_guess && f->id == NJ_FINDING_NOT_YET_VALID)
+            continue; /* by this clock it is */
+        if (f->is_guess && f->id == NJ_FINDING_EXPIRED)
+            say_other_clock(f, NJ_FINDING_CLOCK_AHEAD, certfile, &dates);
+        else if (f->is_guess && f->id == NJ_FINDING_CLOCK_BEHIND)
+            say_other_clock(f, NJ_FINDING_CLOCK_BEHIND, certfile, &dates);
+        kept++;
+    }
+    causes->count = kept;
+}
+
 void
 nj_doctor_doubt_clock(struct nj_report *report)
 {
@@ -99,7 +159,8 @@ nj_doctor_doubt_clock(struct nj_report *report)
     for (size_t i = 0; i < report->findings.count; i++) {
         const struct nj_finding *known = &report->findings.at[i];
 
-        has_expired |= known->id == NJ_FINDING_EXPIRED || known->id == NJ_FINDING_CRL_EXPIRED;
+        has_expired |= !known->is_guess &&
+                       (known->id == NJ_FINDING_EXPIRED || known->id == NJ_FINDING_CRL_EXPIRED);
     }
     if (!has_expired || is_kept())
         return;

@@ -2,6 +2,7 @@
 #include "cmd/doctor_conf.h"
 
 #include "base/mem.h"
+#include "base/nearest.h"
 #include "base/str.h"
 
 #include <errno.h>
@@ -34,6 +35,17 @@ keep(struct reading *r, char **field, const char *value)
         r->is_out_of_memory = true;
     nj_free(*field);
     *field = copy;
+}
+
+static void
+name_file(struct reading *r, enum nj_conf_use use, const char *word, const char *path)
+{
+    struct nj_conf *conf = r->conf;
+
+    if (conf->file_count == NJ_CONF_FILES_MAX || path[0] == '\0')
+        return;
+    conf->files[conf->file_count] = (struct nj_conf_file){.use = use, .word = word};
+    keep(r, &conf->files[conf->file_count++].path, path);
 }
 
 static bool
@@ -109,9 +121,36 @@ set_bind_address(struct reading *r, const char *value)
     keep(r, &r->conf->listeners[0].address, value);
 }
 
+#define NAMES(word, use)                                                                           \
+    static void set_##word(struct reading *r, const char *value)                                   \
+    {                                                                                              \
+        name_file(r, use, #word, value);                                                           \
+    }
+
+NAMES(acl_file, NJ_CONF_READ)
+NAMES(dhparamfile, NJ_CONF_READ)
+NAMES(ocspfile, NJ_CONF_READ)
+NAMES(pid_file, NJ_CONF_ONCE)
+NAMES(persistence_location, NJ_CONF_STATE)
+NAMES(psk_file, NJ_CONF_KEYS)
+
+static void
+set_persistence(struct reading *r, const char *value)
+{
+    r->conf->has_persistence = is_true(value);
+}
+
+static void
+set_log_dest(struct reading *r, const char *value)
+{
+    if (strncmp(value, "file ", 5) == 0)
+        name_file(r, NJ_CONF_LOG, "log_dest file", value + 5 + strspn(value + 5, " \t"));
+}
+
 static void
 set_password_file(struct reading *r, const char *value)
 {
+    name_file(r, NJ_CONF_PASSWORDS, "password_file", value);
     keep(r, r->per_listener ? &r->at->password_file : &r->all.password_file, value);
 }
 
@@ -136,7 +175,7 @@ set_user(struct reading *r, const char *value)
 static void
 set_plugin(struct reading *r, const char *value)
 {
-    (void)value;
+    name_file(r, NJ_CONF_READ, "plugin", value);
     r->conf->has_other_authentication = true;
 }
 
@@ -205,10 +244,35 @@ static const struct {
     D(user),
     D(plugin),
     D(include_dir),
+    D(acl_file),
+    D(dhparamfile),
+    D(ocspfile),
+    D(pid_file),
+    D(persistence),
+    D(persistence_location),
+    D(psk_file),
+    D(log_dest),
     {"auth_plugin", set_plugin},
     {"global_plugin", set_plugin},
 #undef D
 };
+
+/* Who writes `certfle` has a certificate: that the word is unknown is said of the configuration,
+ * and is not to look like a key without a certificate. */
+static const char *
+meant(const char *name)
+{
+    static const char *const files[] = {"certfile", "keyfile", "cafile"};
+    struct nj_nearest near = nj_nearest_to(nj_str_of(name));
+
+    for (size_t i = 0; i < NJ_COUNT_OF(directives); i++) {
+        if (strcmp(directives[i].name, name) == 0)
+            return name;
+    }
+    for (size_t i = 0; i < NJ_COUNT_OF(files); i++)
+        nj_nearest_try(&near, files[i]);
+    return near.name != NULL ? near.name : name;
+}
 
 static void
 read_line(struct reading *r, char *line)
@@ -220,10 +284,11 @@ read_line(struct reading *r, char *line)
         return;
     char *value = line + n + strspn(line + n, " \t");
     line[n] = '\0';
+    const char *name = meant(line);
     for (char *end = value + strlen(value); end > value && (end[-1] == ' ' || end[-1] == '\t');)
         *--end = '\0';
     for (size_t i = 0; i < NJ_COUNT_OF(directives); i++) {
-        if (strcmp(directives[i].name, line) == 0)
+        if (strcmp(directives[i].name, name) == 0)
             directives[i].set(r, value);
     }
 }
@@ -278,7 +343,8 @@ nj_conf_read(struct nj_conf *out, const char *path, struct nj_diag *diag)
     if (in == NULL)
         return nj_diag_fail(diag, errno == ENOENT ? NJ_ENOENT : NJ_ESYS, "%s: %s", path,
                             strerror(errno));
-    *out = (struct nj_conf){.count = 1, .listeners[0].allow_anonymous = -1};
+    *out =
+        (struct nj_conf){.count = 1, .listeners[0].allow_anonymous = -1, .has_persistence = true};
     r.at = &out->listeners[0];
     bool is_early = has_ended_early(&r, in);
     int error = errno;
@@ -304,6 +370,8 @@ nj_conf_fini(struct nj_conf *conf)
         for (size_t k = 0; k < NJ_COUNT_OF(texts); k++)
             nj_free(texts[k]);
     }
+    for (unsigned i = 0; i < conf->file_count; i++)
+        nj_free(conf->files[i].path);
     nj_free(conf->user);
     *conf = (struct nj_conf){0};
 }

@@ -10,6 +10,23 @@
 #include <stdbool.h>
 
 #define NJ_CONF_LISTENERS_MAX 32
+#define NJ_CONF_FILES_MAX     48
+
+/* What a broker does with a file that its configuration names. Those of TLS are the listeners'. */
+enum nj_conf_use {
+    NJ_CONF_PASSWORDS,
+    NJ_CONF_KEYS,  /* pre-shared ones */
+    NJ_CONF_READ,  /* whatever it is */
+    NJ_CONF_LOG,   /* written, again and again */
+    NJ_CONF_ONCE,  /* written at the start */
+    NJ_CONF_STATE, /* a folder, written to */
+};
+
+struct nj_conf_file {
+    enum nj_conf_use use;
+    const char *word; /* the directive; static */
+    char *path;
+};
 
 /* Texts are the conf's own; NULL: not said. */
 struct nj_conf_listener {
@@ -29,7 +46,10 @@ struct nj_conf {
     bool has_listener;
     bool has_mark; /* the file begins with a byte order mark, as editors on Windows write */
     bool has_other_authentication; /* a plugin decides */
-    char *user;                    /* who the broker becomes; NULL: "mosquitto", or "nobody" */
+    bool has_persistence;
+    struct nj_conf_file files[NJ_CONF_FILES_MAX]; /* beyond that none is judged */
+    unsigned file_count;
+    char *user; /* who the broker becomes; NULL: "mosquitto", or "nobody" */
 };
 
 /* Errors: NJ_ENOENT, NJ_ESYS, NJ_EQUOTA, NJ_ENOMEM; said in diag. */

@@ -62,6 +62,23 @@ print_address(const struct nj_visit *v, size_t at, char *out, size_t room)
 }
 
 static void
+say_no_name(struct nj_visit *v)
+{
+    struct nj_finding *f = nj_visit_found(v, NJ_FINDING_NAME_UNKNOWN, NJ_END_CLIENT);
+
+    if (f == NULL)
+        return;
+    if (strcmp(v->dial.detail, gai_strerror(EAI_AGAIN)) == 0) {
+        nj_finding_cause(f, "no name server tells whether %s has an address: %s", domain_of(v),
+                         v->dial.detail);
+        nj_finding_mend(f, "look at the network of this machine and its name servers "
+                           "(/etc/resolv.conf), or give the broker's address");
+    } else {
+        nj_finding_cause(f, "the name \"%s\" has no address: %s", domain_of(v), v->dial.detail);
+    }
+}
+
+static void
 look_up(struct nj_visit *v)
 {
     char all[400] = "";
@@ -73,9 +90,7 @@ look_up(struct nj_visit *v)
     if (nj_dial_look_up(&v->dial, &v->opts) != NJ_CLIENT_OK) {
         nj_step_came(step, NJ_STEP_FAILED, "%s", v->dial.detail);
         v->is_hopeless = true;
-        struct nj_finding *f = nj_visit_found(v, NJ_FINDING_NAME_UNKNOWN, NJ_END_CLIENT);
-        if (f != NULL)
-            nj_finding_cause(f, "the name %s has no address: %s", domain_of(v), v->dial.detail);
+        say_no_name(v);
         return;
     }
     for (size_t i = 0; i < v->dial.count; i++) {
@@ -132,30 +147,117 @@ has_only_ipv6(const struct nj_visit *v)
 }
 
 static void
-say_unreachable(struct nj_visit *v, struct nj_step *step)
+say_no_socket(struct nj_visit *v, const char *path)
 {
     int error = v->dial.error;
-    bool is_local = v->opts.unix_path != NULL;
-    enum nj_finding_id id = is_local && error == ENOENT ? NJ_FINDING_PORT_CLOSED : id_of(error);
-    char place[300];
+    struct nj_finding *f =
+        nj_visit_found(v, error == ENOENT ? NJ_FINDING_PORT_CLOSED : id_of(error), NJ_END_BROKER);
 
-    nj_step_came(step, NJ_STEP_FAILED, "%s", strerror(error));
-    v->is_hopeless = true;
-    struct nj_finding *f = nj_visit_found(v, id, NJ_END_BROKER);
     if (f == NULL)
         return;
-    (void)nj_visit_place(v, place, sizeof(place));
-    if (is_local) {
-        nj_finding_cause(f, "the socket %s cannot be used: %s", place, strerror(error));
-        nj_finding_mend(f, error == EACCES ? "run the client as a user who may write to the socket"
-                                           : "start the broker, or correct the path");
-    } else if ((error == ENETUNREACH || error == EADDRNOTAVAIL) && has_only_ipv6(v)) {
-        nj_finding_cause(f, "%s has IPv6 addresses only, and this machine has no way there (%s)",
-                         v->opts.host, strerror(error));
-        nj_finding_mend(f, "give the broker's IPv4 address, or this machine an IPv6 address");
-    } else {
-        nj_finding_cause(f, "%s: %s: %s", nj_finding_words(f->id, f->end), place, strerror(error));
+    nj_finding_cause(f, "the socket %s cannot be used: %s", path, strerror(error));
+    nj_finding_mend(f, error == EACCES ? "run the client as a user who may write to the socket"
+                                       : "start the broker, or correct the path");
+}
+
+/* What a connection fails by, which a firewall may be as well as the broker's machine. */
+static void
+say_unreachable(struct nj_visit *v, const char *place)
+{
+    int error = v->dial.error;
+    const char *why = strerror(error);
+    struct nj_finding *f = nj_visit_found(v, id_of(error), NJ_END_BROKER);
+
+    if (f == NULL)
+        return;
+    switch (error) {
+    case ECONNREFUSED:
+        nj_finding_cause(f, "nobody listens on %s (%s)", place, why);
+        break;
+    case ETIMEDOUT:
+        nj_finding_cause(f,
+                         "%s does not answer in %d s, not even to refuse: a firewall drops what is "
+                         "sent there, or the machine is off or has another address",
+                         place, v->patience_ms / 1000);
+        break;
+    case EHOSTUNREACH:
+        nj_finding_cause(f,
+                         "%s cannot be reached (%s): the machine is off or not in this network, or "
+                         "a firewall rejects what is sent there",
+                         place, why);
+        nj_finding_mend(f, "look whether the broker's machine is up, and at the firewalls between");
+        break;
+    case EACCES:
+    case EPERM:
+        nj_finding_cause(f, "this machine does not let the client connect to %s (%s)", place, why);
+        nj_finding_mend(f, "look at the firewall and the routes of this machine");
+        f->end = NJ_END_CLIENT;
+        break;
+    case EADDRNOTAVAIL:
+        f->end = NJ_END_CLIENT;
+        if (v->opts.bind_address != NULL) {
+            nj_finding_cause(f,
+                             "the client is to connect from %s, which is no address of this "
+                             "machine's for that (%s)",
+                             v->opts.bind_address, why);
+            nj_finding_mend(f, "correct -A, or leave it out");
+            break;
+        }
+        NJ_FALLTHROUGH;
+    default:
+        if (has_only_ipv6(v)) {
+            nj_finding_cause(f,
+                             "%s has IPv6 addresses only, and this machine has no way there (%s)",
+                             v->opts.host, why);
+            nj_finding_mend(f, "give the broker's IPv4 address, or this machine an IPv6 address");
+        } else {
+            nj_finding_cause(f, "this machine has no way to %s (%s)", place, why);
+        }
     }
+}
+
+/* Clients lose the same time at it, each time. */
+static void
+say_dead(struct nj_visit *v, const char *addresses)
+{
+    struct nj_finding *f = nj_visit_found(v, NJ_FINDING_ADDRESS_DEAD, NJ_END_BROKER);
+
+    if (f != NULL)
+        nj_finding_cause(f,
+                         "of the addresses of %s not all answer (%s): clients that try them first "
+                         "wait there",
+                         domain_of(v), addresses);
+}
+
+/* Each address in turn, until one takes the connection: with that the visit goes on. What the
+ * others say goes to `failed`. */
+static bool
+try_each(struct nj_visit *v, char *failed, size_t room, bool *is_slow)
+{
+    const struct nj_dial all = v->dial;
+    size_t n = 0;
+
+    for (size_t i = 0; i < all.count; i++) {
+        char address[80];
+
+        v->dial.addresses[0] = all.addresses[i];
+        v->dial.lengths[0] = all.lengths[i];
+        v->dial.count = 1;
+        int fd = nj_visit_dial(v);
+        if (fd >= 0) {
+            (void)close(fd);
+            return true;
+        }
+        *is_slow |= v->dial.error == ETIMEDOUT;
+        n += (size_t)snprintf(failed + n, room - n, "%s%s: %s", n > 0 ? ", " : "",
+                              print_address(v, 0, address, sizeof(address)),
+                              strerror(v->dial.error));
+        n = NJ_MIN(n, room - 1);
+    }
+    int error = v->dial.error;
+    v->dial = all;
+    v->dial.error = error;
+    return false;
 }
 
 static void
@@ -163,24 +265,30 @@ reach(struct nj_visit *v)
 {
     nj_time began = nj_clock_monotonic_ms();
     bool is_local = v->opts.unix_path != NULL;
+    bool is_slow = false;
     char place[300];
+    char address[80];
+    char failed[300] = "";
     struct nj_step *step = nj_report_step(v->report, is_local ? "unix" : "tcp", "connect to %s",
                                           nj_visit_place(v, place, sizeof(place)));
-    int fd = nj_visit_dial(v);
-    char address[80];
 
-    if (fd < 0) {
-        say_unreachable(v, step);
-        return;
-    }
-    (void)close(fd);
-    if (is_local) {
+    v->is_hopeless = !try_each(v, failed, sizeof(failed), &is_slow);
+    if (v->is_hopeless && is_local) {
+        nj_step_came(step, NJ_STEP_FAILED, "%s", strerror(v->dial.error));
+        say_no_socket(v, place);
+    } else if (v->is_hopeless) {
+        nj_step_came(step, NJ_STEP_FAILED, "%s", failed);
+        say_unreachable(v, place);
+    } else if (is_local) {
         nj_step_came(step, NJ_STEP_GOOD, "connected");
-        return;
+    } else {
+        nj_step_came(step, NJ_STEP_GOOD, "connected to %s in %d ms%s%s%s",
+                     print_address(v, 0, address, sizeof(address)),
+                     (int)(nj_clock_monotonic_ms() - began), failed[0] != '\0' ? " (" : "", failed,
+                     failed[0] != '\0' ? ")" : "");
+        if (is_slow)
+            say_dead(v, failed);
     }
-    nj_step_came(step, NJ_STEP_GOOD, "connected to %s in %d ms",
-                 print_address(v, v->dial.at, address, sizeof(address)),
-                 (int)(nj_clock_monotonic_ms() - began));
 }
 
 /* The terminal would be asked once for each connection. */

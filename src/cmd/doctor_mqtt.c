@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* doctor_mqtt.c — CONNECT, then a message to ourselves: SUBSCRIBE, PUBLISH, and what comes back. */
+/* doctor_mqtt.c — which language a port speaks, and CONNECT. */
 #include "cmd/doctor_live.h"
 
 #include "base/clock.h"
@@ -13,6 +13,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define UNASKED_MS 1000 /* brokers wait for a CONNECT longer than this */
+
 /* Why a broker refuses: return codes of 3.1.1, reason codes of 5.0. */
 enum {
     BAD_VERSION_311 = 1,
@@ -24,13 +26,6 @@ enum {
     BAD_ID_5 = 0x85,
     BAD_USER_5 = 0x86,
     NOT_ALLOWED_5 = 0x87,
-};
-
-struct talk {
-    struct nj_visit *v;
-    struct nj_client *client;
-    const char *topic;
-    char payload[64];
 };
 
 /* ---- which language does the port speak ---- */
@@ -75,26 +70,53 @@ first_line(const struct nj_answer *answer, char *out, size_t room)
     return out;
 }
 
+/* Who has nothing to say before it has heard something cannot have disliked it. */
+static bool
+hangs_up_unasked(struct nj_visit *v)
+{
+    int fd = nj_visit_dial(v);
+    struct pollfd watched = {.fd = fd, .events = POLLIN};
+    char byte;
+
+    if (fd < 0)
+        return false;
+    bool is_over = poll(&watched, 1, NJ_MIN(v->patience_ms, UNASKED_MS)) > 0 &&
+                   recv(fd, &byte, 1, MSG_DONTWAIT) <= 0;
+    (void)close(fd);
+    return is_over;
+}
+
 void
 nj_visit_say_stranger(struct nj_visit *v, const struct nj_answer *answer)
 {
     struct nj_str said = {(const char *)answer->bytes, answer->n};
     bool is_http = nj_tls_look(said) == NJ_TLS_FIRST_HTTP;
-    struct nj_finding *f =
-        nj_visit_found(v, is_http ? NJ_FINDING_PLAIN_HTTP : NJ_FINDING_NOT_MQTT, NJ_END_BROKER);
+    bool is_full = answer->n == 0 && answer->is_ended && hangs_up_unasked(v);
+    struct nj_finding *f = nj_visit_found(v,
+                                          is_http   ? NJ_FINDING_PLAIN_HTTP
+                                          : is_full ? NJ_FINDING_BROKER_FULL
+                                                    : NJ_FINDING_NOT_MQTT,
+                                          NJ_END_BROKER);
     char line[sizeof(answer->bytes) + 1];
     char place[300];
 
     if (f == NULL || is_http)
         return;
     (void)nj_visit_place(v, place, sizeof(place));
-    if (answer->n > 0) {
+    if (is_full) {
+        nj_finding_cause(
+            f,
+            "%s takes connections and ends each at once, before a byte is sent: the "
+            "broker is full (max_connections, or its descriptors), or something before "
+            "it lets nobody through",
+            place);
+    } else if (answer->n > 0) {
         nj_finding_cause(f, "%s is no MQTT broker: it says \"%s\"", place,
                          first_line(answer, line, sizeof(line)));
     } else if (answer->is_ended) {
         nj_finding_cause(f,
-                         "%s ends the connection without a word to CONNECT: the broker is full "
-                         "(max_connections), or what listens there is none",
+                         "%s ends the connection without a word to CONNECT: what listens there is "
+                         "no MQTT broker, or one that is full (max_connections)",
                          place);
         nj_finding_mend(f, "look at the broker's log; correct the port");
     } else {
@@ -175,12 +197,24 @@ say_other_refusal(struct nj_visit *v, unsigned reason)
     }
 }
 
+/* Nobody says which of the two was not allowed: who it is, or what it calls itself. */
+static void
+doubt_id(struct nj_visit *v, struct nj_finding *f)
+{
+    const char *id = v->opts.client_id;
+
+    nj_finding_mend_more(f, "or %s: a broker may take some only (clientid_prefixes)",
+                         id != NULL ? "give another client identifier, -i ID"
+                                    : "give a client identifier, -i ID");
+}
+
 static void
 say_connack(struct nj_visit *v, unsigned reason)
 {
     bool is_bad_user = reason == BAD_USER_311 || reason == BAD_USER_5;
     bool is_not_allowed = reason == NOT_ALLOWED_311 || reason == NOT_ALLOWED_5;
     const char *user = v->opts.user_name;
+    const char *id = v->opts.client_id;
     struct nj_finding *f;
 
     if (!is_bad_user && !is_not_allowed) {
@@ -195,15 +229,42 @@ say_connack(struct nj_visit *v, unsigned reason)
         return;
     if (user == NULL) {
         nj_finding_cause(f,
-                         "the broker wants a user name and a password, and the client gave none");
+                         "the broker wants a user name and a password, and the client gave none%s"
+                         "%s%s",
+                         id != NULL ? "; or it does not take the client identifier \"" : "",
+                         id != NULL ? id : "", id != NULL ? "\"" : "");
         nj_finding_mend(f, "give user name and password: -u USER -P PASSWORD");
-        return;
+    } else {
+        char word[300];
+
+        (void)nj_shell_word(word, sizeof(word), nj_str_of(user));
+        nj_finding_cause(
+            f, "the broker does not know the user %s with %s, or does not let %s in%s%s%s", user,
+            v->opts.password != NULL ? "this password" : "no password", user,
+            id != NULL ? ", or not with the client identifier \"" : "", id != NULL ? id : "",
+            id != NULL ? "\"" : "");
+        nj_finding_mend(f, "%s -P; or on the broker: nightjar passwd PASSWORD_FILE %s",
+                        v->opts.password != NULL ? "correct" : "give", word);
     }
-    char word[300];
-    (void)nj_shell_word(word, sizeof(word), nj_str_of(user));
-    nj_finding_cause(f, "the broker does not know the user %s with %s, or does not let %s in", user,
-                     v->opts.password != NULL ? "this password" : "no password", user);
-    nj_finding_mend(f, "correct -P; or on the broker: nightjar passwd PASSWORD_FILE %s", word);
+    if (is_not_allowed)
+        doubt_id(v, f);
+}
+
+/* The code of a refusal, in the words of its version. */
+static const char *
+code_text(const struct nj_visit *v, unsigned code)
+{
+    static const char *const of_311[] = {
+        [BAD_VERSION_311] = "unacceptable protocol version",
+        [BAD_ID_311] = "identifier rejected",
+        [UNAVAILABLE_311] = "server unavailable",
+        [BAD_USER_311] = "bad user name or password",
+        [NOT_ALLOWED_311] = "not authorized",
+    };
+
+    if (v->opts.version == 5)
+        return nj_client_reason_text(code);
+    return code > 0 && code < NJ_COUNT_OF(of_311) ? of_311[code] : "for a reason of no standard";
 }
 
 /* The connection ended before a CONNACK: by TLS, where it was not expected? */
@@ -243,7 +304,7 @@ say_no_tunnel(struct nj_visit *v, const char *detail)
 }
 
 static bool
-greet(struct talk *t)
+greet(struct nj_talk *t)
 {
     struct nj_visit *v = t->v;
     struct nj_step *step = nj_report_step(v->report, "connect", "CONNECT%s%s",
@@ -257,7 +318,8 @@ greet(struct talk *t)
         return true;
     }
     if (err == NJ_CLIENT_EREFUSED) {
-        nj_step_came(step, NJ_STEP_FAILED, "refused: %s", nj_client_detail(t->client));
+        nj_step_came(step, NJ_STEP_FAILED, "refused: %s (code %u)", code_text(v, event.reason),
+                     event.reason);
         say_connack(v, event.reason);
     } else {
         nj_step_came(step, NJ_STEP_FAILED, "%s: %s", nj_client_error_text(err),
@@ -270,108 +332,25 @@ greet(struct talk *t)
     return false;
 }
 
-/* ---- a message to ourselves ---- */
-
-/* Wait for the event; false: it did not come. */
 static bool
-await(struct talk *t, enum nj_client_event_type type, struct nj_client_event *out)
+make_client(struct nj_talk *t)
 {
-    nj_time deadline = nj_clock_monotonic_ms() + t->v->patience_ms;
-
-    for (;;) {
-        nj_time left = deadline - nj_clock_monotonic_ms();
-
-        if (left <= 0 || nj_client_next(t->client, out, (int)left) != NJ_CLIENT_OK ||
-            out->type == NJ_CLIENT_DISCONNECTED)
-            return false;
-        if (out->type == type)
-            return true;
+    t->opts = t->v->opts;
+    if (t->opts.tls != NULL && t->v->is_text_only) {
+        t->tls = *t->opts.tls;
+        t->tls.insecure = true; /* such a name has been compared by now */
+        t->opts.tls = &t->tls;
     }
+    return nj_client_new(&t->client, &t->opts) == NJ_CLIENT_OK;
 }
 
-static void
-say_topic(struct talk *t, struct nj_step *step, const char *what, unsigned reason)
+/* Without a will. */
+void
+nj_talk_end(struct nj_client *client)
 {
-    nj_step_came(step, NJ_STEP_FAILED, "refused with the reason 0x%02x", reason);
-    struct nj_finding *f = nj_visit_found(t->v, NJ_FINDING_TOPIC_REFUSED, NJ_END_CLIENT);
-    if (f == NULL)
-        return;
-    nj_finding_cause(f, "the broker does not let this client %s %s", what, t->topic);
-}
-
-static bool
-subscribe(struct talk *t)
-{
-    struct nj_step *step = nj_report_step(t->v->report, "subscribe", "to %s", t->topic);
-    const struct nj_client_subscription one = {.filter = t->topic,
-                                               .qos = (uint8_t)t->v->asked->qos};
-    struct nj_client_event event;
-
-    if (nj_client_subscribe(t->client, &one, 1, (struct nj_client_properties){NULL, 0}, NULL) !=
-            NJ_CLIENT_OK ||
-        !await(t, NJ_CLIENT_SUBSCRIBED, &event)) {
-        nj_step_came(step, NJ_STEP_FAILED, "no answer: %s", nj_client_detail(t->client));
-        return false;
-    }
-    if (event.code_count > 0 && event.codes[0] >= 0x80) {
-        say_topic(t, step, "subscribe to", event.codes[0]);
-        return false;
-    }
-    nj_step_came(step, NJ_STEP_GOOD, "granted");
-    return true;
-}
-
-static bool
-is_ours(const struct talk *t, const struct nj_client_message *m)
-{
-    return m->payload_n == strlen(t->payload) && memcmp(m->payload, t->payload, m->payload_n) == 0;
-}
-
-static void
-publish(struct talk *t)
-{
-    struct nj_step *step = nj_report_step(t->v->report, "publish", "a message to ourselves");
-    const struct nj_client_message message = {
-        .topic = t->topic,
-        .payload = t->payload,
-        .payload_n = strlen(t->payload),
-        .qos = (uint8_t)t->v->asked->qos,
-    };
-    struct nj_client_event event;
-    unsigned reason = 0;
-    nj_time began = nj_clock_monotonic_ms();
-
-    if (nj_client_publish_wait(t->client, &message, t->v->patience_ms, &reason) != NJ_CLIENT_OK) {
-        nj_step_came(step, NJ_STEP_FAILED, "not acknowledged: %s", nj_client_detail(t->client));
-        return;
-    }
-    if (reason >= 0x80) {
-        say_topic(t, step, "publish to", reason);
-        return;
-    }
-    while (await(t, NJ_CLIENT_MESSAGE, &event)) {
-        if (is_ours(t, &event.message)) {
-            nj_step_came(step, NJ_STEP_GOOD, "it came back after %d ms",
-                         (int)(nj_clock_monotonic_ms() - began));
-            return;
-        }
-    }
-    nj_step_came(step, NJ_STEP_FAILED, "acknowledged, but it did not come back");
-    (void)nj_visit_found(t->v, NJ_FINDING_MESSAGE_LOST, NJ_END_BROKER);
-}
-
-static bool
-make_client(struct talk *t)
-{
-    struct nj_client_opts opts = t->v->opts;
-    struct nj_client_tls tls;
-
-    if (opts.tls != NULL && t->v->is_text_only) {
-        tls = *opts.tls;
-        tls.insecure = true; /* such a name has been compared by now */
-        opts.tls = &tls;
-    }
-    return nj_client_new(&t->client, &opts) == NJ_CLIENT_OK;
+    if (nj_client_is_connected(client) &&
+        nj_client_disconnect(client, 0, (struct nj_client_properties){NULL, 0}) == NJ_CLIENT_OK)
+        (void)nj_client_drain(client, 1000);
 }
 
 static const char *
@@ -386,20 +365,20 @@ nj_visit_mqtt(struct nj_visit *v)
 {
     const struct nj_client_config *asked = v->asked;
     char topic[64];
-    struct talk t = {.v = v,
-                     .topic = asked->topics.count > 0 ? asked->topics.at[0]
-                                                      : own_topic(topic, sizeof(topic))};
+    struct nj_talk t = {.v = v,
+                        .is_our_topic = asked->topics.count == 0,
+                        .topic = asked->topics.count > 0 ? asked->topics.at[0]
+                                                         : own_topic(topic, sizeof(topic))};
 
     if (!make_client(&t)) {
         nj_step_came(nj_report_step(v->report, "connect", "CONNECT"), NJ_STEP_FAILED,
                      "the options of the client contradict each other");
+        (void)nj_visit_found(v, NJ_FINDING_OPTION_REFUSED, NJ_END_CLIENT);
         return;
     }
     (void)snprintf(t.payload, sizeof(t.payload), "nightjar doctor %d", (int)getpid());
-    if (greet(&t) && subscribe(&t) && strpbrk(t.topic, "+#") == NULL)
-        publish(&t);
-    if (nj_client_is_connected(t.client) &&
-        nj_client_disconnect(t.client, 0, (struct nj_client_properties){NULL, 0}) == NJ_CLIENT_OK)
-        (void)nj_client_drain(t.client, 1000);
+    if (greet(&t))
+        nj_talk_to_ourselves(&t);
+    nj_talk_end(t.client);
     nj_client_free(t.client);
 }

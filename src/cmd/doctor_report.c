@@ -225,11 +225,5 @@ nj_report_print_json(const struct nj_report *report, FILE *out)
     nj_json_put_number(root, "faults", (double)count_of(report, NJ_SEVERITY_FAULT));
     nj_json_put_number(root, "warnings", (double)count_of(report, NJ_SEVERITY_WARNING));
     nj_json_put_bool(root, "is_cut", report->findings.is_cut);
-    char *text = nj_json_print(root, true);
-    nj_json_free(root);
-    if (text == NULL)
-        return false;
-    (void)fprintf(out, "%s\n", text);
-    nj_json_text_free(text);
-    return true;
+    return nj_json_write(out, root, true);
 }

@@ -21,12 +21,7 @@ enum {
     ALERT_HANDSHAKE_FAILURE = 40,
     ALERT_PROTOCOL_VERSION = 70,
     ALERT_UNKNOWN_IDENTITY = 115,
-};
-
-/* The CA file of the client, as long as its certificates are needed. */
-struct trust {
-    struct nj_pki_file ca;
-    bool is_blank; /* none was given: the system's */
+    ALERT_CERTIFICATE_REQUIRED = 116,
 };
 
 bool
@@ -70,40 +65,6 @@ fault_of(const struct nj_visit *v, const struct nj_tls_probe *p)
     return fault;
 }
 
-/* What is wrong with our own certificate, as far as our own CA can tell: brokers mostly have the
- * same. */
-static void
-judge_own(const struct nj_visit *v, struct nj_findings *out)
-{
-    const struct nj_judge_end client = nj_doctor_client(v->asked);
-    const struct nj_judge_end own = {.certfile = client.certfile,
-                                     .keyfile = client.keyfile,
-                                     .key_in_engine = client.key_in_engine,
-                                     .cafile = client.cafile};
-    const struct nj_pki_file_opts opts = {.wanted = NJ_PKI_CERTIFICATE};
-    struct nj_pki_file certs = {0};
-    struct nj_pki_file ca = {0};
-
-    nj_judge_files(out, NULL, &own, NULL);
-    if (v->asked->cert != NULL && v->asked->cafile != NULL &&
-        nj_pki_file_read(&certs, v->asked->cert, &opts, NULL) == NJ_OK &&
-        nj_pki_file_read(&ca, v->asked->cafile, &opts, NULL) == NJ_OK) {
-        const struct nj_judge_chain chain = {
-            .end = NJ_END_CLIENT,
-            .shown = certs.certificates,
-            .shown_count = certs.certificate_count,
-            .shown_file = v->asked->cert,
-            .trusted = ca.certificates,
-            .trusted_count = ca.certificate_count,
-            .trusted_file = v->asked->cafile,
-        };
-
-        nj_judge_chain(out, &chain);
-    }
-    nj_pki_file_fini(&certs);
-    nj_pki_file_fini(&ca);
-}
-
 /* The one of `list` that is about the same; NULL. */
 static const struct nj_finding *
 find(const struct nj_findings *list, enum nj_finding_id id)
@@ -143,7 +104,7 @@ static bool
 speaks(struct nj_visit *v, int oldest, int newest)
 {
     struct nj_tls_probe p = {0};
-    bool is_spoken = nj_visit_probe(v, &p, oldest, newest) && p.is_open;
+    bool is_spoken = nj_visit_probe(v, &p, oldest, newest) && (p.is_open || p.asked_certificate);
 
     nj_tls_probe_fini(&p);
     return is_spoken;
@@ -195,8 +156,8 @@ say_versions(struct nj_visit *v)
     return true;
 }
 
-static void
-say_refused(struct nj_visit *v, const struct nj_tls_probe *p)
+void
+nj_visit_say_refused(struct nj_visit *v, const struct nj_tls_probe *p)
 {
     struct nj_tls_fault fault = fault_of(v, p);
     struct nj_findings own = {0};
@@ -204,14 +165,19 @@ say_refused(struct nj_visit *v, const struct nj_tls_probe *p)
     enum nj_finding_id certain =
         p->alert == ALERT_HANDSHAKE_FAILURE ? ask_about_key(v) : NJ_FINDING_NONE;
 
+    if (v->lacks_pair && p->asked_certificate)
+        return; /* none could be shown, and why was said */
+    if (p->alert == ALERT_CERTIFICATE_REQUIRED)
+        certain = NJ_FINDING_NO_CERTIFICATE; /* it means nothing else */
     if (p->alert == ALERT_PROTOCOL_VERSION && say_versions(v))
         return;
     if (certain != NJ_FINDING_NONE) {
         (void)nj_visit_found(v, certain, NJ_END_CLIENT);
         return;
     }
-    judge_own(v, &own);
+    nj_visit_judge_own(v, &own);
     nj_tls_fault_guess(&fault, &own, &causes);
+    nj_doctor_compare_clocks(&causes, v->asked->cert);
     for (size_t i = 0; i < causes.count; i++) {
         const struct nj_finding *known = find(&own, causes.at[i].id);
         struct nj_finding *f = nj_visit_found(v, causes.at[i].id, causes.at[i].end);
@@ -329,173 +295,7 @@ shake_hands(struct nj_visit *v, struct nj_tls_probe *p)
     else
         nj_step_came(step, NJ_STEP_FAILED, "%s",
                      p->reason[0] != '\0' ? p->reason : "the connection ended");
-    say_refused(v, p);
-    return false;
-}
-
-/* ---- what the broker shows ---- */
-
-/* False: there is a CA file, and it is of no use, as was found among the files. */
-static bool
-read_trust(const struct nj_visit *v, struct trust *out)
-{
-    const struct nj_pki_file_opts opts = {.wanted = NJ_PKI_CERTIFICATE};
-
-    out->is_blank = v->asked->cafile == NULL && v->asked->capath == NULL;
-    return v->asked->cafile == NULL ||
-           nj_pki_file_read(&out->ca, v->asked->cafile, &opts, NULL) == NJ_OK;
-}
-
-static bool
-is_about_dates(enum nj_finding_id id)
-{
-    return id == NJ_FINDING_EXPIRED || id == NJ_FINDING_NOT_YET_VALID ||
-           id == NJ_FINDING_CLOCK_BEHIND || id == NJ_FINDING_EXPIRES_SOON;
-}
-
-static bool
-is_about_names(enum nj_finding_id id)
-{
-    return id == NJ_FINDING_HOST_NAME || id == NJ_FINDING_HOST_ADDRESS ||
-           id == NJ_FINDING_HOST_AS_TEXT;
-}
-
-static bool
-is_about_chain(enum nj_finding_id id)
-{
-    return !is_about_dates(id) && !is_about_names(id);
-}
-
-/* Put those that `belongs` takes into the report; whether a client stops at one of them. */
-static bool
-report_those(struct nj_visit *v, const struct nj_findings *all, bool (*belongs)(enum nj_finding_id))
-{
-    bool is_stopped = false;
-
-    for (size_t i = 0; i < all->count; i++) {
-        const struct nj_finding *f = &all->at[i];
-        struct nj_finding *place = belongs(f->id) ? nj_visit_found(v, f->id, f->end) : NULL;
-
-        if (place == NULL)
-            continue;
-        *place = *f;
-        is_stopped = is_stopped || f->severity == NJ_SEVERITY_FAULT;
-    }
-    return is_stopped;
-}
-
-static void
-check_step(struct nj_visit *v, const struct nj_findings *all, const char *name, const char *tried,
-           const char *good, bool (*belongs)(enum nj_finding_id))
-{
-    struct nj_step *step = nj_report_step(v->report, name, "%s", tried);
-
-    if (report_those(v, all, belongs)) {
-        nj_step_came(step, NJ_STEP_FAILED, "a client stops here");
-        v->is_hopeless = true;
-    } else {
-        nj_step_came(step, NJ_STEP_GOOD, "%s", good);
-    }
-}
-
-static void
-check_names(struct nj_visit *v, struct nj_findings *all)
-{
-    bool is_skipped = v->asked->insecure;
-
-    for (size_t i = 0; i < all->count; i++) {
-        if (is_about_names(all->at[i].id) && is_skipped)
-            all->at[i].severity =
-                NJ_SEVERITY_WARNING; /* --insecure looks away, and at nothing else */
-        if (all->at[i].id == NJ_FINDING_HOST_AS_TEXT)
-            v->is_text_only = true;
-    }
-    check_step(v, all, "names", v->opts.host,
-               is_skipped ? "not compared, because of --insecure" : "stands in the certificate",
-               is_about_names);
-}
-
-static void
-check_shown(struct nj_visit *v, const struct nj_tls_probe *p)
-{
-    struct nj_findings all = {0};
-    struct trust trust = {0};
-
-    if (!read_trust(v, &trust)) {
-        nj_step_came(nj_report_step(v->report, "chain", "verify what the broker shows"),
-                     NJ_STEP_SKIPPED, "there is no CA file to verify it by");
-        nj_pki_file_fini(&trust.ca);
-        v->is_hopeless = true;
-        return;
-    }
-    const struct nj_judge_chain chain = {
-        .end = NJ_END_BROKER,
-        .shown = p->shown,
-        .shown_count = p->shown_count,
-        .trusted = trust.ca.certificates,
-        .trusted_count = trust.ca.certificate_count,
-        .trusted_file = v->asked->cafile,
-        .capath = v->asked->capath,
-        .is_system_store = trust.is_blank || v->asked->use_os_certs,
-        .host = v->opts.host,
-        .passed_s = nj_doctor_built_at(),
-    };
-    nj_judge_chain(&all, &chain);
-    check_step(v, &all, "chain", "verify what the broker shows", "it leads to a CA that is trusted",
-               is_about_chain);
-    check_step(v, &all, "dates", "compare them with this clock", "all are valid now",
-               is_about_dates);
-    check_names(v, &all);
-    nj_findings_fini(&all);
-    nj_pki_file_fini(&trust.ca);
-}
-
-/* ---- what we show ---- */
-
-static void
-check_own(struct nj_visit *v, const struct nj_tls_probe *p)
-{
-    struct nj_step *step = nj_report_step(
-        v->report, "certificate", "%s",
-        p->showed_certificate ? v->asked->cert : "without a certificate of the client's");
-
-    if (p->alert >= 0 || p->is_ended) {
-        v->is_hopeless = true;
-        if (p->alert >= 0)
-            nj_step_came(step, NJ_STEP_FAILED, "the broker refused it with the alert %s (%d)",
-                         nj_tls_alert_name(p->alert), p->alert);
-        else
-            nj_step_came(step, NJ_STEP_FAILED, "the broker ended the connection");
-        say_refused(v, p);
-    } else if (!p->asked_certificate) {
-        nj_step_came(step, NJ_STEP_GOOD, "the broker asks for none");
-    } else {
-        nj_step_came(step, NJ_STEP_GOOD,
-                     "the broker takes it, and compares its name with no host%s%s",
-                     p->wants[0] != '\0' ? "; it asks for one of " : "", p->wants);
-    }
-}
-
-/* Whether a client would get as far as connecting; what is wrong with its files was said. */
-static bool
-has_use(struct nj_visit *v)
-{
-    struct nj_tls_context *context = NULL;
-    struct nj_diag diag = {0};
-
-    if (nj_findings_has(&v->report->findings, NJ_SEVERITY_FAULT))
-        return true; /* then it is rather that */
-    bool is_of_use = nj_tls_context_new(&context, &v->tls, &diag) == NJ_OK;
-    nj_tls_context_unref(context);
-    if (is_of_use)
-        return true;
-    nj_step_came(nj_report_step(v->report, "options", "of TLS"), NJ_STEP_FAILED, "of no use");
-    struct nj_finding *f = nj_visit_found(v, NJ_FINDING_OPTION_REFUSED, NJ_END_CLIENT);
-    if (f == NULL)
-        return false;
-    nj_finding_cause(f, "%s", diag.text + (strncmp(diag.text, "Error: ", 7) == 0 ? 7 : 0));
-    if (diag.hint[0] != '\0')
-        nj_finding_mend(f, "%s", diag.hint);
+    nj_visit_say_refused(v, p);
     return false;
 }
 
@@ -504,11 +304,12 @@ nj_visit_tls(struct nj_visit *v)
 {
     struct nj_tls_probe p = {0};
 
-    if (has_use(v) && shake_hands(v, &p)) {
+    nj_visit_try_own(v);
+    if (nj_visit_has_use(v) && shake_hands(v, &p)) {
         ask_versions(v);
         if (v->tls.psk == NULL) {
-            check_shown(v, &p);
-            check_own(v, &p);
+            nj_visit_check_shown(v, &p);
+            nj_visit_check_own(v, &p);
         }
     } else {
         v->is_hopeless = true;

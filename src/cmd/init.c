@@ -13,7 +13,7 @@
 #define WORD_SIZE  (NJ_SETUP_PATH_SIZE * 4)
 #define NAMES_SIZE 2048
 
-enum option {
+enum init_option {
     LEVEL,
     HOST,
     USER,
@@ -24,7 +24,7 @@ enum option {
 
 static const struct {
     const char *name, *argument, *help;
-} options[] = {
+} init_options[] = {
     [LEVEL] = {"--level", "LEVEL",
                "open (no protection, on this machine alone), password (in clear), tls (TLS and a "
                "password; the default) or mtls (certificates on both sides). With --upgrade the "
@@ -44,22 +44,23 @@ static const struct {
 /* --- help --- */
 
 static void
-print_help(FILE *out)
+print_init_help(FILE *out)
 {
     (void)fputs("nightjar init: a broker and its first client, set up to work.\n\n"
                 "usage: nightjar init DIR [OPTION]...\n"
                 "       nightjar init --upgrade DIR [OPTION]...\n\n",
                 out);
-    for (size_t i = 0; i < NJ_COUNT_OF(options); i++)
-        nj_words_option(out, NULL, options[i].name, options[i].argument, options[i].help);
+    for (size_t i = 0; i < NJ_COUNT_OF(init_options); i++)
+        nj_words_option(out, NULL, init_options[i].name, init_options[i].argument,
+                        init_options[i].help);
     (void)fputs("\nDIR is made, or empty; nothing is overwritten.\n", out);
 }
 
 void
 nj_init_print_options(FILE *out)
 {
-    for (size_t i = 0; i < NJ_COUNT_OF(options); i++)
-        (void)fprintf(out, "%s\n", options[i].name);
+    for (size_t i = 0; i < NJ_COUNT_OF(init_options); i++)
+        (void)fprintf(out, "%s\n", init_options[i].name);
 }
 
 void
@@ -72,11 +73,11 @@ nj_init_print_manual(FILE *out)
                 "the commands that start the broker,\nsubscribe and publish.\n"
                 ".Bl -tag -width Ds\n",
                 out);
-    for (size_t i = 0; i < NJ_COUNT_OF(options); i++) {
-        (void)fprintf(out, ".It Fl %s%s%s\n", options[i].name + 1,
-                      options[i].argument != NULL ? " Ar " : "",
-                      options[i].argument != NULL ? options[i].argument : "");
-        nj_words_roff(out, options[i].help);
+    for (size_t i = 0; i < NJ_COUNT_OF(init_options); i++) {
+        (void)fprintf(out, ".It Fl %s%s%s\n", init_options[i].name + 1,
+                      init_options[i].argument != NULL ? " Ar " : "",
+                      init_options[i].argument != NULL ? init_options[i].argument : "");
+        nj_words_roff(out, init_options[i].help);
     }
     (void)fputs(".El\n.Sh LEVELS\n.Bl -tag -width password\n", out);
     for (unsigned i = 0; i < NJ_LEVELS; i++) {
@@ -89,6 +90,8 @@ nj_init_print_manual(FILE *out)
         ".El\n.Sh FILES\n.Bl -tag -width Ds\n"
         ".It Pa dir/broker.conf\nThe configuration, each line with its reason. What is written "
         "below its\nlast line stays when the level is raised.\n"
+        ".It Pa dir/state/\nWhat outlives the broker: sessions, what waits for them, retained "
+        "messages.\nThe broker makes it when it starts.\n"
         ".It Pa dir/users\nUsers and hashes, for the broker's account alone; see\n"
         ".Xr nightjar-passwd 1 .\n"
         ".It Pa dir/ca.crt , dir/ca.key\nThe authority; see\n.Xr nightjar-pki 1 ,\n"
@@ -110,7 +113,7 @@ nj_init_print_manual(FILE *out)
 /* --- the command line --- */
 
 static int
-mistake(const char *fmt, const char *what, const char *more)
+init_mistake(const char *fmt, const char *what, const char *more)
 {
     (void)fputs("nightjar init: ", stderr);
     (void)fprintf(stderr, fmt, what, more);
@@ -123,11 +126,11 @@ refuse_option(const char *word)
 {
     struct nj_nearest near = nj_nearest_to(nj_str_of(word));
 
-    for (size_t i = 0; i < NJ_COUNT_OF(options); i++)
-        nj_nearest_try(&near, options[i].name);
+    for (size_t i = 0; i < NJ_COUNT_OF(init_options); i++)
+        nj_nearest_try(&near, init_options[i].name);
     if (near.name != NULL)
-        return mistake("there is no option '%s'; did you mean '%s'?", word, near.name);
-    return mistake("there is no option '%s'.%s", word, "");
+        return init_mistake("there is no option '%s'; did you mean '%s'?", word, near.name);
+    return init_mistake("there is no option '%s'.%s", word, "");
 }
 
 static int
@@ -139,13 +142,13 @@ take_port(struct nj_setup_wish *wish, const char *text)
     errno = 0;
     n = strtol(text, &end, 10);
     if (end == text || *end != '\0' || errno != 0 || n < 1 || n > 65535)
-        return mistake("--port takes a number from 1 to 65535, not '%s'.%s", text, "");
+        return init_mistake("--port takes a number from 1 to 65535, not '%s'.%s", text, "");
     wish->port = (unsigned)n;
     return NJ_EXIT_GOOD;
 }
 
 static int
-take(struct nj_setup_wish *wish, bool *is_upgrade, enum option option, const char *value)
+take_value(struct nj_setup_wish *wish, bool *is_upgrade, enum init_option option, const char *value)
 {
     struct nj_diag diag = {0};
 
@@ -154,11 +157,12 @@ take(struct nj_setup_wish *wish, bool *is_upgrade, enum option option, const cha
         wish->has_level = nj_level_find(&wish->level, value);
         return wish->has_level
                    ? NJ_EXIT_GOOD
-                   : mistake("there is no level '%s': open, password, tls or mtls.%s", value, "");
+                   : init_mistake("there is no level '%s': open, password, tls or mtls.%s", value,
+                                  "");
     case HOST:
         return nj_names_add(&wish->hosts, nj_str_of(value), &diag) == NJ_OK
                    ? NJ_EXIT_GOOD
-                   : mistake("%s. %s", diag.text, diag.hint);
+                   : init_mistake("%s. %s", diag.text, diag.hint);
     case USER:
         wish->user = value;
         return NJ_EXIT_GOOD;
@@ -174,11 +178,11 @@ take(struct nj_setup_wish *wish, bool *is_upgrade, enum option option, const cha
 }
 
 static size_t
-find_option(const char *word)
+find_init_option(const char *word)
 {
     size_t i = 0;
 
-    while (i < NJ_COUNT_OF(options) && strcmp(options[i].name, word) != 0)
+    while (i < NJ_COUNT_OF(init_options) && strcmp(init_options[i].name, word) != 0)
         i++;
     return i;
 }
@@ -189,30 +193,30 @@ take_words(struct nj_setup_wish *wish, bool *is_upgrade, int argc, char **argv)
     int code = NJ_EXIT_GOOD;
 
     for (int i = 1; i < argc && code == NJ_EXIT_GOOD; i++) {
-        size_t o = find_option(argv[i]);
+        size_t o = find_init_option(argv[i]);
 
         if (argv[i][0] != '-') {
             if (wish->dir != NULL)
-                return mistake("one folder, not both '%s' and '%s'.", wish->dir, argv[i]);
+                return init_mistake("one folder, not both '%s' and '%s'.", wish->dir, argv[i]);
             wish->dir = argv[i];
-        } else if (o == NJ_COUNT_OF(options)) {
+        } else if (o == NJ_COUNT_OF(init_options)) {
             return refuse_option(argv[i]);
-        } else if (options[o].argument != NULL && i + 1 == argc) {
-            return mistake("%s needs its %s.", options[o].name, options[o].argument);
+        } else if (init_options[o].argument != NULL && i + 1 == argc) {
+            return init_mistake("%s needs its %s.", init_options[o].name, init_options[o].argument);
         } else {
-            code = take(wish, is_upgrade, (enum option)o,
-                        options[o].argument != NULL ? argv[++i] : argv[i]);
+            code = take_value(wish, is_upgrade, (enum init_option)o,
+                              init_options[o].argument != NULL ? argv[++i] : argv[i]);
         }
     }
     if (code == NJ_EXIT_GOOD && (wish->dir == NULL || wish->dir[0] == '\0'))
-        return mistake("which folder? nightjar init DIR%s%s", "", "");
+        return init_mistake("which folder? nightjar init DIR%s%s", "", "");
     return code;
 }
 
 /* --- saying --- */
 
 static int
-fail(const struct nj_diag *diag)
+fail_init(const struct nj_diag *diag)
 {
     (void)fprintf(stderr, "nightjar init: %s.\n", diag->text);
     if (diag->hint[0] != '\0')
@@ -242,6 +246,9 @@ say_files(const struct nj_setup *s)
     }
     say_file(client, s->level == NJ_LEVEL_OPEN ? "how a client connects"
                                                : "all that this client needs, for it alone");
+    if (s->others > 0)
+        printf("  %-26s the same for %u other%s\n", "clients/", s->others,
+               s->others == 1 ? "" : "s");
 }
 
 static void
@@ -299,7 +306,9 @@ say_all(const struct nj_setup *s)
 
     printf("%s: %s (level %s).\n", s->dir, level->title, level->name);
     if (s->backup[0] != '\0')
-        printf("The old configuration: %s\n", s->backup);
+        printf("The old configuration: %s\n"
+               "A broker that runs goes by it until it is started again.\n",
+               s->backup);
     if (s->is_edited)
         puts("  It had been edited above its line of dashes: what was changed there is in it "
              "alone.");
@@ -327,8 +336,8 @@ nj_cmd_init(int argc, char **argv)
     int code;
 
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], options[HELP].name) == 0 || strcmp(argv[i], "-h") == 0) {
-            print_help(stdout);
+        if (strcmp(argv[i], init_options[HELP].name) == 0 || strcmp(argv[i], "-h") == 0) {
+            print_init_help(stdout);
             return NJ_EXIT_GOOD;
         }
     }
@@ -339,5 +348,5 @@ nj_cmd_init(int argc, char **argv)
     if (err == NJ_OK)
         say_all(&setup);
     nj_setup_fini(&setup);
-    return err == NJ_OK ? NJ_EXIT_GOOD : fail(&diag);
+    return err == NJ_OK ? NJ_EXIT_GOOD : fail_init(&diag);
 }

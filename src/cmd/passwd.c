@@ -35,7 +35,7 @@ enum exit_code {
 enum action {
     SET,
     DELETE,
-    UPGRADE, /* hash what is plain */
+    HASH_PLAIN, /* hash what is plain */
 };
 
 struct job {
@@ -61,7 +61,7 @@ static const struct {
 /* ---- what is said ---- */
 
 static int
-fail(int code, const char *text)
+fail_with(int code, const char *text)
 {
     fprintf(stderr, "Error: %s\n", text);
     return code;
@@ -76,7 +76,7 @@ fail_about(const char *what, const char *file)
 
 static const struct {
     const char *option, *argument, *does;
-} options[] = {
+} passwd_options[] = {
     {"-b", NULL, "take the password from the command line, where others may see it for a moment"},
     {"-c", NULL, "make the file, which must not be there yet; - is the standard output"},
     {"-D", NULL, "delete the user"},
@@ -96,16 +96,17 @@ print_usage(FILE *out)
           "       nightjar passwd -D FILE USER\n"
           "       nightjar passwd [-H HASH] [-I NUMBER] -U FILE\n",
           out);
-    for (size_t i = 0; i < NJ_COUNT_OF(options); i++)
-        fprintf(out, " %s %s: %s.\n", options[i].option,
-                options[i].argument != NULL ? options[i].argument : "", options[i].does);
+    for (size_t i = 0; i < NJ_COUNT_OF(passwd_options); i++)
+        fprintf(out, " %s %s: %s.\n", passwd_options[i].option,
+                passwd_options[i].argument != NULL ? passwd_options[i].argument : "",
+                passwd_options[i].does);
 }
 
 void
 nj_passwd_print_options(FILE *out)
 {
-    for (size_t i = 0; i < NJ_COUNT_OF(options); i++)
-        fprintf(out, "%s\n", options[i].option);
+    for (size_t i = 0; i < NJ_COUNT_OF(passwd_options); i++)
+        fprintf(out, "%s\n", passwd_options[i].option);
 }
 
 void
@@ -131,11 +132,11 @@ nj_passwd_print_manual(FILE *out)
           "A running broker reads the file again on SIGHUP.\n"
           ".Bl -tag -width Ds\n",
           out);
-    for (size_t i = 0; i < NJ_COUNT_OF(options); i++) {
-        fprintf(out, ".It Fl %s", options[i].option + 1);
-        if (options[i].argument != NULL)
-            fprintf(out, " Ar %s", options[i].argument);
-        fprintf(out, "\n%s.\n", options[i].does);
+    for (size_t i = 0; i < NJ_COUNT_OF(passwd_options); i++) {
+        fprintf(out, ".It Fl %s", passwd_options[i].option + 1);
+        if (passwd_options[i].argument != NULL)
+            fprintf(out, " Ar %s", passwd_options[i].argument);
+        fprintf(out, "\n%s.\n", passwd_options[i].does);
     }
     fputs(
         ".El\n"
@@ -171,7 +172,7 @@ set_iterations(struct job *job, const char *text)
     errno = 0;
     n = strtol(text, &end, 10);
     if (errno != 0 || *end != '\0' || n < 1 || n > ITERATIONS_MAX)
-        return fail(FAILED, "Number of iterations must be from 1 to 16777216.");
+        return fail_with(FAILED, "Number of iterations must be from 1 to 16777216.");
     job->iterations = (uint32_t)n;
     return GOOD;
 }
@@ -209,14 +210,14 @@ take_options(struct job *job, int argc, char **argv, int *at)
     if (code != GOOD)
         return code;
     if (job->is_new && is_delete)
-        return fail(FAILED, "-c and -D cannot be used together.");
+        return fail_with(FAILED, "-c and -D cannot be used together.");
     if (job->is_new && is_upgrade)
-        return fail(FAILED, "-c and -U cannot be used together.");
+        return fail_with(FAILED, "-c and -U cannot be used together.");
     if (is_delete && is_upgrade)
-        return fail(FAILED, "-D and -U cannot be used together.");
+        return fail_with(FAILED, "-D and -U cannot be used together.");
     if (job->is_batch && is_delete)
-        return fail(FAILED, "-b and -D cannot be used together.");
-    job->action = is_delete ? DELETE : is_upgrade ? UPGRADE : SET;
+        return fail_with(FAILED, "-b and -D cannot be used together.");
+    job->action = is_delete ? DELETE : is_upgrade ? HASH_PLAIN : SET;
     return GOOD;
 }
 
@@ -224,22 +225,22 @@ static int
 check_user(const char *user)
 {
     if (strlen(user) > 65535)
-        return fail(FAILED, "Username must be less than 65536 characters long.");
+        return fail_with(FAILED, "Username must be less than 65536 characters long.");
     if (user[0] == '\0')
-        return fail(FAILED, "Username must not be empty.");
+        return fail_with(FAILED, "Username must not be empty.");
     if (strchr(user, ':') != NULL)
-        return fail(FAILED, "Username must not contain the ':' character.");
+        return fail_with(FAILED, "Username must not contain the ':' character.");
     for (const char *c = user; *c != '\0'; c++)
         if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            return fail(FAILED, "Username must not contain control characters.");
+            return fail_with(FAILED, "Username must not contain control characters.");
     return GOOD;
 }
 
 static int
-take_words(struct job *job, int argc, char **argv)
+take_operands(struct job *job, int argc, char **argv)
 {
     int at = 1, code = take_options(job, argc, argv, &at), left = argc - at;
-    int wanted = job->action == UPGRADE ? 1 : job->is_batch ? 3 : 2;
+    int wanted = job->action == HASH_PLAIN ? 1 : job->is_batch ? 3 : 2;
 
     if (code != GOOD)
         return code;
@@ -290,7 +291,7 @@ show_typing(void)
 
 /* A line of the standard input; false where nothing is in it. */
 static bool
-ask(const char *prompt, char *out, size_t room)
+ask_line(const char *prompt, char *out, size_t room)
 {
     fputs(prompt, stdout);
     (void)fflush(stdout);
@@ -307,13 +308,13 @@ prompt_for_password(struct job *job)
     bool is_hidden = hide_typing();
     int code = GOOD;
 
-    if (!ask("Password: ", first, sizeof(first)) ||
-        !ask("\nReenter password: ", again, sizeof(again)))
-        code = fail(FAILED, "Empty password.");
+    if (!ask_line("Password: ", first, sizeof(first)) ||
+        !ask_line("\nReenter password: ", again, sizeof(again)))
+        code = fail_with(FAILED, "Empty password.");
     else if (strcmp(first, again) != 0)
-        code = fail(DIFFERS, "Passwords do not match.");
+        code = fail_with(DIFFERS, "Passwords do not match.");
     else if (!nj_secret_copy(&job->password, nj_str_of(first)))
-        code = fail(FAILED, "Out of memory.");
+        code = fail_with(FAILED, "Out of memory.");
     if (is_hidden)
         show_typing();
     putchar('\n');
@@ -334,7 +335,7 @@ get_password(struct job *job)
         return prompt_for_password(job);
     is_copied = nj_secret_copy(&job->password, nj_str_of(job->typed));
     nj_secret_wipe(job->typed, strlen(job->typed));
-    return is_copied ? GOOD : fail(FAILED, "Out of memory.");
+    return is_copied ? GOOD : fail_with(FAILED, "Out of memory.");
 }
 
 /* ---- lines ---- */
@@ -347,7 +348,7 @@ write_user(const struct job *job, struct nj_writer *out, struct nj_str user, str
     size_t n;
 
     if (nj_password_make(&password, job->kind, job->iterations, plain) != NJ_OK)
-        return fail(FAILED, "Out of memory.");
+        return fail_with(FAILED, "Out of memory.");
     n = nj_password_write(&password, text);
     nj_write_bytes(out, user);
     nj_write_u8(out, ':');
@@ -386,7 +387,7 @@ copy_line(const struct job *job, struct nj_writer *out, struct nj_str line, bool
 
     if (!nj_str_starts(line, NJ_STR("#")) && line.n > 0 && memchr(line.p, ':', line.n) != NULL) {
         user = cut(&value, ':');
-        if (job->action == UPGRADE && !is_hashed(value)) {
+        if (job->action == HASH_PLAIN && !is_hashed(value)) {
             if (value.n > 0 && value.p[value.n - 1] == '\r')
                 value.n--;
             return write_user(job, out, user, value);
@@ -445,7 +446,7 @@ rewrite(const struct job *job, struct nj_str old, struct nj_secret *new, bool *i
     int code;
 
     if (!nj_secret_init(new, room_for(job, old)))
-        return fail(FAILED, "Out of memory.");
+        return fail_with(FAILED, "Out of memory.");
     out = nj_writer_of(new->p, new->n);
     code = copy_lines(job, &out, old, is_found);
     NJ_ASSERT(!out.is_full);
@@ -472,7 +473,7 @@ read_old(const struct job *job, struct nj_secret *text)
     }
     if (!nj_secret_init(text, (size_t)st.st_size)) {
         (void)close(fd);
-        return fail(FAILED, "Out of memory.");
+        return fail_with(FAILED, "Out of memory.");
     }
     while (n < text->n && (got = read(fd, text->p + n, text->n - n)) > 0)
         n += (size_t)got;
@@ -554,7 +555,7 @@ nj_cmd_passwd(int argc, char **argv)
         print_usage(stdout);
         return GOOD;
     }
-    code = take_words(&job, argc, argv);
+    code = take_operands(&job, argc, argv);
     /* Whether there is a file to change is said before a password is asked for. */
     if (code == GOOD && !job.is_new && access(job.file, R_OK) != 0)
         code = fail_about("open password file", job.file);

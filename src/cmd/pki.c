@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* pki.c — `nightjar pki`: what the authority does, said to people. The doing is in pki/. */
 #include "base/json.h"
-#include "base/shell.h"
 #include "cmd/cmd.h"
+#include "cmd/pki_advice.h"
 #include "cmd/pki_config.h"
 #include "pki/authority.h"
 #include "pki/export.h"
@@ -19,7 +19,7 @@
 /* --- saying --- */
 
 static int
-fail(const struct nj_diag *diag)
+fail_pki(const struct nj_diag *diag)
 {
     (void)fprintf(stderr, "nightjar pki: %s%s\n", diag->text,
                   diag->text[0] != '\0' && strchr(".:", diag->text[strlen(diag->text) - 1]) == NULL
@@ -41,21 +41,13 @@ day(time_t when, char out[16])
     return out;
 }
 
-/* A path that works from anywhere, for configuration files and command lines. */
+/* " --dir …" for the commands that are advised here. */
 static const char *
-whole(const char *path, char out[PATH_MAX])
+same_dir(const struct nj_pki_config *c)
 {
-    if (realpath(path, out) == NULL)
-        (void)snprintf(out, PATH_MAX, "%s", path);
-    return out;
-}
+    static char option[NJ_DIR_OPTION_SIZE];
 
-static const char *
-typed(const char *path, char out[PATH_MAX])
-{
-    char real[PATH_MAX];
-
-    return nj_shell_word(out, PATH_MAX, nj_str_of(whole(path, real)));
+    return nj_authority_dir_option(c->dir, option);
 }
 
 /* All that was granted: whoever signs a request sees it here. */
@@ -77,7 +69,7 @@ say_issued(const struct nj_issued *i, const char *verb)
 /* --- the folder --- */
 
 static struct nj_authority_opts
-options(const struct nj_pki_config *c)
+authority_opts(const struct nj_pki_config *c)
 {
     return (struct nj_authority_opts){
         .dir = c->dir,
@@ -100,7 +92,7 @@ end_explanation(const struct nj_pki_config *c)
 static int
 init(const struct nj_pki_config *c)
 {
-    const struct nj_authority_opts opts = options(c);
+    const struct nj_authority_opts opts = authority_opts(c);
     const struct nj_authority_plan plan = {
         .name = c->name,
         .key = c->is_rsa ? NJ_KEY_RSA_3072 : NJ_KEY_P256,
@@ -113,65 +105,32 @@ init(const struct nj_pki_config *c)
     char until[16];
 
     if (nj_authority_init(&a, &opts, &plan, &diag) != NJ_OK)
-        return fail(&diag);
+        return fail_pki(&diag);
     end_explanation(c);
     printf("Authority: %s, good until %s\n", nj_authority_subject(a),
            day(nj_authority_expires(a), until));
     printf("  %s/ca.crt   for everybody: who has it trusts what the authority signs\n"
            "  %s/ca.key   for nobody: who has it can sign (0600, %s)\n"
            "  %s/crl.pem  what is revoked; nothing yet\n"
-           "Next: nightjar pki server NAME, where NAME is what clients type after -h\n",
-           c->dir, c->dir, c->is_encrypted ? "encrypted" : "not encrypted", c->dir);
+           "Next: nightjar pki server NAME%s, where NAME is what clients type after -h\n",
+           c->dir, c->dir, c->is_encrypted ? "encrypted" : "not encrypted", c->dir, same_dir(c));
     nj_authority_close(a);
     return NJ_EXIT_GOOD;
 }
 
 /* --- server, client, sign --- */
 
-static void
-advise_server(const struct nj_pki_config *c, const struct nj_issued *i)
-{
-    char path[PATH_MAX];
-
-    if (c->names.count == 0 && c->verb == NJ_PKI_SERVER)
-        puts("  These are the names of this machine. For another one: --san NAME,ADDRESS");
-    if (i->key[0] == '\0')
-        return;
-    printf("In the broker's configuration:\n  listener 8883\n  certfile %s\n",
-           whole(i->certificate, path));
-    printf("  keyfile %s\n", whole(i->key, path));
-    printf(
-        "and, to ask clients for a certificate:\n  cafile %s/ca.crt\n  require_certificate true\n"
-        "  use_identity_as_username true\n",
-        whole(i->folder, path));
-}
-
-static void
-advise_client(const struct nj_issued *i)
-{
-    char path[PATH_MAX], file[NJ_WHERE_SIZE + 8];
-
-    if (i->key[0] == '\0')
-        return;
-    if (i->header[0] != '\0')
-        printf("  as a header of C: %s\n", i->header);
-    (void)snprintf(file, sizeof(file), "%s/ca.crt", i->folder);
-    printf("On the client's command line:\n  --cafile %s", typed(file, path));
-    printf(" --cert %s", typed(i->certificate, path));
-    printf(" --key %s\n", typed(i->key, path));
-}
-
 static int
 issue(const struct nj_pki_config *c, struct nj_issue *wish)
 {
-    const struct nj_authority_opts opts = options(c);
+    const struct nj_authority_opts opts = authority_opts(c);
     struct nj_issued made = {0};
     struct nj_diag diag = {0};
     struct nj_authority *a;
     enum nj_err err = nj_authority_open(&a, &opts, &diag);
 
     if (err != NJ_OK)
-        return fail(&diag);
+        return fail_pki(&diag);
     wish->names = c->names;
     wish->days = c->days;
     wish->is_replacing = c->is_forced;
@@ -183,18 +142,15 @@ issue(const struct nj_pki_config *c, struct nj_issue *wish)
         err = nj_authority_issue(a, wish, &made, &diag);
     nj_authority_close(a);
     if (err != NJ_OK)
-        return fail(&diag);
+        return fail_pki(&diag);
     end_explanation(c);
     say_issued(&made, made.kind == NJ_ISSUE_SERVER ? "Server certificate" : "Client certificate");
-    if (made.kind == NJ_ISSUE_SERVER)
-        advise_server(c, &made);
-    else
-        advise_client(&made);
+    nj_pki_advise(c, &made);
     return NJ_EXIT_GOOD;
 }
 
 static int
-mistake(const char *fmt, const char *what)
+pki_mistake(const char *fmt, const char *what)
 {
     (void)fputs("nightjar pki: ", stderr);
     (void)fprintf(stderr, fmt, what);
@@ -222,9 +178,9 @@ client(const struct nj_pki_config *c)
     if (c->profile != NULL && strcmp(c->profile, "esp32") == 0)
         wish.is_small = true;
     else if (c->profile != NULL && strcmp(c->profile, "default") != 0)
-        return mistake("there is no profile '%s': default or esp32.", c->profile);
+        return pki_mistake("there is no profile '%s': default or esp32.", c->profile);
     if (wish.is_small && c->is_rsa)
-        return mistake("the profile %s is for P-256: leave out --rsa.", c->profile);
+        return pki_mistake("the profile %s is for P-256: leave out --rsa.", c->profile);
     return issue(c, &wish);
 }
 
@@ -239,7 +195,7 @@ sign(const struct nj_pki_config *c)
     else if (c->as != NULL && strcmp(c->as, "client") == 0)
         wish.kind = NJ_ISSUE_CLIENT;
     else if (c->as != NULL)
-        return mistake("--as '%s': server or client.", c->as);
+        return pki_mistake("--as '%s': server or client.", c->as);
     return issue(c, &wish);
 }
 
@@ -248,24 +204,26 @@ sign(const struct nj_pki_config *c)
 static void
 say_crl(const struct nj_pki_config *c, const struct nj_authority *a)
 {
-    char until[16];
+    char until[16], path[PATH_MAX];
 
-    printf("Revocation list: %s/crl.pem, good until %s\n"
-           "  The broker refuses what stands in it once it has read it: crlfile %s/crl.pem\n",
-           c->dir, day(nj_authority_crl_expires(a), until), c->dir);
+    printf("Revocation list: %s/crl.pem, good until %s\n", c->dir,
+           day(nj_authority_crl_expires(a), until));
+    printf("  The broker refuses what stands in it, with this in its configuration:\n"
+           "  crlfile %s/crl.pem\n",
+           nj_pki_whole(c->dir, path));
 }
 
 static int
-revoke(const struct nj_pki_config *c)
+revoke_certificate(const struct nj_pki_config *c)
 {
-    const struct nj_authority_opts opts = options(c);
+    const struct nj_authority_opts opts = authority_opts(c);
     struct nj_diag diag = {0};
     struct nj_authority *a;
     unsigned count = 0;
     enum nj_err err = nj_authority_open(&a, &opts, &diag);
 
     if (err != NJ_OK)
-        return fail(&diag);
+        return fail_pki(&diag);
     err = nj_authority_revoke(a, c->operand, c->reason, c->days, &count, &diag);
     if (err == NJ_OK) {
         end_explanation(c);
@@ -273,56 +231,63 @@ revoke(const struct nj_pki_config *c)
         say_crl(c, a);
     }
     nj_authority_close(a);
-    return err == NJ_OK ? NJ_EXIT_GOOD : fail(&diag);
+    return err == NJ_OK ? NJ_EXIT_GOOD : fail_pki(&diag);
 }
 
 static int
 write_crl(const struct nj_pki_config *c)
 {
-    const struct nj_authority_opts opts = options(c);
+    const struct nj_authority_opts opts = authority_opts(c);
     struct nj_diag diag = {0};
     struct nj_authority *a;
     enum nj_err err = nj_authority_open(&a, &opts, &diag);
 
     if (err != NJ_OK)
-        return fail(&diag);
+        return fail_pki(&diag);
     err = nj_authority_write_crl(a, c->days, &diag);
     if (err == NJ_OK) {
         end_explanation(c);
         say_crl(c, a);
     }
     nj_authority_close(a);
-    return err == NJ_OK ? NJ_EXIT_GOOD : fail(&diag);
+    return err == NJ_OK ? NJ_EXIT_GOOD : fail_pki(&diag);
 }
 
 static bool
 renew_one(struct nj_authority *a, const struct nj_pki_config *c, const char *name)
 {
+    const struct nj_renewal how = {.names = c->names, .days = c->days, .is_new_key = c->is_new_key};
     struct nj_issued made = {0};
     struct nj_diag diag = {0};
 
-    if (nj_authority_renew(a, name, c->is_new_key, c->days, &made, &diag) != NJ_OK) {
-        (void)fail(&diag);
+    if (nj_authority_renew(a, name, &how, &made, &diag) != NJ_OK) {
+        (void)fail_pki(&diag);
         return false;
     }
     end_explanation(c);
     say_issued(&made, c->is_new_key ? "Renewed, with a new key" : "Renewed");
+    if (made.key[0] == '\0')
+        nj_pki_advise(c, &made);
     return true;
 }
 
-/* All whose last certificate ends soon, or has ended. One that fails does not stop the others. */
-static bool
+/* All whose last certificate ends soon, or has ended. One that fails does not stop the others; what
+ * ends with the authority would end then again. */
+static int
 renew_due(struct nj_authority *a, const struct nj_pki_config *c)
 {
     time_t limit = time(NULL) + (time_t)(c->within != 0 ? c->within : SOON_DAYS) * DAY_S;
+    time_t end = nj_authority_expires(a);
     size_t count = nj_authority_count(a), done = 0, failed = 0;
+    char until[16];
 
     for (size_t i = 0; i < count; i++) {
         struct nj_issued_row row = nj_authority_row(a, i);
         const char *slash = row.file.n > 0 ? memrchr(row.file.p, '/', row.file.n) : NULL;
         char name[NJ_WHERE_SIZE];
 
-        if (!row.is_last || row.state == NJ_ISSUED_REVOKED || row.expires > limit || slash == NULL)
+        if (!row.is_last || row.state == NJ_ISSUED_REVOKED || row.expires > limit ||
+            row.expires >= end || slash == NULL)
             continue;
         (void)snprintf(name, sizeof(name), "%.*s", (int)(slash - row.file.p), row.file.p);
         if (renew_one(a, c, name))
@@ -330,9 +295,14 @@ renew_due(struct nj_authority *a, const struct nj_pki_config *c)
         else
             failed++;
     }
-    if (done == 0 && failed == 0)
+    if (end <= limit)
+        (void)fprintf(stderr,
+                      "nightjar pki: the authority ends on %s, and with it all that it signed.\n"
+                      "  nightjar pki renew --ca%s\n",
+                      day(end, until), same_dir(c));
+    else if (done == 0 && failed == 0)
         printf("Nothing ends within %u days.\n", c->within != 0 ? c->within : SOON_DAYS);
-    return failed == 0;
+    return failed > 0 ? NJ_EXIT_COULD_NOT : end <= limit ? NJ_EXIT_FOUND : NJ_EXIT_GOOD;
 }
 
 static bool
@@ -342,7 +312,7 @@ renew_authority(struct nj_authority *a, const struct nj_pki_config *c)
     char until[16];
 
     if (nj_authority_renew_self(a, c->days, &diag) != NJ_OK) {
-        (void)fail(&diag);
+        (void)fail_pki(&diag);
         return false;
     }
     end_explanation(c);
@@ -355,24 +325,27 @@ renew_authority(struct nj_authority *a, const struct nj_pki_config *c)
 static int
 renew(const struct nj_pki_config *c)
 {
-    const struct nj_authority_opts opts = options(c);
+    const struct nj_authority_opts opts = authority_opts(c);
     struct nj_diag diag = {0};
     struct nj_authority *a;
-    bool is_done;
+    int code;
 
     if (c->is_authority && (c->is_new_key || c->operand != NULL))
-        return mistake("--ca renews the authority's certificate alone, for the same key%s.",
-                       "; another key is another authority: nightjar pki init --force");
+        return pki_mistake("--ca renews the authority's certificate alone, for the same key%s.",
+                           "; another key is another authority: nightjar pki init --force");
+    if (c->names.count > 0 && c->operand == NULL)
+        return pki_mistake("--san gives names to one certificate: say which%s.",
+                           ", nightjar pki renew NAME --san NAMES");
     if (nj_authority_open(&a, &opts, &diag) != NJ_OK)
-        return fail(&diag);
+        return fail_pki(&diag);
     if (c->is_authority)
-        is_done = renew_authority(a, c);
+        code = renew_authority(a, c) ? NJ_EXIT_GOOD : NJ_EXIT_COULD_NOT;
     else if (c->operand != NULL)
-        is_done = renew_one(a, c, c->operand);
+        code = renew_one(a, c, c->operand) ? NJ_EXIT_GOOD : NJ_EXIT_COULD_NOT;
     else
-        is_done = renew_due(a, c);
+        code = renew_due(a, c);
     nj_authority_close(a);
-    return is_done ? NJ_EXIT_GOOD : NJ_EXIT_COULD_NOT;
+    return code;
 }
 
 /* --- list --- */
@@ -394,27 +367,42 @@ is_faulty(const struct nj_authority *a)
     return false;
 }
 
+static bool
+ends_soon(time_t when)
+{
+    return when < time(NULL) + SOON_DAYS * DAY_S;
+}
+
+/* Followed by the day; of the authority and its list. */
+static const char *
+standing(time_t when)
+{
+    return when <= time(NULL) ? "EXPIRED on" : ends_soon(when) ? "good only until" : "good until";
+}
+
 static const char *
 state_for_people(const struct nj_issued_row *row)
 {
-    if (row->state == NJ_ISSUED_GOOD && row->expires < time(NULL) + SOON_DAYS * DAY_S)
+    if (row->state == NJ_ISSUED_GOOD && ends_soon(row->expires))
         return "ends soon";
     return nj_issued_state_text(row->state);
 }
 
 static void
-print_list(const struct nj_authority *a)
+print_list(const struct nj_pki_config *c, const struct nj_authority *a)
 {
-    time_t crl = nj_authority_crl_expires(a), now = time(NULL);
+    time_t crl = nj_authority_crl_expires(a), end = nj_authority_expires(a);
     char until[16];
 
-    printf("Authority %s, %s %s\n", nj_authority_subject(a),
-           nj_authority_expires(a) > now ? "good until" : "EXPIRED on",
-           day(nj_authority_expires(a), until));
+    printf("Authority %s, %s %s\n", nj_authority_subject(a), standing(end), day(end, until));
+    if (ends_soon(end))
+        printf("  nightjar pki renew --ca%s\n", same_dir(c));
     if (crl == 0)
-        puts("No revocation list that can be read: nightjar pki crl");
+        printf("No revocation list that can be read: nightjar pki crl%s\n", same_dir(c));
     else
-        printf("Revocation list %s %s\n", crl > now ? "good until" : "EXPIRED on", day(crl, until));
+        printf("Revocation list %s %s\n", standing(crl), day(crl, until));
+    if (crl != 0 && ends_soon(crl) && !ends_soon(end))
+        printf("  nightjar pki crl%s\n", same_dir(c));
     if (nj_authority_count(a) > 0)
         printf("\n%-10s %-11s %-33s %s\n", "STATE", "UNTIL", "SERIAL NUMBER", "FILE OR SUBJECT");
     for (size_t i = 0; i < nj_authority_count(a); i++) {
@@ -427,7 +415,7 @@ print_list(const struct nj_authority *a)
 }
 
 static void
-put_time(struct nj_json *into, const char *name, time_t when)
+put_date(struct nj_json *into, const char *name, time_t when)
 {
     char text[32];
     struct tm tm;
@@ -447,8 +435,8 @@ put_row(struct nj_json *list, const struct nj_issued_row *row)
     nj_json_put_text(one, "subject", row->subject);
     nj_json_put_text(one, "file", row->file);
     nj_json_put_text(one, "serial", row->serial);
-    put_time(one, "expires", row->expires);
-    put_time(one, "revoked", row->revoked);
+    put_date(one, "expires", row->expires);
+    put_date(one, "revoked", row->revoked);
     nj_json_put_text(one, "reason", row->reason.p != NULL ? row->reason : NJ_STR(""));
 }
 
@@ -458,39 +446,31 @@ print_json(const struct nj_authority *a)
     struct nj_json *root = nj_json_new();
     struct nj_json *authority = nj_json_put_object(root, "authority");
     struct nj_json *list = nj_json_put_array(root, "certificates");
-    char *text;
 
     nj_json_put_text(authority, "subject", nj_str_of(nj_authority_subject(a)));
-    put_time(authority, "expires", nj_authority_expires(a));
-    put_time(root, "crl_expires", nj_authority_crl_expires(a));
+    put_date(authority, "expires", nj_authority_expires(a));
+    put_date(root, "crl_expires", nj_authority_crl_expires(a));
     for (size_t i = 0; i < nj_authority_count(a); i++) {
         struct nj_issued_row row = nj_authority_row(a, i);
 
         put_row(list, &row);
     }
-    text = nj_json_print(root, true);
-    if (text != NULL)
-        puts(text);
-    nj_json_free(root);
-    if (text == NULL)
-        return false;
-    nj_json_text_free(text);
-    return true;
+    return nj_json_write(stdout, root, true);
 }
 
 static int
 list(const struct nj_pki_config *c)
 {
-    const struct nj_authority_opts opts = options(c);
+    const struct nj_authority_opts opts = authority_opts(c);
     struct nj_diag diag = {0};
     struct nj_authority *a;
     int code;
 
     if (nj_authority_open(&a, &opts, &diag) != NJ_OK)
-        return fail(&diag);
+        return fail_pki(&diag);
     code = is_faulty(a) ? NJ_EXIT_FOUND : NJ_EXIT_GOOD;
     if (!c->is_json)
-        print_list(a);
+        print_list(c, a);
     else if (!print_json(a))
         code = NJ_EXIT_COULD_NOT;
     nj_authority_close(a);
@@ -508,7 +488,7 @@ inspect(const struct nj_pki_config *c)
     bool is_good = false;
 
     if (nj_inspect_print(c->operand, &opts, stdout, &is_good, &diag) != NJ_OK)
-        return fail(&diag);
+        return fail_pki(&diag);
     return is_good ? NJ_EXIT_GOOD : NJ_EXIT_FOUND;
 }
 
@@ -548,7 +528,7 @@ export_as(const struct nj_pki_config *c, const struct nj_issued *what, char *pat
 
 static int export(const struct nj_pki_config *c)
 {
-    const struct nj_authority_opts opts = options(c);
+    const struct nj_authority_opts opts = authority_opts(c);
     struct nj_issued what = {0};
     struct nj_diag diag = {0};
     struct nj_authority *a;
@@ -556,15 +536,15 @@ static int export(const struct nj_pki_config *c)
     enum nj_err err;
 
     if (c->is_p12 + c->is_pem + c->is_header != 1)
-        return mistake("`export` needs one of %s.", "--p12, --pem and --c-header");
+        return pki_mistake("`export` needs one of %s.", "--p12, --pem and --c-header");
     if (nj_authority_open(&a, &opts, &diag) != NJ_OK)
-        return fail(&diag);
+        return fail_pki(&diag);
     err = nj_authority_find(a, c->operand, &what, &diag);
     nj_authority_close(a);
     if (err == NJ_OK)
         err = export_as(c, &what, path, &diag);
     if (err != NJ_OK)
-        return fail(&diag);
+        return fail_pki(&diag);
     printf("Exported: %s\n", path);
     return NJ_EXIT_GOOD;
 }
@@ -572,7 +552,7 @@ static int export(const struct nj_pki_config *c)
 /* --- which --- */
 
 static int
-run(const struct nj_pki_config *c)
+run_verb(const struct nj_pki_config *c)
 {
     switch (c->verb) {
     case NJ_PKI_INIT:
@@ -584,7 +564,7 @@ run(const struct nj_pki_config *c)
     case NJ_PKI_SIGN:
         return sign(c);
     case NJ_PKI_REVOKE:
-        return revoke(c);
+        return revoke_certificate(c);
     case NJ_PKI_WRITE_CRL:
         return write_crl(c);
     case NJ_PKI_RENEW:
@@ -606,13 +586,13 @@ nj_cmd_pki(int argc, char **argv)
     int code = NJ_EXIT_COULD_NOT;
 
     switch (nj_pki_config_load(&c, argc, argv)) {
-    case NJ_PKI_RUN:
-        code = run(&c);
+    case NJ_PARSED_RUN:
+        code = run_verb(&c);
         break;
-    case NJ_PKI_HELPED:
+    case NJ_PARSED_HELPED:
         code = NJ_EXIT_GOOD;
         break;
-    case NJ_PKI_MISTAKE:
+    case NJ_PARSED_MISTAKE:
         break;
     }
     nj_pki_config_fini(&c);

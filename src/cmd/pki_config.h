@@ -5,6 +5,7 @@
 #define NJ_CMD_PKI_CONFIG_H
 
 #include "base/secret.h"
+#include "cmd/verbs.h"
 #include "pki/names.h"
 
 #include <stdio.h>
@@ -29,20 +30,14 @@ struct nj_pki_config {
     const char *dir, *name, *as, *profile, *reason, *out, *cafile, *host;
     struct nj_secret passin, passout; /* terminated; empty: not given */
     struct nj_names names;
-    unsigned days, within; /* 0: not given */
+    uint32_t days, within; /* 0: not given */
     bool is_rsa, is_encrypted, allows_wildcard, is_forced, is_explained, is_new_key, is_authority,
         is_json, is_p12, is_pem, is_header;
 };
 
-enum nj_pki_parsed {
-    NJ_PKI_RUN,
-    NJ_PKI_HELPED,  /* the help was asked for, and printed */
-    NJ_PKI_MISTAKE, /* it has been said which */
-};
-
 /* Texts are lent from argv, in which secrets are overwritten. `c` is zeroed; nj_pki_config_fini()
  * in every case. */
-enum nj_pki_parsed nj_pki_config_load(struct nj_pki_config *c, int argc, char **argv);
+enum nj_parsed nj_pki_config_load(struct nj_pki_config *c, int argc, char **argv);
 void nj_pki_config_fini(struct nj_pki_config *c);
 
 #endif

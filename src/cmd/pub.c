@@ -66,7 +66,7 @@ say_not_published(const struct pub *p, enum nj_client_err err)
 
 /* False: no room now, or it failed, which ends the program. */
 static bool
-publish(struct pub *p, const char *payload, size_t n)
+publish_payload(struct pub *p, const char *payload, size_t n)
 {
     const struct nj_client_config *c = &p->config;
     bool has_alias = c->has_topic_alias && p->was_first_sent;
@@ -156,7 +156,7 @@ publish_lines(struct pub *p)
 
         if (stop == NULL && !p->is_eof)
             return true;
-        if (!publish(p, line, n))
+        if (!publish_payload(p, line, n))
             return false;
         p->begin += n + (stop != NULL);
     }
@@ -259,7 +259,7 @@ run_message(struct pub *p)
         }
         nj_time now = nj_clock_monotonic_ms();
         if (p->session.was_connected && p->left > 0 && now >= p->next_at) {
-            if (publish(p, c->payload, c->payload_n)) {
+            if (publish_payload(p, c->payload, c->payload_n)) {
                 p->left--;
                 p->next_at = NJ_NEVER;
             }

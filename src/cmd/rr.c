@@ -68,7 +68,10 @@ ask(struct rr *r)
     r->asked_ns = nj_clock_monotonic_ns();
     r->is_asked = err == NJ_CLIENT_OK;
     if (err != NJ_CLIENT_OK) {
-        nj_client_say(c, "Error: %s\n", nj_mosq_text(nj_mosq_number(err), 0));
+        nj_client_say(c, "Error: %s\n",
+                      err == NJ_CLIENT_EINVAL && c->has_topic_alias
+                          ? "The topic alias is higher than the broker allows."
+                          : nj_mosq_text(nj_mosq_number(err), 0));
         nj_client_session_leave(&r->session, 0, nj_mosq_number(err));
     }
 }

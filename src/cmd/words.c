@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/words.h"
 
+#include "base/compiler.h"
+
+#include <stdlib.h>
 #include <string.h>
 
 /* In lines of up to 66 characters, each after the first behind 26 blanks. */
@@ -61,4 +64,18 @@ nj_words_roff(FILE *out, const char *text)
             (void)putc(*text, out);
     }
     (void)putc('\n', out);
+}
+
+const char *
+nj_words_locale(const char *category)
+{
+    const char *const names[] = {"LC_ALL", category, "LANG"};
+
+    for (size_t i = 0; i < NJ_COUNT_OF(names); i++) {
+        const char *value = getenv(names[i]);
+
+        if (value != NULL && value[0] != '\0')
+            return value;
+    }
+    return "";
 }

@@ -11,6 +11,8 @@ void nj_words_row(FILE *out, const char *names, const char *text);
 /* The row of an option or a verb: "-h, --host NAME". All but `name` may be NULL. */
 void nj_words_option(FILE *out, const char *other, const char *name, const char *argument,
                      const char *text);
+/* The locale of a category ("LC_MESSAGES") as setlocale(3) looks for it; empty: none is said. */
+const char *nj_words_locale(const char *category);
 /* A line of text for mdoc. */
 void nj_words_roff(FILE *out, const char *text);
 

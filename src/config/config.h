@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "broker/opts.h"
 #include "server/opts.h"
+#include "store/opts.h"
 
 #include <stdio.h>
 
@@ -45,6 +46,10 @@ struct nj_config_args {
 struct nj_config {
     struct nj_broker_opts broker;
     struct nj_server_opts server;
+    struct nj_store_opts store;
+    char *persistence_file; /* Mosquitto's, which is looked for beside the store; NULL: mosquitto.db
+                             */
+    bool persistence;       /* false: nothing outlives the process, and `store` says nothing */
     struct nj_log_opts log; /* its texts are those below; to_topic is for its user to fill in */
 
     /* For the process as a whole. */

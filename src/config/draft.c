@@ -400,6 +400,8 @@ nj_config_free(struct nj_config *c)
         free_listener(&c->server.listeners[i]);
     nj_free(c->server.listeners);
     nj_free(c->broker.clientid_prefixes);
+    nj_free(c->store.directory);
+    nj_free(c->persistence_file);
     nj_free(c->user);
     nj_free(c->pid_file);
     nj_free(c->file);
@@ -517,14 +519,17 @@ memory_bytes(void)
     return allowed > 0 ? NJ_MIN(bytes, allowed) : bytes;
 }
 
+/* One processor core is left to all that is not a worker: the store's thread, the log's, the
+ * pool's, and the kernel's part of the network. */
 static unsigned
-core_count(void)
+worker_count(void)
 {
     cpu_set_t set;
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
     if (sched_getaffinity(0, sizeof(set), &set) == 0)
-        return (unsigned)NJ_MAX(CPU_COUNT(&set), 1);
-    return (unsigned)NJ_MAX(sysconf(_SC_NPROCESSORS_ONLN), 1);
+        cores = CPU_COUNT(&set);
+    return (unsigned)NJ_MAX(cores - 1, 1);
 }
 
 /* Where 0 means "you choose". A count of 0 is left alone: it means that there is no limit. */
@@ -544,7 +549,7 @@ finish_ceilings(struct nj_config *c)
     /* Else the largest message could never leave. */
     c->server.max_output_bytes = NJ_MAX(c->server.max_output_bytes, c->server.max_packet_size);
     if (c->server.workers == 0)
-        c->server.workers = core_count();
+        c->server.workers = worker_count();
 }
 
 static void

@@ -5,13 +5,13 @@
 #ifndef NJ_CONFIG_KIT_TEST_H
 #define NJ_CONFIG_KIT_TEST_H
 
+#include "base/folder_kit_test.h"
 #include "base/test.h"
 #include "config/config.h"
 
-#include <ftw.h>
 #include <sys/stat.h>
 
-static char dir[] = "/tmp/nj-config-XXXXXX";
+static char dir[KIT_FOLDER_SIZE];
 
 /* --- What was logged --- */
 
@@ -20,13 +20,14 @@ static struct {
     size_t count;
 } said;
 
-static inline void
+static inline bool
 hear(void *ctx, enum nj_log_type type, struct nj_str line)
 {
     (void)ctx, (void)type;
     if (said.count < NJ_COUNT_OF(said.line))
         (void)snprintf(said.line[said.count++], sizeof(said.line[0]), "%" NJ_STR_FMT,
                        NJ_STR_ARG(line));
+    return true;
 }
 
 static inline bool
@@ -140,14 +141,7 @@ open_log(void **state)
         .types = NJ_LOG_ALL, .dests = NJ_LOG_TO_TOPIC, .facility = -1, .to_topic = hear};
 
     (void)state;
-    return mkdtemp(dir) != NULL && nj_log_open(&opts, NULL) == NJ_OK ? 0 : -1;
-}
-
-static inline int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st, (void)type, (void)ftw;
-    return remove(path);
+    return folder_make(dir) == 0 && nj_log_open(&opts, NULL) == NJ_OK ? 0 : -1;
 }
 
 static inline int
@@ -155,7 +149,7 @@ close_log(void **state)
 {
     (void)state;
     nj_log_close();
-    return nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    return folder_remove(dir);
 }
 
 #endif

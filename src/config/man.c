@@ -199,28 +199,49 @@ nj_config_print_broker_man(FILE *out)
                       f->takes != NULL ? f->takes : "");
         put_paragraph(out, f->text);
     }
-    (void)fprintf(out,
-                  ".El\n"
-                  ".Sh SIGNALS\n"
-                  ".Bl -tag -width SIGRTMIN\n"
-                  ".It SIGINT , SIGTERM\nEnd: no new connections, what is on its way is written.\n"
-                  ".It SIGHUP\nRead the configuration file again, and reopen the log.\n"
-                  ".It SIGUSR1\nSave the state.\n"
-                  ".It SIGUSR2\nPrint a summary of the subscriptions.\n"
-                  ".It SIGRTMIN\nReopen the log.\n"
-                  ".El\n"
-                  ".Sh EXIT STATUS\n"
-                  ".Bl -tag -width 14\n"
-                  ".It %d\nA normal end, help, version, a good configuration file.\n"
-                  ".It %d\nA listener or the log could not be opened, or there was no memory.\n"
-                  ".It %d\nA mistake on the command line or in the configuration file.\n"
-                  ".It %d\nA file of passwords or access rules cannot be read.\n"
-                  ".It %d\nA system call failed.\n"
-                  ".El\n"
-                  ".Sh SEE ALSO\n"
-                  ".Xr nightjar.conf 5\n",
-                  NJ_CONFIG_EXIT_GOOD, NJ_CONFIG_EXIT_STARTUP, NJ_CONFIG_EXIT_CONFIG,
-                  NJ_CONFIG_EXIT_SECURITY, NJ_CONFIG_EXIT_SYSTEM);
+    (void)fprintf(
+        out,
+        ".El\n"
+        ".Sh SIGNALS\n"
+        ".Bl -tag -width SIGRTMIN\n"
+        ".It SIGINT , SIGTERM\nEnd: no new connections, what is on its way is written.\n"
+        ".It SIGHUP\nRead the configuration file again, and reopen the log.\n"
+        ".It SIGUSR1\nBack up the store now, as store_backup_interval does every so often.\n"
+        ".It SIGUSR2\nPrint a summary of the subscriptions, and log the last 1,000 refusals.\n"
+        ".It SIGRTMIN\nReopen the log.\n"
+        ".El\n"
+        ".Sh TOPICS\n"
+        "What Mosquitto 2.1 tells of itself below $SYS/broker/ is there under its names, "
+        "each time that sys_interval is over and it has changed.\n"
+        "These are not Mosquitto's:\n"
+        ".Bl -tag -width Ds\n"
+        ".It $SYS/broker/heap/refused\n"
+        "How often memory was refused because memory_limit was reached.\n"
+        ".It $SYS/broker/logging/lines/dropped\n"
+        "Log lines lost because a destination could not keep up, or failed; once for each "
+        "destination.\n"
+        ".It $SYS/broker/logging/writes/failed\n"
+        "Failed attempts to write log lines, to a full disk for instance.\n"
+        ".It $SYS/broker/certificates/days left\n"
+        "How long the certificate that ends first is still good; below\n"
+        "$SYS/broker/certificates/ca/, $SYS/broker/certificates/crl/ and\n"
+        "$SYS/broker/certificates/ocsp/ the same of CAs that clients are judged by, of lists of "
+        "revoked ones, and of stapled responses.\n"
+        ".It $SYS/broker/certificates/warnings\n"
+        "How often the log has warned of one that ends soon.\n"
+        ".El\n"
+        ".Sh EXIT STATUS\n"
+        ".Bl -tag -width 14\n"
+        ".It %d\nA normal end, help, version, a good configuration file.\n"
+        ".It %d\nA listener or the log could not be opened, or there was no memory.\n"
+        ".It %d\nA mistake on the command line or in the configuration file.\n"
+        ".It %d\nA file of passwords or access rules cannot be read.\n"
+        ".It %d\nA system call failed.\n"
+        ".El\n"
+        ".Sh SEE ALSO\n"
+        ".Xr nightjar.conf 5\n",
+        NJ_CONFIG_EXIT_GOOD, NJ_CONFIG_EXIT_STARTUP, NJ_CONFIG_EXIT_CONFIG, NJ_CONFIG_EXIT_SECURITY,
+        NJ_CONFIG_EXIT_SYSTEM);
 }
 
 void

@@ -49,6 +49,8 @@ mistakes_are_said_in_mosquittos_words(void **state)
         {"log_dest file /a\nlog_dest file /b", "Error: Duplicate \"log_dest file\" value."},
         {"log_type paper", "Error: Invalid 'log_type' value (paper)."},
         {"log_facility 8", "Error: Invalid 'log_facility' value (8)."},
+        {"store_max_bytes 1", "Error: Invalid 'store_max_bytes' value (1)."},
+        {"store_max_bytes 524287", "Error: Invalid 'store_max_bytes' value (524287)."},
         {"persistent_client_expiration 5",
          "Error: Invalid 'persistent_client_expiration' duration in configuration."},
         {"persistent_client_expiration 0d",
@@ -56,7 +58,6 @@ mistakes_are_said_in_mosquittos_words(void **state)
         {"persistent_client_expiration -1d",
          "Error: Invalid 'persistent_client_expiration' duration in configuration."},
         {"include_dir /nonexistent/dir", "Error: Unable to open include_dir '/nonexistent/dir'."},
-        {"persistence true", "Error: The 'persistence' option is not supported yet."},
         {"plugin_opt_x y",
          "Error: The 'plugin_opt_x' option requires plugin/global_plugin/plugin_load to be defined "
          "first."},

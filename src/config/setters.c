@@ -379,6 +379,53 @@ nj_set_log_type(struct nj_draft *d, const struct nj_option *o, const char *as, s
 /* --- Times --- */
 
 enum nj_err
+nj_set_durability(struct nj_draft *d, const struct nj_option *o, const char *as,
+                  struct nj_str value, struct nj_diag *diag)
+{
+    static const struct word modes[] = {{"always", NJ_DURABILITY_ALWAYS},
+                                        {"interval", NJ_DURABILITY_INTERVAL},
+                                        {"none", NJ_DURABILITY_NONE}};
+    struct nj_store_opts *store = &d->config->store;
+    struct nj_str mode = nj_value_word(&value);
+    const struct word *word = find_word(modes, NJ_COUNT_OF(modes), mode);
+    long long interval = 0;
+
+    if (mode.n == 0)
+        return nj_value_empty(as, diag);
+    if (word == NULL)
+        return refuse_word(o, as, mode, diag);
+    if (word->means == NJ_DURABILITY_INTERVAL) {
+        enum nj_err err = nj_value_number(&interval, false, as, &value, diag);
+
+        if (err != NJ_OK)
+            return err;
+        if (interval < 1 || interval > 3600 * 1000) {
+            nj_diag_hint(diag, "Expected 1 to 3600000 milliseconds, for instance interval 100.");
+            return nj_diag_fail(diag, NJ_ECONFIG, "Error: Invalid '%s' value (%lld).", as,
+                                interval);
+        }
+    }
+    store->durability = (enum nj_durability)word->means;
+    store->interval_ms = (uint32_t)interval;
+    return NJ_OK;
+}
+
+enum nj_err
+nj_set_store_max_bytes(struct nj_draft *d, const struct nj_option *o, const char *as,
+                       struct nj_str value, struct nj_diag *diag)
+{
+    const uint64_t *bytes = &d->config->store.max_bytes;
+    enum nj_err err = nj_option_store_in(d, o, as, value, diag);
+
+    if (err != NJ_OK || *bytes == 0 || *bytes >= NJ_STORE_LEAST_BYTES)
+        return err;
+    nj_diag_hint(diag, "A store needs %u bytes at least; 0 lets it be as large as the disk.",
+                 NJ_STORE_LEAST_BYTES);
+    return nj_diag_fail(diag, NJ_ECONFIG, "Error: Invalid '%s' value (%llu).", as,
+                        (unsigned long long)*bytes);
+}
+
+enum nj_err
 nj_set_persistent_client_expiration(struct nj_draft *d, const struct nj_option *o, const char *as,
                                     struct nj_str value, struct nj_diag *diag)
 {

@@ -2,6 +2,8 @@
 /* Options whose values mean more than themselves. */
 #include "config/kit_test.h"
 
+#include <sched.h>
+
 static void
 log_options_add_up(void **state)
 {
@@ -73,7 +75,6 @@ ceilings_in_bytes_cannot_be_lifted(void **state)
     assert_int_equal(c->broker.max_queued_bytes_total, c->memory_limit / 2);
     assert_int_equal(c->broker.max_retained_bytes, c->memory_limit / 4);
     assert_true(c->server.max_output_bytes >= c->server.max_packet_size);
-    assert_true(c->server.workers >= 1);
     assert_int_equal(c->broker.max_queued_messages, 0);
     assert_int_equal(c->broker.max_retained_messages, 0);
     nj_config_free(c);
@@ -81,6 +82,35 @@ ceilings_in_bytes_cannot_be_lifted(void **state)
     c = load("max_output_bytes 1\nmax_packet_size 5000\n");
     assert_int_equal(c->server.max_output_bytes, 5000);
     nj_config_free(c);
+}
+
+static unsigned
+workers_on(const cpu_set_t *cores)
+{
+    struct nj_config *c;
+    unsigned workers;
+
+    assert_int_equal(sched_setaffinity(0, sizeof(*cores), cores), 0);
+    c = load("workers 0\n");
+    workers = c->server.workers;
+    nj_config_free(c);
+    return workers;
+}
+
+static void
+workers_leave_a_core(void **state)
+{
+    cpu_set_t all, one;
+    int first = 0;
+
+    (void)state;
+    assert_int_equal(sched_getaffinity(0, sizeof(all), &all), 0);
+    while (!CPU_ISSET(first, &all))
+        first++;
+    CPU_ZERO(&one);
+    CPU_SET(first, &one);
+    assert_int_equal(workers_on(&one), 1);
+    assert_int_equal(workers_on(&all), NJ_MAX(CPU_COUNT(&all) - 1, 1));
 }
 
 static void
@@ -93,7 +123,8 @@ notices_are_said(void **state)
     assert_said("Warning: The 'retry_interval' option is no longer available.");
     assert_said("Warning: dhparamfile is no longer required.");
     assert_said("Note: It is recommended to replace `message_size_limit` with `max_packet_size`.");
-    assert_said("The 'autosave_interval' option has no effect: there is nothing to save yet.");
+    assert_said("The 'autosave_interval' option has no effect: what is acknowledged is saved "
+                "before (durability).");
     assert_said("The 'clientid_prefixes' option is now deprecated and will be removed in version "
                 "3.0. ");
     assert_int_equal(c->broker.message_size_limit, 10);
@@ -108,6 +139,7 @@ main(void)
         cmocka_unit_test(log_options_add_up),
         cmocka_unit_test(times_are_in_seconds),
         cmocka_unit_test(ceilings_in_bytes_cannot_be_lifted),
+        cmocka_unit_test(workers_leave_a_core),
         cmocka_unit_test(notices_are_said),
     };
 

@@ -9,14 +9,16 @@
 #include "base/rcu.h"
 #include "broker/home.h"
 #include "config/config.h"
+#include "daemon/expiry.h"
+#include "daemon/greeting.h"
 #include "daemon/priv.h"
 #include "daemon/secure.h"
+#include "daemon/state.h"
 #include "daemon/tree.h"
 #include "net/listener.h"
 #include "net/tls.h"
 #include "server/refusals.h"
 #include "server/server.h"
-#include "store/store_mem.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -35,27 +37,37 @@ struct daemon {
     struct nj_listening *sockets;
     struct nj_door *doors;
     size_t door_count;
-    struct nj_store_mem stores[NJ_SHARDS];
-    struct nj_store_port *ports[NJ_SHARDS];
+    struct nj_state state;
     struct nj_server *server;
     _Atomic(struct nj_server *) log_server; /* for the log's thread, while the server runs */
     struct nj_sys sys;
     struct nj_passphrases passphrases;
     struct nj_secure_watch watch;
-    struct nj_secure_expiry expiry;
+    struct nj_expiry expiry;
     uint64_t descriptors;
+    int parent; /* that waits until we are ready; -1: none */
     bool counts_openssl;
 };
 
+static void
+say(struct daemon *d, const char *line)
+{
+    nj_log(NJ_LOG_ERROR, "%s", line);
+    nj_priv_tell_parent(d->parent, line);
+}
+
 /* A failure before or beside the log's own lines. */
 static void
-say_failure(const struct nj_diag *diag)
+say_failure(struct daemon *d, const struct nj_diag *diag)
 {
-    nj_log(NJ_LOG_ERROR, "%s", diag->text);
+    char place[sizeof(diag->file) + 64];
+
+    say(d, diag->text);
+    (void)snprintf(place, sizeof(place), "Error found at %s:%d.", diag->file, diag->line);
     if (diag->line > 0)
-        nj_log(NJ_LOG_ERROR, "Error found at %s:%d.", diag->file, diag->line);
+        say(d, place);
     if (diag->hint[0] != '\0')
-        nj_log(NJ_LOG_ERROR, "%s", diag->hint);
+        say(d, diag->hint);
 }
 
 /* ---- the log ---- */
@@ -85,7 +97,7 @@ topic_of(enum nj_log_type type)
     return NULL;
 }
 
-static void
+static bool
 log_to_topic(void *ctx, enum nj_log_type type, struct nj_str line)
 {
     struct daemon *d = ctx;
@@ -93,8 +105,9 @@ log_to_topic(void *ctx, enum nj_log_type type, struct nj_str line)
     /* Acquire: who finds the server finds its workers. */
     struct nj_server *server = atomic_load_explicit(&d->log_server, memory_order_acquire);
 
-    if (topic != NULL && server != NULL)
-        (void)nj_server_publish(server, nj_str_of(topic), line, 2, false, 20);
+    if (topic == NULL || server == NULL)
+        return true; /* nobody can have subscribed to it yet, or any more */
+    return nj_server_publish(server, nj_str_of(topic), line, 2, false, 20);
 }
 
 static struct nj_log_opts
@@ -231,129 +244,6 @@ open_listeners(struct daemon *d, struct nj_diag *diag)
     return NJ_OK;
 }
 
-/* ---- what a person sees at start ---- */
-
-static bool
-is_loopback(const struct nj_listening *l)
-{
-    return strncmp(l->address, "127.", 4) == 0 || strcmp(l->address, "::1") == 0;
-}
-
-static const char *
-who_may_connect(const struct nj_listener_opts *o)
-{
-    if (o->use_identity_as_username || o->use_subject_as_username)
-        return "whom the certificate or key names";
-    if (o->users == NULL)
-        return o->allow_anonymous ? "no password asked"
-                                  : "nobody is let in (no password_file, allow_anonymous false)";
-    return o->allow_anonymous ? "a password asked only of who gives a user name"
-                              : "user name and password asked";
-}
-
-static const char *
-how_it_is_sent(const struct nj_listener_opts *o)
-{
-    if (o->tls == NULL)
-        return "not encrypted";
-    if (o->files.psk_hint != NULL)
-        return "TLS with pre-shared keys";
-    return o->files.require_certificate ? "TLS with client certificates" : "TLS";
-}
-
-/* What it listens on, and how secure that is, in the terms of the course. */
-static void
-say_security(const struct daemon *d, const struct nj_listening *l, const struct nj_door *door)
-{
-    const struct nj_listener_opts *o = &d->config->server.listeners[door->listener];
-    const char *who = who_may_connect(o);
-    const char *how = how_it_is_sent(o);
-
-    if (l->family == AF_UNIX)
-        nj_log(NJ_LOG_INFO, "Listening on %s: %s, %s, only for this machine.", l->address, how,
-               who);
-    else if (is_loopback(l))
-        nj_log(NJ_LOG_INFO, "Listening on %s port %u: %s, %s, only for this machine.", l->address,
-               l->port, how, who);
-    else if (o->tls != NULL)
-        nj_log(NJ_LOG_INFO, "Listening on %s port %u: %s, %s.", l->address, l->port, how, who);
-    else
-        nj_log(
-            NJ_LOG_WARNING,
-            "Listening on %s port %u: %s, %s, for everybody who can reach it. What is sent can be "
-            "read and changed on the way.",
-            l->address, l->port, how, who);
-}
-
-/* The first one that takes who says no more than where; NULL: none. */
-static const struct nj_listening *
-open_to_all(const struct daemon *d)
-{
-    for (size_t i = 0; i < d->door_count; i++) {
-        const struct nj_listener_opts *o = &d->config->server.listeners[d->doors[i].listener];
-
-        if (o->tls == NULL && o->allow_anonymous)
-            return &d->sockets[i];
-    }
-    return NULL;
-}
-
-static void
-say_how_to_try(const struct daemon *d)
-{
-    const struct nj_listening *l = open_to_all(d);
-    /* As it was typed, so that it can be typed again. */
-    const char *program =
-        strchr(program_invocation_name, '/') != NULL ? program_invocation_name : "nightjar";
-    char where[160] = "";
-
-    if (l == NULL)
-        return;
-    if (l->family == AF_UNIX)
-        (void)snprintf(where, sizeof(where), " --unix %s", l->address);
-    else if (l->port != 1883)
-        (void)snprintf(where, sizeof(where), " -p %u", l->port);
-    nj_log(NJ_LOG_INFO, "Try it, in two other terminals:");
-    nj_log(NJ_LOG_INFO, "  %s sub%s -t '#' -v", program, where);
-    nj_log(NJ_LOG_INFO, "  %s pub%s -t cheese/strudel -m hello", program, where);
-}
-
-static void
-say_start(const struct daemon *d)
-{
-    nj_log(NJ_LOG_INFO, "nightjar version " NJ_VERSION " starting");
-    if (d->config->file != NULL)
-        nj_log(NJ_LOG_INFO, "Config loaded from %s.", d->config->file);
-    else
-        nj_log(NJ_LOG_INFO, "Using default config.");
-    nj_log(NJ_LOG_INFO, "Bridge support NOT available.");
-    nj_log(NJ_LOG_INFO, "Persistence support NOT available.");
-    nj_log(NJ_LOG_INFO, "TLS support available.");
-    nj_log(NJ_LOG_INFO, "TLS-PSK support available.");
-    nj_log(NJ_LOG_INFO, "Websockets support NOT available.");
-    if (d->config->is_local_only) {
-        nj_log(NJ_LOG_WARNING,
-               "Starting in local only mode. Connections will only be possible from "
-               "clients running on this machine.");
-        nj_log(NJ_LOG_WARNING,
-               "Create a configuration file which defines a listener to allow remote access.");
-        nj_log(NJ_LOG_WARNING, "For more details see "
-                               "https://mosquitto.org/documentation/authentication-methods/");
-    }
-}
-
-static void
-say_running(const struct daemon *d)
-{
-    nj_log(NJ_LOG_INFO, "nightjar version " NJ_VERSION " running");
-    nj_log(NJ_LOG_INFO, "%u worker threads, up to %llu open files.", nj_server_workers(d->server),
-           (unsigned long long)d->descriptors);
-    for (size_t i = 0; i < d->door_count; i++)
-        say_security(d, &d->sockets[i], &d->doors[i]);
-    if (!d->config->is_daemon)
-        say_how_to_try(d);
-}
-
 /* ---- what $SYS is told ---- */
 
 static uint64_t
@@ -361,7 +251,16 @@ sys_metric(void *ctx, enum nj_metric which)
 {
     const struct daemon *d = ctx;
 
-    return nj_server_metric(d->server, which);
+    return nj_server_metric(d->server, which) + nj_state_metric(&d->state, which);
+}
+
+static bool
+has_tls(const struct daemon *d)
+{
+    for (size_t i = 0; i < d->config->server.listener_count; i++)
+        if (d->config->server.listeners[i].tls != NULL)
+            return true;
+    return false;
 }
 
 static void
@@ -376,7 +275,17 @@ sys_view(void *ctx, struct nj_sys_view *out)
         .retained_bytes = retained.bytes,
         .heap = nj_mem_used(),
         .heap_peak = nj_mem_peak(),
+        .heap_refused = nj_mem_refused(),
+        .log_dropped = nj_log_dropped(),
+        .log_errors = nj_log_errors(),
+        .has_store = d->state.store != NULL,
+        .store_max_bytes = d->config->store.max_bytes,
+        .store_refused = nj_server_cause(d->server, NJ_CAUSE_STORE_FULL),
     };
+    _Static_assert(NJ_SYS_DATES == NJ_EXPIRY_KINDS, "both know the same kinds, in this order");
+    for (size_t i = 0; i < NJ_EXPIRY_KINDS; i++)
+        out->ends_s[i] = has_tls(d) ? d->expiry.soonest_s[i] : INT64_MAX;
+    out->date_warnings = d->expiry.warnings;
 }
 
 static void
@@ -454,7 +363,7 @@ prepare_reload(struct daemon *d, struct nj_config **out)
         err = nj_log_reopen(&opts, &diag);
     }
     if (err != NJ_OK) {
-        say_failure(&diag);
+        say_failure(d, &diag);
         free_config(new);
         return err;
     }
@@ -463,15 +372,6 @@ prepare_reload(struct daemon *d, struct nj_config **out)
 }
 
 static const char certificates_in_force[] = "The certificates on the disk are in force.";
-
-static bool
-has_tls(const struct daemon *d)
-{
-    for (size_t i = 0; i < d->config->server.listener_count; i++)
-        if (d->config->server.listeners[i].tls != NULL)
-            return true;
-    return false;
-}
 
 /* All or nothing: until everything has been checked and the log's file is open, nothing changes. */
 static void
@@ -501,7 +401,7 @@ reopen_log(struct daemon *d)
     struct nj_log_opts opts = log_opts(d, d->config);
 
     if (nj_log_reopen(&opts, &diag) != NJ_OK)
-        say_failure(&diag);
+        say_failure(d, &diag);
 }
 
 /* ---- TLS while it runs ---- */
@@ -523,7 +423,7 @@ renew_tls(struct daemon *d)
     for (size_t i = 0; i < o->listener_count; i++)
         new.server.listeners[i].tls = NULL;
     if (nj_secure_load(&new, d->config, d->args.tls_keylog, &d->passphrases, &diag) != NJ_OK) {
-        say_failure(&diag);
+        say_failure(d, &diag);
         nj_log(NJ_LOG_ERROR, "The certificates in force stay as they were.");
         nj_free(new.server.listeners);
         return;
@@ -539,30 +439,10 @@ renew_tls(struct daemon *d)
 }
 
 static void
-publish_number(const struct daemon *d, const char *topic, int64_t n)
+look_at_dates(struct daemon *d)
 {
-    char text[24];
-
-    (void)snprintf(text, sizeof(text), "%lld", (long long)n);
-    (void)nj_server_publish(d->server, nj_str_of(topic), nj_str_of(text), 2, true, NJ_NO_EXPIRY);
-}
-
-/* At start, and whenever it says something new. */
-static void
-look_at_dates(struct daemon *d, bool is_new)
-{
-    int64_t now_s = nj_clock_wall_ms() / 1000, before_s = d->expiry.soonest_s;
-    uint64_t warnings = d->expiry.warnings;
-
-    nj_secure_expiry_look(&d->expiry, d->config, now_s);
-    if (d->expiry.soonest_s == INT64_MAX || d->config->broker.sys_interval_s == 0)
-        return;
-    if (is_new || before_s != d->expiry.soonest_s || warnings != d->expiry.warnings ||
-        now_s % 3600 == 0) {
-        publish_number(d, "$SYS/broker/certificates/days left",
-                       (d->expiry.soonest_s - now_s) / 86400);
-        publish_number(d, "$SYS/broker/certificates/warnings", (int64_t)d->expiry.warnings);
-    }
+    nj_expiry_look(&d->expiry, d->config->server.listeners, d->config->server.listener_count,
+                   nj_clock_wall_ms() / 1000);
 }
 
 static void
@@ -572,7 +452,7 @@ look_after_tls(struct daemon *d)
         return;
     if (nj_secure_watch_look(&d->watch, d->config))
         renew_tls(d);
-    look_at_dates(d, false);
+    look_at_dates(d);
 }
 
 /* ---- what an operator asks for ---- */
@@ -616,7 +496,7 @@ serve(struct daemon *d)
         if (signal == SIGHUP)
             reload(d);
         else if (signal == SIGUSR1)
-            nj_log(NJ_LOG_INFO, "SIGUSR1: there is no persistent state to save yet.");
+            nj_state_back_up(&d->state);
         else if (signal == SIGUSR2)
             print_state(d);
         else if (signal == SIGRTMIN)
@@ -635,11 +515,38 @@ close_listeners(struct daemon *d)
     nj_free(d->doors);
 }
 
+static void
+greet(const struct daemon *d)
+{
+    const struct nj_greeting greeting = {
+        .config = d->config,
+        .sockets = d->sockets,
+        .doors = d->doors,
+        .door_count = d->door_count,
+        .workers = nj_server_workers(d->server),
+        .descriptors = d->descriptors,
+    };
+
+    nj_greeting_running(&greeting);
+}
+
+/* The server, once its workers have ended. No line of the log may be on its way into it. */
+static void
+end_server(struct daemon *d)
+{
+    nj_state_stop(&d->state);
+    /* Relaxed: the flush waits for the line that is being written, and with it for the last use. */
+    atomic_store_explicit(&d->log_server, NULL, memory_order_relaxed);
+    nj_log_flush();
+    nj_server_free(d->server);
+    d->server = NULL;
+    nj_state_close(&d->state);
+}
+
 /* From open listeners to the last goodbye. */
 static int
 run(struct daemon *d)
 {
-    unsigned workers = d->config->server.workers;
     struct nj_server_deps deps = {.door_count = d->door_count, .doors = d->doors};
     struct nj_diag diag = {0};
     const struct nj_sys_ports sys_ports = {d, sys_metric, sys_view, sys_publish};
@@ -647,35 +554,35 @@ run(struct daemon *d)
 
     deps.opts = &d->config->server;
     deps.broker_opts = &d->config->broker;
-    for (unsigned i = 0; i < workers; i++) {
-        nj_store_mem_init(&d->stores[i]);
-        d->ports[i] = &d->stores[i].port;
-    }
-    deps.stores = d->ports;
+    deps.stores = d->state.ports;
     nj_rand_system(&deps.seed, sizeof(deps.seed));
-    err = nj_server_new(&d->server, &deps, &diag);
+    err = nj_state_open(&d->state, d->config, &diag);
+    if (err == NJ_OK)
+        err = nj_server_new(&d->server, &deps, &diag);
+    if (err == NJ_OK)
+        err = nj_state_load(&d->state, d->server, &diag);
+    if (err == NJ_OK)
+        err = nj_state_start(&d->state, d->server, &diag);
     if (err == NJ_OK) {
-        say_running(d); /* all of it, before anybody's lines can come in between */
+        greet(d); /* all of it, before anybody's lines can come in between */
+        /* Before the first client: what is said from its SUBACK on has its topic. */
+        atomic_store_explicit(&d->log_server, d->server, memory_order_release);
         err = nj_server_start(d->server, &diag);
     }
     if (err != NJ_OK) {
-        say_failure(&diag);
-        nj_server_free(d->server);
+        say_failure(d, &diag);
+        end_server(d);
         return NJ_CONFIG_EXIT_STARTUP;
     }
-    atomic_store_explicit(&d->log_server, d->server, memory_order_release);
+    nj_priv_let_parent_go(&d->parent, NJ_CONFIG_EXIT_GOOD);
+    if (has_tls(d))
+        look_at_dates(d);
     nj_sys_init(&d->sys, &sys_ports, "nightjar version " NJ_VERSION,
                 d->config->broker.sys_interval_s, nj_clock_wall_ms() / 1000);
-    if (has_tls(d))
-        look_at_dates(d, true);
     serve(d);
     nj_log(NJ_LOG_INFO, "nightjar version " NJ_VERSION " terminating");
     nj_server_stop(d->server);
-    /* Relaxed: the flush waits for the line that is being written, and with it for the last use. */
-    atomic_store_explicit(&d->log_server, NULL, memory_order_relaxed);
-    nj_log_flush();
-    nj_server_free(d->server);
-    d->server = NULL;
+    end_server(d);
     return NJ_CONFIG_EXIT_GOOD;
 }
 
@@ -686,26 +593,30 @@ prepare(struct daemon *d)
     struct nj_diag diag = {0};
     struct nj_log_opts log;
 
-    if (nj_priv_drop(d->config->user, &diag) != NJ_OK ||
-        (d->config->is_daemon && nj_priv_daemonise(&diag) != NJ_OK) ||
+    if (nj_state_place(&d->state, d->config, &diag) != NJ_OK) {
+        say_failure(d, &diag);
+        return NJ_CONFIG_EXIT_STARTUP;
+    }
+    if (nj_priv_drop(d->config->user, d->state.directory, &diag) != NJ_OK ||
+        (d->config->is_daemon && nj_priv_daemonise(&d->parent, &diag) != NJ_OK) ||
         (d->config->pid_file != NULL && write_pid_file(d->config->pid_file, &diag) != NJ_OK)) {
-        say_failure(&diag);
+        say_failure(d, &diag);
         return NJ_CONFIG_EXIT_SYSTEM;
     }
     log = log_opts(d, d->config);
     if (nj_log_open(&log, &diag) != NJ_OK) {
-        say_failure(&diag);
+        say_failure(d, &diag);
         return NJ_CONFIG_EXIT_STARTUP;
     }
     nj_mem_limit_set(d->config->memory_limit);
     d->descriptors = nj_descriptor_limit_raise();
-    say_start(d);
+    nj_greeting_start(d->config);
     if (!d->counts_openssl)
         nj_log(NJ_LOG_WARNING,
                "Warning: What OpenSSL takes is not counted: memory_limit holds for the rest.");
     d->passphrases.may_ask = true;
     if (nj_secure_load(d->config, NULL, d->args.tls_keylog, &d->passphrases, &diag) != NJ_OK) {
-        say_failure(&diag);
+        say_failure(d, &diag);
         return NJ_CONFIG_EXIT_STARTUP;
     }
     d->passphrases.may_ask = false;
@@ -714,14 +625,14 @@ prepare(struct daemon *d)
     case NJ_OK:
         break;
     case NJ_ESYS:
-        say_failure(&diag);
+        say_failure(d, &diag);
         return NJ_CONFIG_EXIT_SECURITY;
     default:
-        say_failure(&diag);
+        say_failure(d, &diag);
         return NJ_CONFIG_EXIT_CONFIG;
     }
     if (open_listeners(d, &diag) != NJ_OK) {
-        say_failure(&diag);
+        say_failure(d, &diag);
         return NJ_CONFIG_EXIT_STARTUP;
     }
     return NJ_CONFIG_EXIT_GOOD;
@@ -730,7 +641,8 @@ prepare(struct daemon *d)
 int
 nj_daemon_main(int argc, char **argv)
 {
-    static struct daemon d; /* one per process, and larger than a stack frame should be */
+    /* One per process, and larger than a stack frame should be. */
+    static struct daemon d = {.parent = -1};
     sigset_t set;
     int code;
 
@@ -755,7 +667,9 @@ nj_daemon_main(int argc, char **argv)
     if (d.config->pid_file != NULL)
         (void)unlink(d.config->pid_file);
     nj_log_close();
+    nj_priv_let_parent_go(&d.parent, code);
     nj_passphrases_fini(&d.passphrases);
+    nj_expiry_fini(&d.expiry);
     free_config(d.config);
     return code;
 }

@@ -42,7 +42,7 @@ opts_of(const struct nj_listener_tls *t, const char *keylog, struct nj_passphras
     return o;
 }
 
-/* Said elsewhere (dates), or not to be known here: an encrypted key has been opened, and is read a
+/* Said by expiry.c, or not to be known here: an encrypted key has been opened, and is read a
  * second time without its passphrase; one in an engine is not seen at all. */
 static bool
 is_to_be_said(const struct nj_finding *f)
@@ -50,6 +50,7 @@ is_to_be_said(const struct nj_finding *f)
     switch (f->id) {
     case NJ_FINDING_EXPIRES_SOON:
     case NJ_FINDING_EXPIRED:
+    case NJ_FINDING_CRL_EXPIRED:
     case NJ_FINDING_KEY_ENCRYPTED:
     case NJ_FINDING_HALF_A_PAIR:
         return false;
@@ -180,56 +181,4 @@ nj_secure_watch_look(struct nj_secure_watch *w, const struct nj_config *config)
         return false;
     w->seen = now;
     return true;
-}
-
-/* ---- dates ---- */
-
-static const unsigned limits_days[] = {0, 1, 7, 30};
-
-static void
-warn(struct nj_secure_expiry *e, const struct nj_listener_opts *l, const char *certfile,
-     int64_t in_s, unsigned *said)
-{
-    unsigned limit = UINT32_MAX;
-
-    for (size_t i = NJ_COUNT_OF(limits_days); i-- > 0;)
-        if (in_s <= (int64_t)limits_days[i] * 86400)
-            limit = limits_days[i] + 1; /* 0 says that nothing was said */
-    if (limit == UINT32_MAX) {
-        *said = 0;
-        return;
-    }
-    if (*said != 0 && *said <= limit)
-        return;
-    *said = limit;
-    e->warnings++;
-    if (in_s <= 0)
-        nj_log(NJ_LOG_ERROR,
-               "Error: The certificate \"%s\" of port %u has expired: clients refuse it. Renew it.",
-               certfile, l->port);
-    else
-        nj_log(NJ_LOG_WARNING,
-               "Warning: The certificate \"%s\" of port %u expires in %lld days. Renew it; a new "
-               "file is taken up by itself.",
-               certfile, l->port, (long long)(in_s / 86400));
-}
-
-void
-nj_secure_expiry_look(struct nj_secure_expiry *e, const struct nj_config *config, int64_t now_s)
-{
-    size_t at = 0;
-
-    e->soonest_s = INT64_MAX;
-    for (size_t i = 0; i < config->server.listener_count; i++) {
-        const struct nj_listener_opts *l = &config->server.listeners[i];
-
-        for (unsigned k = 0; l->tls != NULL && k < l->files.cert_count; k++) {
-            int64_t expires_s = nj_tls_context_expires_s(l->tls, k);
-
-            e->soonest_s = NJ_MIN(e->soonest_s, expires_s);
-            if (at < NJ_COUNT_OF(e->said_days))
-                warn(e, l, l->files.certfiles[k], expires_s - now_s, &e->said_days[at]);
-            at++;
-        }
-    }
 }

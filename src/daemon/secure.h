@@ -32,13 +32,4 @@ void nj_secure_watch_begin(struct nj_secure_watch *w, const struct nj_config *co
  * nobody is still writing them: time to load them. */
 bool nj_secure_watch_look(struct nj_secure_watch *w, const struct nj_config *config);
 
-struct nj_secure_expiry {
-    int64_t soonest_s; /* since 1970, of all certificates shown; INT64_MAX: none */
-    uint64_t warnings; /* said so far */
-    unsigned said_days[NJ_LISTENER_CERTS_MAX * 4]; /* of each certificate: the last limit */
-};
-/* Warn 30, 7 and 1 days before a certificate expires, and when it has: once each. */
-void nj_secure_expiry_look(struct nj_secure_expiry *e, const struct nj_config *config,
-                           int64_t now_s);
-
 #endif

@@ -106,8 +106,8 @@ sleeping_owner_gets_every_letter_of_each_sender_in_order(void **state)
     assert_int_equal(nj_reactor_new(&reactor), NJ_OK);
     for (unsigned i = 0; i < SENDERS; i++) {
         senders[i] = (struct sender){.index = i, .box = &box, .reactor = reactor};
-        assert_int_equal(
-            nj_thread_start(&senders[i].thread, "sender", -1, send_letters, &senders[i]), NJ_OK);
+        assert_int_equal(nj_thread_start(&senders[i].thread, "sender", send_letters, &senders[i]),
+                         NJ_OK);
     }
     while (received < SENDERS * LETTERS) {
         struct nj_letter *letter;

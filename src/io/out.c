@@ -262,13 +262,14 @@ nj_out_drop(struct nj_out_pool *pool, struct nj_out *out, size_t n)
 #define PARTS 64
 
 static int
-gather(const struct nj_out *out, struct iovec parts[PARTS], size_t *bytes)
+gather(const struct nj_out *out, struct iovec parts[PARTS], size_t most, size_t *bytes)
 {
     int count = 0;
 
     *bytes = 0;
-    for (const struct nj_out_block *b = out->first; b != NULL && count < PARTS; b = b->next) {
-        size_t n = (size_t)(b->end - b->from);
+    for (const struct nj_out_block *b = out->first; b != NULL && count < PARTS && *bytes < most;
+         b = b->next) {
+        size_t n = NJ_MIN((size_t)(b->end - b->from), most - *bytes);
 
         if (n == 0)
             continue;
@@ -280,21 +281,22 @@ gather(const struct nj_out *out, struct iovec parts[PARTS], size_t *bytes)
 }
 
 ssize_t
-nj_out_write(struct nj_out_pool *pool, struct nj_out *out, struct nj_io *io)
+nj_out_write(struct nj_out_pool *pool, struct nj_out *out, struct nj_io *io, size_t most)
 {
     ssize_t total = 0;
 
     while (out->bytes > 0) {
         struct iovec parts[PARTS];
         size_t asked;
-        int count = gather(out, parts, &asked);
+        int count = gather(out, parts, most - (size_t)total, &asked);
         ssize_t n = nj_io_writev(io, parts, count);
 
         if (n < 0)
             return total > 0 ? total : n;
         nj_out_drop(pool, out, (size_t)n);
         total += n;
-        if ((size_t)n < asked) /* it is full: asking once more would cost a call to learn that */
+        /* Where it is full, asking once more would cost a call to learn that. */
+        if ((size_t)n < asked || (size_t)total >= most)
             return total;
     }
     nj_out_clear(pool, out);

@@ -40,9 +40,9 @@ bool nj_out_copy(struct nj_out_pool *pool, struct nj_out *out, struct nj_str byt
 bool nj_out_refer(struct nj_out_pool *pool, struct nj_out *out, struct nj_str bytes, void *owner,
                   void (*release)(void *owner));
 
-/* Write as much as the socket takes (in as few calls as possible). Bytes written, or an NJ_IO_…
- * below zero when nothing could be. */
-ssize_t nj_out_write(struct nj_out_pool *pool, struct nj_out *out, struct nj_io *io);
+/* Write as much as the socket takes (in as few calls as possible), but no more than `most` bytes.
+ * Bytes written, or an NJ_IO_… below zero when nothing could be. */
+ssize_t nj_out_write(struct nj_out_pool *pool, struct nj_out *out, struct nj_io *io, size_t most);
 /* The first bytes, up to `n`, in one piece: where they lie, or gathered in `room` (of `n` bytes)
  * where they lie scattered. Valid until the out changes. */
 struct nj_str nj_out_front(const struct nj_out *out, uint8_t *room, size_t n);

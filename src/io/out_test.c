@@ -101,7 +101,7 @@ kinds_are_written_in_order_by_one_call(void **state)
     assert_true(nj_out_copy(pool, &out, NJ_STR("three ")));
     put("four");
     assert_int_equal(out.bytes, 18);
-    assert_int_equal(nj_out_write(pool, &out, &io), 18);
+    assert_int_equal(nj_out_write(pool, &out, &io, SIZE_MAX), 18);
     assert_wire("one two three four");
     assert_int_equal(wire.calls, 1);
     assert_int_equal(out.bytes, 0);
@@ -115,12 +115,12 @@ full_socket_keeps_the_rest_and_the_reference(void **state)
     put("ab");
     assert_true(nj_out_refer(pool, &out, NJ_STR("cdef"), &released, count_release));
     wire.room = 4;
-    assert_int_equal(nj_out_write(pool, &out, &io), 4);
+    assert_int_equal(nj_out_write(pool, &out, &io, SIZE_MAX), 4);
     assert_int_equal(out.bytes, 2);
     assert_int_equal(released, 0);
-    assert_int_equal(nj_out_write(pool, &out, &io), NJ_IO_AGAIN);
+    assert_int_equal(nj_out_write(pool, &out, &io, SIZE_MAX), NJ_IO_AGAIN);
     wire.room = 10;
-    assert_int_equal(nj_out_write(pool, &out, &io), 2);
+    assert_int_equal(nj_out_write(pool, &out, &io, SIZE_MAX), 2);
     assert_wire("abcdef");
     assert_int_equal(released, 1);
 }
@@ -131,7 +131,7 @@ broken_socket_gives_its_error_and_keeps_all(void **state)
     (void)state;
     put("ab");
     wire.is_broken = true;
-    assert_int_equal(nj_out_write(pool, &out, &io), NJ_IO_ERROR);
+    assert_int_equal(nj_out_write(pool, &out, &io, SIZE_MAX), NJ_IO_ERROR);
     assert_int_equal(out.bytes, 2);
 }
 
@@ -152,7 +152,7 @@ room_that_is_not_used_is_not_written(void **state)
 {
     (void)state;
     assert_non_null(nj_out_room(pool, &out, 100));
-    assert_int_equal(nj_out_write(pool, &out, &io), 0);
+    assert_int_equal(nj_out_write(pool, &out, &io, SIZE_MAX), 0);
     assert_int_equal(wire.calls, 0);
     assert_null(out.first);
 }
@@ -163,7 +163,7 @@ more_than_64_parts_take_more_calls(void **state)
     (void)state;
     for (int i = 0; i < 130; i++)
         assert_true(nj_out_refer(pool, &out, NJ_STR("z"), &released, count_release));
-    assert_int_equal(nj_out_write(pool, &out, &io), 130);
+    assert_int_equal(nj_out_write(pool, &out, &io, SIZE_MAX), 130);
     assert_int_equal(wire.calls, 3);
     assert_int_equal(released, 130);
 }
@@ -196,7 +196,7 @@ without_memory_nothing_changes(void **state)
     nj_mem_limit_set(0);
     assert_int_equal(released, 0);
     assert_int_equal(out.bytes, 1);
-    assert_int_equal(nj_out_write(pool, &out, &io), 1);
+    assert_int_equal(nj_out_write(pool, &out, &io, SIZE_MAX), 1);
     assert_wire("a");
 }
 
@@ -208,7 +208,7 @@ static void
 write_some(struct nj_rand *rand)
 {
     wire.room = nj_rand_below(rand, 3) == 0 ? SIZE_MAX : nj_rand_below(rand, 9000);
-    (void)nj_out_write(pool, &out, &io);
+    (void)nj_out_write(pool, &out, &io, SIZE_MAX);
 }
 
 static void

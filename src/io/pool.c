@@ -90,7 +90,7 @@ start_thread(struct nj_pool *pool)
     if (pool->started == pool->threads_max || pool->idle >= pool->count)
         return NJ_OK;
     (void)snprintf(name, sizeof(name), "nj-pool-%u", pool->started);
-    err = nj_thread_start(&pool->threads[pool->started], name, -1, body, pool);
+    err = nj_thread_start(&pool->threads[pool->started], name, body, pool);
     if (err == NJ_OK)
         pool->started++;
     /* With at least one, it only takes longer. */

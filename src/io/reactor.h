@@ -77,10 +77,10 @@ struct nj_peer {
     uint16_t port;    /* 0 for Unix sockets */
 };
 
-/* Accept one connection of a listening nj_io: non-blocking, close-on-exec, TCP_NODELAY. `fd` and
- * `peer` are written on NJ_OK. Errors: NJ_ETIMEOUT none is waiting (any more); NJ_ENOFD the process
- * or the machine has no descriptor (or no memory for one) left: try again when one is free, the
- * connection still waits; NJ_ESYS. */
+/* Accept one connection of a listening nj_io: non-blocking, close-on-exec; TCP_NODELAY and the like
+ * are inherited from the listening socket. `fd` and `peer` are written on NJ_OK. Errors:
+ * NJ_ETIMEOUT none is waiting (any more); NJ_ENOFD the process or the machine has no descriptor (or
+ * no memory for one) left: try again when one is free, the connection still waits; NJ_ESYS. */
 NJ_NODISCARD enum nj_err nj_io_accept(struct nj_io *listener, int *fd, struct nj_peer *peer);
 
 #endif

@@ -11,7 +11,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/tcp.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -232,7 +231,7 @@ wake_from_another_thread_ends_a_wait(void **state)
     struct nj_thread thread = {0};
 
     (void)state;
-    assert_int_equal(nj_thread_start(&thread, "waker", 0, wake_repeatedly, reactor), NJ_OK);
+    assert_int_equal(nj_thread_start(&thread, "waker", wake_repeatedly, reactor), NJ_OK);
     assert_int_equal(nj_reactor_wait(reactor, -1), 0);
     nj_thread_join(&thread);
     nj_thread_join(&thread);
@@ -312,26 +311,26 @@ static void
 accepted_socket_is_ready_for_use_and_its_peer_is_named(void **state)
 {
     struct sockaddr_storage address = {0};
-    struct sockaddr_in own = {0};
-    socklen_t length, own_length = sizeof(own), size = sizeof(int);
+    /* 127.9.10.203: octets of one, two and three digits */
+    struct sockaddr_in own = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f090acbu)};
+    socklen_t length, own_length = sizeof(own);
     struct end *l = end_new(listen_on(AF_INET, &address, &length));
-    int client = socket(AF_INET, SOCK_STREAM, 0), fd = -1, nodelay = 0;
+    int client = socket(AF_INET, SOCK_STREAM, 0), fd = -1;
     struct nj_peer peer;
 
     (void)state;
     assert_int_equal(nj_io_accept(&l->io, &fd, &peer), NJ_ETIMEOUT);
+    assert_int_equal(bind(client, (struct sockaddr *)&own, sizeof(own)), 0);
     assert_int_equal(connect(client, (struct sockaddr *)&address, length), 0);
     assert_int_equal(getsockname(client, (struct sockaddr *)&own, &own_length), 0);
     l->io.is_exclusive = true;
     assert_int_equal(nj_reactor_watch(reactor, &l->io, NJ_IO_READ), NJ_OK);
     assert_int_equal(nj_reactor_wait(reactor, -1), 1);
     assert_int_equal(nj_io_accept(&l->io, &fd, &peer), NJ_OK);
-    assert_string_equal(peer.address, "127.0.0.1");
+    assert_string_equal(peer.address, "127.9.10.203");
     assert_int_equal(peer.port, ntohs(own.sin_port));
     assert_true((fcntl(fd, F_GETFL) & O_NONBLOCK) != 0);
     assert_true((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
-    assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &nodelay, &size), 0);
-    assert_int_equal(nodelay, 1);
     close(fd);
     close(client);
     end_free(l);

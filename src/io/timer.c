@@ -103,7 +103,7 @@ nj_timer_set(struct nj_wheel *w, struct nj_timer *t, nj_time due)
 void
 nj_timer_cancel(struct nj_wheel *w, struct nj_timer *t)
 {
-    if (t->due == NJ_NEVER)
+    if (!nj_timer_is_set(t))
         return;
     leave(w, t);
     t->due = NJ_NEVER;

@@ -3,20 +3,15 @@
 #include "mqtt/packet_priv.h"
 
 enum nj_cause
-nj_ack_decode(const struct nj_frame *f, enum nj_version v, struct nj_ack *out)
+nj_ack_decode_plainly(const struct nj_frame *f, enum nj_version v, struct nj_ack *out)
 {
-    struct nj_reader r = nj_reader_of(f->body);
-    enum nj_cause cause = nj_frame_check_flags(f, v);
+    struct nj_reader r;
+    enum nj_cause cause = nj_frame_begin(f, v, &r, &out->packet_id);
 
-    out->packet_id = nj_read_u16(&r);
     out->reason = 0;
     nj_properties_clear(&out->properties);
     if (cause != NJ_CAUSE_NONE)
         return cause;
-    if (r.is_short)
-        return NJ_CAUSE_PACKET_SHORT;
-    if (out->packet_id == 0)
-        return NJ_CAUSE_PACKET_ID_ZERO;
     if (v < NJ_MQTT_5 || nj_reader_left(&r) == 0)
         return nj_reader_end(&r);
 

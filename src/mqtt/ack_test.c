@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/rand.h"
 #include "base/test.h"
 #include "mqtt/kit_test.h"
 
@@ -104,6 +105,61 @@ the_shortest_form_is_written(void **state)
                         23);
 }
 
+static void
+a_bare_one_is_decoded_as_by_the_plain_twin(void **state)
+{
+    struct nj_rand rand;
+    unsigned bare = 0, faulty = 0;
+
+    (void)state;
+    nj_rand_seed(&rand, 11);
+    for (int round = 0; round < 300000; round++) {
+        uint8_t body[5];
+        struct nj_frame f = {
+            .type = (uint8_t)(NJ_PUBACK + nj_rand_below(&rand, 4)),
+            .flags = (uint8_t)(nj_rand_below(&rand, 3) > 0 ? 2 : nj_rand_below(&rand, 16)),
+            .body = {(const char *)body, nj_rand_below(&rand, sizeof(body) + 1)},
+        };
+        enum nj_version v = (enum nj_version)(NJ_MQTT_31 + nj_rand_below(&rand, 3));
+        struct nj_ack fast = {.packet_id = 1, .reason = 1}, plain = {.packet_id = 2, .reason = 2};
+        enum nj_cause cause;
+
+        if (f.type != NJ_PUBREL && f.flags == 2)
+            f.flags = 0;
+        for (size_t i = 0; i < sizeof(body); i++)
+            body[i] = (uint8_t)nj_rand_below(&rand, nj_rand_below(&rand, 2) > 0 ? 2 : 256);
+        cause = nj_ack_decode(&f, v, &fast);
+        assert_int_equal(cause, nj_ack_decode_plainly(&f, v, &plain));
+        bare += f.body.n == 2;
+        faulty += cause != NJ_CAUSE_NONE;
+        if (cause != NJ_CAUSE_NONE)
+            continue;
+        assert_int_equal(fast.packet_id, plain.packet_id);
+        assert_int_equal(fast.reason, plain.reason);
+        assert_int_equal(fast.properties.present, plain.properties.present);
+        assert_true(nj_str_eq(fast.properties.block, plain.properties.block));
+    }
+    assert_true(bare > 30000);
+    assert_true(faulty > 30000 && faulty < 270000);
+}
+
+static void
+a_bare_one_is_encoded_as_by_the_plain_twin(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < NJ_COUNT_OF(acks); i++) {
+        for (unsigned id = 0; id <= UINT16_MAX; id++) {
+            uint8_t bare[NJ_BARE_ACK_BYTES], plain[NJ_BARE_ACK_BYTES];
+            struct nj_writer w = nj_writer_of(plain, sizeof(plain));
+
+            nj_ack_encode_bare(bare, acks[i].type, (uint16_t)id);
+            nj_ack_encode(&w, NJ_MQTT_5, acks[i].type, (uint16_t)id, 0, NJ_STR(""));
+            assert_true(!w.is_full && w.p == w.end);
+            assert_memory_equal(bare, plain, sizeof(plain));
+        }
+    }
+}
+
 int
 main(void)
 {
@@ -113,6 +169,8 @@ main(void)
         cmocka_unit_test(packet_identifier_0_is_refused),
         cmocka_unit_test(reasons_are_those_of_the_packet),
         cmocka_unit_test(the_shortest_form_is_written),
+        cmocka_unit_test(a_bare_one_is_decoded_as_by_the_plain_twin),
+        cmocka_unit_test(a_bare_one_is_encoded_as_by_the_plain_twin),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

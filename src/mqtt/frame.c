@@ -2,8 +2,6 @@
 /* The fixed header: type and flags in the first byte, then the remaining length. */
 #include "mqtt/packet_priv.h"
 
-#define DUP 0x8u
-
 /* What the low four bits have to be, for each type but PUBLISH. */
 static const uint8_t fixed_flags[16] = {
     [NJ_PUBREL] = 2,
@@ -11,21 +9,40 @@ static const uint8_t fixed_flags[16] = {
     [NJ_UNSUBSCRIBE] = 2,
 };
 
-static enum nj_cause
-check_first_byte(unsigned type, unsigned flags)
-{
-    if (type == 0)
-        return NJ_CAUSE_PACKET_TYPE;
-    if (type == NJ_PUBLISH) {
-        if ((flags & 0x6) == 0x6)
-            return NJ_CAUSE_QOS_3;
-        return (flags & 0xe) == DUP ? NJ_CAUSE_DUP_AT_QOS_0 : NJ_CAUSE_NONE;
-    }
-    if (flags == fixed_flags[type] ||
-        (fixed_flags[type] != 0 && flags == (fixed_flags[type] | DUP)))
-        return NJ_CAUSE_NONE;
-    return NJ_CAUSE_HEADER_FLAGS;
-}
+/* clang-format off */
+#define R NJ_CAUSE_PACKET_TYPE /* reserved */
+#define F NJ_CAUSE_HEADER_FLAGS
+#define D NJ_CAUSE_DUP_AT_QOS_0
+#define Q NJ_CAUSE_QOS_3
+#define FLAGS_0 {0, F, F, F, F, F, F, F, F, F, F, F, F, F, F, F}
+#define FLAGS_2 {F, F, 0, F, F, F, F, F, F, F, 0, F, F, F, F, F} /* and in 3.1 with DUP */
+const uint8_t nj_frame_first_byte[16][16] = {
+    /* DUP, two bits of QoS, RETAIN:
+     *              0  1  2  3  4  5  6  7  8  9  a  b  c  d  e  f */
+    [0] =          {R, R, R, R, R, R, R, R, R, R, R, R, R, R, R, R},
+    [NJ_PUBLISH] = {0, 0, 0, 0, 0, 0, Q, Q, D, D, 0, 0, 0, 0, Q, Q},
+    [NJ_CONNECT] = FLAGS_0,
+    [NJ_CONNACK] = FLAGS_0,
+    [NJ_PUBACK] = FLAGS_0,
+    [NJ_PUBREC] = FLAGS_0,
+    [NJ_PUBREL] = FLAGS_2,
+    [NJ_PUBCOMP] = FLAGS_0,
+    [NJ_SUBSCRIBE] = FLAGS_2,
+    [NJ_SUBACK] = FLAGS_0,
+    [NJ_UNSUBSCRIBE] = FLAGS_2,
+    [NJ_UNSUBACK] = FLAGS_0,
+    [NJ_PINGREQ] = FLAGS_0,
+    [NJ_PINGRESP] = FLAGS_0,
+    [NJ_DISCONNECT] = FLAGS_0,
+    [NJ_AUTH] = FLAGS_0,
+};
+#undef R
+#undef F
+#undef D
+#undef Q
+#undef FLAGS_0
+#undef FLAGS_2
+/* clang-format on */
 
 enum nj_cause
 nj_frame_check_flags(const struct nj_frame *f, enum nj_version v)
@@ -68,7 +85,7 @@ find_long(struct nj_reader r, uint32_t max_bytes, struct nj_frame *out)
 }
 
 enum nj_framing
-nj_frame_find(struct nj_str in, uint32_t max_bytes, struct nj_frame *out)
+nj_frame_find_plainly(struct nj_str in, uint32_t max_bytes, struct nj_frame *out)
 {
     struct nj_reader r = nj_reader_of(in);
     enum nj_cause cause;
@@ -81,7 +98,7 @@ nj_frame_find(struct nj_str in, uint32_t max_bytes, struct nj_frame *out)
     first = nj_read_u8(&r);
     out->type = first >> 4;
     out->flags = first & 0xf;
-    cause = check_first_byte(out->type, out->flags);
+    cause = (enum nj_cause)nj_frame_first_byte[out->type][out->flags];
     if (NJ_UNLIKELY(cause != NJ_CAUSE_NONE))
         return fault(out, cause);
     if (NJ_UNLIKELY(nj_reader_left(&r) == 0))

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/rand.h"
 #include "base/test.h"
 #include "mqtt/kit_test.h"
 
@@ -150,6 +151,46 @@ dup_in_pubrel_subscribe_unsubscribe_is_for_3_1_alone(void **state)
     }
 }
 
+static void
+a_frame_is_found_as_by_the_plain_twin(void **state)
+{
+    struct nj_rand rand;
+    unsigned seen[3] = {0};
+
+    (void)state;
+    nj_rand_seed(&rand, 13);
+    for (int round = 0; round < 300000; round++) {
+        static const uint8_t lengths[] = {0, 1, 5, 127, 128, 129, 255};
+        uint8_t bytes[140];
+        uint32_t n = nj_rand_below(&rand, nj_rand_below(&rand, 2) > 0 ? 8 : sizeof(bytes));
+        struct kit_bytes in;
+        uint32_t max_bytes = nj_rand_below(&rand, 200);
+        struct nj_frame fast = {.type = 1}, plain = {.type = 2};
+        enum nj_framing framing;
+
+        for (size_t i = 0; i < n; i++)
+            bytes[i] = (uint8_t)nj_rand_below(&rand, 256);
+        if (nj_rand_below(&rand, 2) > 0)
+            bytes[1] = lengths[nj_rand_below(&rand, NJ_COUNT_OF(lengths))];
+        else if (n > 1 && nj_rand_below(&rand, 2) > 0)
+            bytes[1] = (uint8_t)(n - 2);
+        in = kit_copy(bytes, n);
+
+        framing = nj_frame_find(kit_str(in), max_bytes, &fast);
+        assert_int_equal(framing, nj_frame_find_plainly(kit_str(in), max_bytes, &plain));
+        assert_int_equal(fast.type, plain.type);
+        assert_int_equal(fast.flags, plain.flags);
+        assert_int_equal(fast.bytes, plain.bytes);
+        assert_int_equal(fast.cause, plain.cause);
+        assert_ptr_equal(fast.body.p, plain.body.p);
+        assert_int_equal(fast.body.n, plain.body.n);
+        seen[framing]++;
+        nj_free(in.p);
+    }
+    for (size_t i = 0; i < NJ_COUNT_OF(seen); i++)
+        assert_true(seen[i] > 10000);
+}
+
 int
 main(void)
 {
@@ -162,6 +203,7 @@ main(void)
         cmocka_unit_test(an_ill_formed_length_is_refused_as_soon_as_it_is_seen),
         cmocka_unit_test(an_oversize_packet_is_refused_before_its_body_arrives),
         cmocka_unit_test(dup_in_pubrel_subscribe_unsubscribe_is_for_3_1_alone),
+        cmocka_unit_test(a_frame_is_found_as_by_the_plain_twin),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

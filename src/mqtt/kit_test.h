@@ -9,6 +9,17 @@
 #include "base/mem.h"
 #include "mqtt/packet.h"
 
+/* What the values of properties are, as property.def has it. */
+enum type {
+    BOOL,
+    U16,
+    U32,
+    VARINT,
+    STR,
+    BIN,
+    PAIR,
+};
+
 struct kit_bytes {
     uint8_t *p;
     size_t n;

@@ -4,7 +4,7 @@
 #include "mqtt/msg.h"
 
 #include "base/assert.h"
-#include "base/mem.h"
+#include "base/slab.h"
 
 static char *
 append(char *at, struct nj_str s)
@@ -23,7 +23,7 @@ nj_msg_new(const struct nj_msg_parts *parts)
     /* What came in a packet is smaller by far. */
     NJ_ASSERT(parts->topic.n <= UINT16_MAX && parts->properties.n <= UINT32_MAX / 4 &&
               parts->payload.n <= UINT32_MAX / 4);
-    m = nj_alloc(sizeof(*m) + parts->topic.n + parts->properties.n + parts->payload.n);
+    m = nj_slab_alloc(sizeof(*m) + parts->topic.n + parts->properties.n + parts->payload.n);
     if (m == NULL)
         return NULL;
     atomic_init(&m->refs, 1);
@@ -49,9 +49,11 @@ nj_msg_unref(struct nj_msg *m)
     if (m == NULL)
         return;
     /* Release: what this thread read of the message, it has read before the count falls. Acquire:
-     * the last one frees only after all others have. */
-    if (atomic_fetch_sub_explicit(&m->refs, 1, memory_order_acq_rel) == 1)
-        nj_free(m);
+     * the last one frees only after all others have; and who holds the only reference, so that
+     * nobody can add one, need not take it off. */
+    if (atomic_load_explicit(&m->refs, memory_order_acquire) == 1 ||
+        atomic_fetch_sub_explicit(&m->refs, 1, memory_order_acq_rel) == 1)
+        nj_slab_free(m, nj_msg_bytes(m));
 }
 
 uint32_t

@@ -51,6 +51,13 @@ nj_msg_ref(struct nj_msg *m)
     atomic_fetch_add_explicit(&m->refs, 1, memory_order_relaxed);
     return m;
 }
+/* The second reference of a message that was just made: nobody else has one. */
+static inline struct nj_msg *
+nj_msg_ref_new(struct nj_msg *m)
+{
+    atomic_init(&m->refs, 2);
+    return m;
+}
 /* NULL is accepted. Any thread. */
 void nj_msg_unref(struct nj_msg *m);
 

@@ -93,6 +93,9 @@ struct nj_frame {
     enum nj_cause cause; /* with NJ_FRAME_FAULT */
 };
 
+/* What is wrong with a first byte, by type and flags: an enum nj_cause. */
+extern const uint8_t nj_frame_first_byte[16][16];
+
 /**
  * Find the packet at the beginning of `in`. Only the fixed header is looked at, flags included, so
  * a packet that is too large is refused before its body arrives, and what is no packet at its first
@@ -105,7 +108,27 @@ struct nj_frame {
  *            [MQTT5-3.6.1-1] [MQTT5-3.8.1-1] [MQTT5-3.10.1-1] [MQTT5-3.14.1-1] [MQTT5-3.15.1-1]
  *            [MQTT311-3.6.1-1] [MQTT311-3.8.1-1] [MQTT311-3.10.1-1] [MQTT311-3.14.1-1]
  */
-enum nj_framing nj_frame_find(struct nj_str in, uint32_t max_bytes, struct nj_frame *out);
+enum nj_framing nj_frame_find_plainly(struct nj_str in, uint32_t max_bytes, struct nj_frame *out);
+/* The same, and at once for what is whole, right, and shorter than 128 bytes after its fixed
+ * header, as nearly all are. */
+static inline enum nj_framing
+nj_frame_find(struct nj_str in, uint32_t max_bytes, struct nj_frame *out)
+{
+    struct nj_reader r = nj_reader_of(in);
+    unsigned first = nj_read_u8(&r);
+    uint32_t remaining = nj_read_u8(&r);
+    struct nj_str body = nj_read_bytes(&r, remaining);
+
+    if (NJ_UNLIKELY(r.is_short || remaining >= 128 || 2 + remaining > max_bytes ||
+                    nj_frame_first_byte[first >> 4][first & 0xf] != NJ_CAUSE_NONE))
+        return nj_frame_find_plainly(in, max_bytes, out);
+    out->type = (uint8_t)(first >> 4);
+    out->flags = first & 0xf;
+    out->body = body;
+    out->bytes = 2 + remaining;
+    out->cause = NJ_CAUSE_NONE;
+    return NJ_FRAME_WHOLE;
+}
 
 /* ---- the packets ---- */
 
@@ -200,7 +223,6 @@ enum nj_cause nj_connack_decode(const struct nj_frame *f, enum nj_version v,
                                 struct nj_connack *out);
 enum nj_cause nj_publish_decode(const struct nj_frame *f, enum nj_version v, enum nj_side from,
                                 struct nj_publish *out);
-enum nj_cause nj_ack_decode(const struct nj_frame *f, enum nj_version v, struct nj_ack *out);
 enum nj_cause nj_subscribe_decode(const struct nj_frame *f, enum nj_version v,
                                   struct nj_subscribe *out);
 enum nj_cause nj_unsubscribe_decode(const struct nj_frame *f, enum nj_version v,
@@ -211,6 +233,32 @@ enum nj_cause nj_ping_decode(const struct nj_frame *f); /* PINGREQ, PINGRESP */
 enum nj_cause nj_disconnect_decode(const struct nj_frame *f, enum nj_version v, enum nj_side from,
                                    struct nj_disconnect *out);
 enum nj_cause nj_auth_decode(const struct nj_frame *f, struct nj_auth *out);
+
+/* An acknowledgement in its bare form, which nearly all have: a packet identifier and nothing else.
+ */
+#define NJ_BARE_ACK_BYTES 4u
+
+static inline uint8_t
+nj_ack_flags(unsigned type)
+{
+    return type == NJ_PUBREL ? 2 : 0; /* [MQTT5-3.6.1-1] */
+}
+
+/* PUBACK, PUBREC, PUBREL, PUBCOMP. The plain twin takes every form; what is not bare goes there. */
+enum nj_cause nj_ack_decode_plainly(const struct nj_frame *f, enum nj_version v,
+                                    struct nj_ack *out);
+static inline enum nj_cause
+nj_ack_decode(const struct nj_frame *f, enum nj_version v, struct nj_ack *out)
+{
+    struct nj_reader r = nj_reader_of(f->body);
+
+    if (NJ_UNLIKELY(f->body.n != 2 || f->flags != nj_ack_flags(f->type)))
+        return nj_ack_decode_plainly(f, v, out);
+    out->packet_id = nj_read_u16(&r);
+    out->reason = 0;
+    nj_properties_clear(&out->properties);
+    return out->packet_id != 0 ? NJ_CAUSE_NONE : NJ_CAUSE_PACKET_ID_ZERO;
+}
 
 /* Walk a checked list of topic filters: begin with a reader over `filters`; false at the end.
  * `has_options` is true for SUBSCRIBE, false for UNSUBSCRIBE. */
@@ -282,6 +330,15 @@ size_t nj_publish_packet_id_offset(const uint8_t *packet);
 /* PUBACK, PUBREC, PUBREL, PUBCOMP: short form when the reason is 0 and there are no properties. */
 void nj_ack_encode(struct nj_writer *w, enum nj_version v, enum nj_packet_type type,
                    uint16_t packet_id, uint8_t reason, struct nj_str properties);
+/* The short form alone. */
+static inline void
+nj_ack_encode_bare(uint8_t packet[NJ_BARE_ACK_BYTES], enum nj_packet_type type, uint16_t packet_id)
+{
+    packet[0] = (uint8_t)((unsigned)type << 4 | nj_ack_flags(type));
+    packet[1] = 2;
+    packet[2] = (uint8_t)(packet_id >> 8);
+    packet[3] = (uint8_t)packet_id;
+}
 
 /* `list` is encoded with nj_subscription_put(). */
 void nj_subscribe_encode(struct nj_writer *w, enum nj_version v, enum nj_packet_type type,

@@ -11,6 +11,23 @@ void nj_frame_put(struct nj_writer *w, enum nj_packet_type type, unsigned flags,
 /* Flags that only 3.1 knows: DUP in PUBREL, SUBSCRIBE and UNSUBSCRIBE. */
 enum nj_cause nj_frame_check_flags(const struct nj_frame *f, enum nj_version v);
 
+/* How a decoder of a packet begins whose body has its packet identifier first: what has to be
+ * acknowledged, and the acknowledgements. `r` is behind it then. */
+static inline enum nj_cause
+nj_frame_begin(const struct nj_frame *f, enum nj_version v, struct nj_reader *r,
+               uint16_t *packet_id)
+{
+    enum nj_cause cause = nj_frame_check_flags(f, v);
+
+    *r = nj_reader_of(f->body);
+    *packet_id = nj_read_u16(r);
+    if (cause != NJ_CAUSE_NONE)
+        return cause;
+    if (r->is_short)
+        return NJ_CAUSE_PACKET_SHORT;
+    return *packet_id == 0 ? NJ_CAUSE_PACKET_ID_ZERO : NJ_CAUSE_NONE;
+}
+
 /* How a decoder ends: everything read, and nothing left over. */
 static inline enum nj_cause
 nj_reader_end(const struct nj_reader *r)

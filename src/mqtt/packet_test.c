@@ -88,16 +88,6 @@ filter(struct maker *m)
     return maybe(m) ? text(m, 1, 8) : nj_str_of(filters[below(m, NJ_COUNT_OF(filters))]);
 }
 
-enum type {
-    BOOL,
-    U16,
-    U32,
-    VARINT,
-    STR,
-    BIN,
-    PAIR,
-};
-
 static void
 put_property(struct maker *m, struct nj_writer *w, enum nj_property id, enum type type)
 {

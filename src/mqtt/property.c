@@ -7,17 +7,6 @@
 #include "mqtt/packet_priv.h"
 #include "mqtt/topic.h"
 
-enum kind {
-    NONE,
-    BOOL,
-    U16,
-    U32,
-    VARINT,
-    STR,
-    BIN,
-    PAIR,
-};
-
 enum {
     WILL = NJ_PROPERTIES_OF_WILL,
     CONNECT = NJ_PROPERTIES_OF(NJ_CONNECT),
@@ -38,19 +27,20 @@ enum {
 /* By identifier. Identifiers are variable byte integers, but all that exist take one byte; a byte
  * of 64 or more, those that announce a second one included, begins none of them. */
 static const struct {
-    uint8_t kind;
+    uint8_t type;
     uint16_t packets;
     const char *name;
 } table[64] = {
-#define NJ_PROPERTY(name, identifier, type, packets, text) [identifier] = {type, (packets), (text)},
+#define NJ_PROPERTY(name, identifier, type, packets, text)                                         \
+    [identifier] = {NJ_PROPERTY_TYPE_##type, (packets), (text)},
 #include "mqtt/property.def"
 #undef NJ_PROPERTY
 };
 
-static enum kind
-kind_of(unsigned id)
+enum nj_property_type
+nj_property_type(unsigned identifier)
 {
-    return id < NJ_COUNT_OF(table) ? table[id].kind : NONE;
+    return identifier < NJ_COUNT_OF(table) ? table[identifier].type : NJ_PROPERTY_TYPE_NONE;
 }
 
 /* Read one property as its type has it, without judging its value. */
@@ -64,26 +54,26 @@ read_property(struct nj_reader *r, struct nj_property_view *out)
     out->id = (enum nj_property)id;
     out->number = 0;
     out->key = out->value = (struct nj_str){NULL, 0};
-    switch (kind_of(id)) {
-    case NONE:
+    switch (nj_property_type(id)) {
+    case NJ_PROPERTY_TYPE_NONE:
         return NJ_CAUSE_PROPERTY_UNKNOWN;
-    case BOOL:
+    case NJ_PROPERTY_TYPE_BOOL:
         out->number = nj_read_u8(r);
         break;
-    case U16:
+    case NJ_PROPERTY_TYPE_U16:
         out->number = nj_read_u16(r);
         break;
-    case U32:
+    case NJ_PROPERTY_TYPE_U32:
         out->number = nj_read_u32(r);
         break;
-    case VARINT:
+    case NJ_PROPERTY_TYPE_VARINT:
         cause = nj_varint_read(r, &out->number);
         break;
-    case STR:
-    case BIN:
+    case NJ_PROPERTY_TYPE_STR:
+    case NJ_PROPERTY_TYPE_BIN:
         out->value = nj_read_lp16(r);
         break;
-    case PAIR:
+    case NJ_PROPERTY_TYPE_PAIR:
         out->key = nj_read_lp16(r);
         out->value = nj_read_lp16(r);
         break;
@@ -101,11 +91,11 @@ nj_property_next(struct nj_reader *r, struct nj_property_view *out)
 static enum nj_cause
 check_value(const struct nj_property_view *v)
 {
-    enum kind kind = kind_of(v->id);
+    enum nj_property_type type = nj_property_type(v->id);
 
-    if (kind == BOOL)
+    if (type == NJ_PROPERTY_TYPE_BOOL)
         return v->number > 1 ? NJ_CAUSE_PROPERTY_VALUE : NJ_CAUSE_NONE;
-    if (kind == STR || kind == PAIR) {
+    if (type == NJ_PROPERTY_TYPE_STR || type == NJ_PROPERTY_TYPE_PAIR) {
         if (!nj_utf8_is_valid(v->key) || !nj_utf8_is_valid(v->value))
             return NJ_CAUSE_UTF8;
     }
@@ -275,12 +265,13 @@ nj_property_name(unsigned id)
 uint32_t
 nj_property_maximum(unsigned id)
 {
-    static const uint32_t of_kind[] = {
-        [BOOL] = UINT8_MAX, [U16] = UINT16_MAX, [U32] = UINT32_MAX, [VARINT] = NJ_VARINT_MAX_VALUE,
-        [PAIR] = 0,
+    static const uint32_t of_type[] = {
+        [NJ_PROPERTY_TYPE_BOOL] = UINT8_MAX, [NJ_PROPERTY_TYPE_U16] = UINT16_MAX,
+        [NJ_PROPERTY_TYPE_U32] = UINT32_MAX, [NJ_PROPERTY_TYPE_VARINT] = NJ_VARINT_MAX_VALUE,
+        [NJ_PROPERTY_TYPE_PAIR] = 0,
     };
 
-    return of_kind[kind_of(id)];
+    return of_type[nj_property_type(id)];
 }
 
 bool
@@ -292,15 +283,16 @@ nj_property_is_allowed(unsigned id, uint32_t packets)
 void
 nj_property_put_number(struct nj_writer *w, enum nj_property id, uint32_t value)
 {
-    enum kind kind = kind_of(id);
+    enum nj_property_type type = nj_property_type(id);
 
-    NJ_ASSERT(kind == BOOL || kind == U16 || kind == U32 || kind == VARINT);
+    NJ_ASSERT(type == NJ_PROPERTY_TYPE_BOOL || type == NJ_PROPERTY_TYPE_U16 ||
+              type == NJ_PROPERTY_TYPE_U32 || type == NJ_PROPERTY_TYPE_VARINT);
     nj_write_u8(w, (uint8_t)id);
-    if (kind == BOOL)
+    if (type == NJ_PROPERTY_TYPE_BOOL)
         nj_write_u8(w, (uint8_t)value);
-    else if (kind == U16)
+    else if (type == NJ_PROPERTY_TYPE_U16)
         nj_write_u16(w, (uint16_t)value);
-    else if (kind == U32)
+    else if (type == NJ_PROPERTY_TYPE_U32)
         nj_write_u32(w, value);
     else
         nj_varint_write(w, value);
@@ -309,7 +301,8 @@ nj_property_put_number(struct nj_writer *w, enum nj_property id, uint32_t value)
 void
 nj_property_put_string(struct nj_writer *w, enum nj_property id, struct nj_str value)
 {
-    NJ_ASSERT(kind_of(id) == STR || kind_of(id) == BIN);
+    NJ_ASSERT(nj_property_type(id) == NJ_PROPERTY_TYPE_STR ||
+              nj_property_type(id) == NJ_PROPERTY_TYPE_BIN);
     nj_write_u8(w, (uint8_t)id);
     nj_write_lp16(w, value);
 }

@@ -18,6 +18,19 @@ enum nj_property {
 #undef NJ_PROPERTY
 };
 
+/* How the value of a property is written. */
+enum nj_property_type {
+    NJ_PROPERTY_TYPE_NONE, /* there is no such property */
+    NJ_PROPERTY_TYPE_BOOL,
+    NJ_PROPERTY_TYPE_U16,
+    NJ_PROPERTY_TYPE_U32,
+    NJ_PROPERTY_TYPE_VARINT,
+    NJ_PROPERTY_TYPE_STR,
+    NJ_PROPERTY_TYPE_BIN,
+    NJ_PROPERTY_TYPE_PAIR,
+};
+enum nj_property_type nj_property_type(unsigned identifier);
+
 /* Packet types by number, for masks; bit 0 stands for the will properties. */
 #define NJ_PROPERTIES_OF(type) (1u << (type))
 #define NJ_PROPERTIES_OF_WILL  1u
@@ -72,7 +85,8 @@ nj_properties_clear(struct nj_properties *p)
     p->present = 0;
     p->user_property_count = 0;
     p->subscription_identifier_count = 0;
-    p->authentication_method = p->authentication_data = (struct nj_str){NULL, 0};
+    p->authentication_method = (struct nj_str){NULL, 0};
+    p->authentication_data = (struct nj_str){NULL, 0};
 }
 
 /**

@@ -4,16 +4,6 @@
 #include "base/test.h"
 #include "mqtt/kit_test.h"
 
-enum type {
-    BOOL,
-    U16,
-    U32,
-    VARINT,
-    STR,
-    BIN,
-    PAIR,
-};
-
 static const struct {
     unsigned id;
     enum type type;

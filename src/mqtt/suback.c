@@ -30,18 +30,15 @@ enum nj_cause
 nj_suback_decode(const struct nj_frame *f, enum nj_version v, struct nj_suback *out)
 {
     enum nj_packet_type type = (enum nj_packet_type)f->type;
-    struct nj_reader r = nj_reader_of(f->body);
+    struct nj_reader r;
+    enum nj_cause cause = nj_frame_begin(f, v, &r, &out->packet_id);
 
-    out->packet_id = nj_read_u16(&r);
     out->codes = (struct nj_str){NULL, 0};
     nj_properties_clear(&out->properties);
-    if (r.is_short)
-        return NJ_CAUSE_PACKET_SHORT;
-    if (out->packet_id == 0)
-        return NJ_CAUSE_PACKET_ID_ZERO;
+    if (cause != NJ_CAUSE_NONE)
+        return cause;
     if (v == NJ_MQTT_5) {
-        enum nj_cause cause = nj_properties_decode(&r, NJ_PROPERTIES_OF(type), &out->properties);
-
+        cause = nj_properties_decode(&r, NJ_PROPERTIES_OF(type), &out->properties);
         if (cause != NJ_CAUSE_NONE)
             return cause;
     } else if (type == NJ_UNSUBACK) {

@@ -70,17 +70,12 @@ check_list(struct nj_str list, enum nj_version v, bool has_options, uint32_t *co
 static enum nj_cause
 decode(const struct nj_frame *f, enum nj_version v, bool has_options, struct nj_subscribe *out)
 {
-    struct nj_reader r = nj_reader_of(f->body);
-    enum nj_cause cause = nj_frame_check_flags(f, v);
+    struct nj_reader r;
+    enum nj_cause cause = nj_frame_begin(f, v, &r, &out->packet_id);
 
-    out->packet_id = nj_read_u16(&r);
     nj_properties_clear(&out->properties);
     if (cause != NJ_CAUSE_NONE)
         return cause;
-    if (r.is_short)
-        return NJ_CAUSE_PACKET_SHORT;
-    if (out->packet_id == 0)
-        return NJ_CAUSE_PACKET_ID_ZERO;
     if (v == NJ_MQTT_5) {
         cause = nj_properties_decode(&r, NJ_PROPERTIES_OF(f->type), &out->properties);
         if (cause != NJ_CAUSE_NONE)

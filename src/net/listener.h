@@ -41,7 +41,8 @@ struct nj_listening {
 #define NJ_LISTEN_MAX 16
 
 /**
- * Open all sockets of one listener: non-blocking, close-on-exec, IPv6 without IPv4 inside. With
+ * Open all sockets of one listener: non-blocking, close-on-exec, TCP_NODELAY (which accepted ones
+ * inherit), IPv6 without IPv4 inside. With
  * port 0, all of them get the same free port. A machine without IPv6 is no error where the family
  * is ANY and something else could be opened. A Unix socket's mode is what the umask leaves.
  *

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/listener.h"
 
+#include "base/folder_kit_test.h"
 #include "base/test.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -14,15 +16,14 @@
 
 static struct nj_listening list[NJ_LISTEN_MAX];
 static size_t count;
-static char directory[64], path[80];
+static char directory[KIT_FOLDER_SIZE], path[80];
 
 static int
 setup(void **state)
 {
     (void)state;
     count = 0;
-    (void)snprintf(directory, sizeof(directory), "/tmp/nj-listener-XXXXXX");
-    if (mkdtemp(directory) == NULL)
+    if (folder_make(directory) != 0)
         return -1;
     (void)snprintf(path, sizeof(path), "%s/sock", directory);
     return 0;
@@ -96,6 +97,31 @@ port_zero_gives_a_free_port_and_tells_it(void **state)
     assert_true((fcntl(list[0].fd, F_GETFL) & O_NONBLOCK) != 0);
     assert_true((fcntl(list[0].fd, F_GETFD) & FD_CLOEXEC) != 0);
     close(client);
+}
+
+static void
+accepted_socket_sends_small_packets_at_once(void **state)
+{
+    const char *const addresses[] = {"127.0.0.1", "::1"};
+
+    (void)state;
+    for (int i = 0; i < (has_ipv6() ? 2 : 1); i++) {
+        struct sockaddr_storage to = {0};
+        socklen_t length = sizeof(to), size = sizeof(int);
+        int client, accepted, nodelay = 0;
+
+        assert_int_equal(open_tcp(addresses[i], 0, NJ_FAMILY_ANY), NJ_OK);
+        assert_int_equal(getsockname(list[0].fd, (struct sockaddr *)&to, &length), 0);
+        client = socket(to.ss_family, SOCK_STREAM, 0);
+        assert_int_equal(connect(client, (struct sockaddr *)&to, length), 0);
+        accepted = accept(list[0].fd, NULL, NULL);
+        assert_true(accepted >= 0);
+        assert_int_equal(getsockopt(accepted, IPPROTO_TCP, TCP_NODELAY, &nodelay, &size), 0);
+        assert_int_equal(nodelay, 1);
+        close(accepted);
+        close(client);
+        nj_listening_close(&list[0]);
+    }
 }
 
 static void
@@ -290,6 +316,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(port_zero_gives_a_free_port_and_tells_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(accepted_socket_sends_small_packets_at_once, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(everywhere_is_a_socket_for_each_family_on_one_port, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(family_narrows_what_is_opened, setup, teardown),

@@ -8,22 +8,13 @@ struct nj_psk_file {
     struct nj_secret_file file;
 };
 
-static int
-digit_of(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 size_t
 nj_psk_read(struct nj_str hex, uint8_t key[NJ_PSK_KEY_MAX])
 {
     if (hex.n % 2 != 0 || hex.n / 2 > NJ_PSK_KEY_MAX)
         return 0;
     for (size_t i = 0; i < hex.n; i += 2) {
-        int high = digit_of(hex.p[i]), low = digit_of(hex.p[i + 1]);
+        int high = nj_hex_digit(hex.p[i]), low = nj_hex_digit(hex.p[i + 1]);
 
         if (high < 0 || low < 0)
             return 0;
@@ -33,7 +24,7 @@ nj_psk_read(struct nj_str hex, uint8_t key[NJ_PSK_KEY_MAX])
 }
 
 static enum nj_err
-check(const struct nj_secret_file *file, const char *path, struct nj_diag *diag)
+check_entries(const struct nj_secret_file *file, const char *path, struct nj_diag *diag)
 {
     uint8_t key[NJ_PSK_KEY_MAX];
     enum nj_err err = NJ_OK;
@@ -70,7 +61,7 @@ nj_psk_file_load(struct nj_psk_file **out, const char *path, struct nj_diag *dia
         return nj_diag_fail(diag, NJ_ENOMEM, "Error: Out of memory.");
     err = nj_secret_file_load(&f->file, path, "psk_file", diag);
     if (err == NJ_OK)
-        err = check(&f->file, path, diag);
+        err = check_entries(&f->file, path, diag);
     if (err != NJ_OK) {
         nj_psk_file_free(f);
         return err;

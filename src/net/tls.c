@@ -14,6 +14,37 @@
 
 /* ---- the BIO ---- */
 
+/* Nothing has been encrypted yet, so neither is this. */
+static void
+refuse_hello(struct nj_tls *t)
+{
+    static const uint8_t alert[] = {21, 3, 3, 0, 2, SSL3_AL_FATAL, SSL_AD_DECODE_ERROR};
+    struct nj_tls_io *io = t->io;
+
+    nj_tls_note_hello(t);
+    if (io->out_room - io->out_n < sizeof(alert))
+        return;
+    memcpy(io->out + io->out_n, alert, sizeof(alert));
+    io->out_n += sizeof(alert);
+}
+
+/* Whether OpenSSL may have `bytes`, which came. Where it may not, its call fails. */
+static bool
+may_pass(struct nj_tls *t, struct nj_str bytes)
+{
+    if (t->asks_anew || t->asides > NJ_TLS_ASIDES_MAX) {
+        nj_tls_refuse(t, t->asks_anew
+                             ? "the client asks to negotiate anew (renegotiation), which is not "
+                               "done here"
+                             : "the client asks for new keys again and again");
+        return false;
+    }
+    if (t->hello.is_over || nj_tls_hello_take(&t->hello, t->ssl, (const uint8_t *)bytes.p, bytes.n))
+        return true;
+    refuse_hello(t);
+    return false;
+}
+
 static int
 bio_read(BIO *bio, char *out, int n)
 {
@@ -22,6 +53,8 @@ bio_read(BIO *bio, char *out, int n)
     size_t take = NJ_MIN((size_t)n, in->n);
 
     BIO_clear_retry_flags(bio);
+    if (!may_pass(t, (struct nj_str){in->p, take}))
+        return -1;
     if (take == 0) {
         BIO_set_retry_read(bio);
         return -1;
@@ -117,8 +150,8 @@ nj_tls_count_memory(void)
 
 /* ---- beginning and end ---- */
 
-static bool
-is_address(const char *host)
+bool
+nj_tls_is_address(const char *host)
 {
     struct in6_addr any;
 
@@ -130,7 +163,7 @@ static bool
 set_host(struct nj_tls *t, const char *host)
 {
     X509_VERIFY_PARAM *param = SSL_get0_param(t->ssl);
-    bool is_ip = is_address(host);
+    bool is_ip = nj_tls_is_address(host);
 
     t->host = nj_str_dup(nj_str_of(host));
     if (t->host == NULL || (!is_ip && SSL_set_tlsext_host_name(t->ssl, t->host) != 1))
@@ -155,6 +188,7 @@ set_up(struct nj_tls *t, const char *host)
     SSL_set_bio(t->ssl, bio, bio);
     if (SSL_set_ex_data(t->ssl, 0, t) != 1)
         return false;
+    t->hello.is_over = t->context->role == NJ_TLS_CLIENT;
     if (t->context->role == NJ_TLS_SERVER) {
         (void)SSL_set_options(t->ssl, SSL_OP_CLEANSE_PLAINTEXT);
         SSL_set_accept_state(t->ssl);
@@ -232,27 +266,51 @@ judge(struct nj_tls *t, int result)
     }
 }
 
-/* What a client sends along to be verified by is of no use once it is: 4 KB for each certificate.
- * Its own stays, in the session. */
+/* Whoever holds it too has a key of no kind, as if new. OpenSSL says that there is no such kind,
+ * once it is. */
 static void
-drop_chain(struct nj_tls *t)
+empty_key(EVP_PKEY *key)
+{
+    if (key != NULL)
+        (void)EVP_PKEY_set_type(key, EVP_PKEY_NONE);
+}
+
+/* What a client sends along to be verified by is of no use once it is: 4 KB for each certificate.
+ * Its own stays, in the session, for a look at it after a reload; but not its key decoded, which
+ * has done its work: 2 KB. */
+static void
+drop_proof(struct nj_tls *t)
 {
     STACK_OF(X509) *chain = SSL_get_peer_cert_chain(t->ssl);
+    X509 *own = SSL_get0_peer_certificate(t->ssl);
 
-    while (t->context->role == NJ_TLS_SERVER && chain != NULL && sk_X509_num(chain) > 0)
+    while (chain != NULL && sk_X509_num(chain) > 0)
         X509_free(sk_X509_pop(chain));
+    if (own != NULL)
+        empty_key(X509_get0_pubkey(own));
+}
+
+/* Nor are the keys of both sides, from which those of the records came: OpenSSL would keep them,
+ * ours too, until the connection ends. */
+static void
+drop_exchange(SSL *ssl)
+{
+    EVP_PKEY *ours = NULL, *theirs = NULL;
+
+    (void)SSL_get_tmp_key(ssl, &ours);
+    (void)SSL_get_peer_tmp_key(ssl, &theirs);
+    empty_key(ours);
+    empty_key(theirs);
+    EVP_PKEY_free(ours);
+    EVP_PKEY_free(theirs);
 }
 
 static int
 shake(struct nj_tls *t)
 {
-    OSSL_LIB_CTX *library = t->context->library, *before;
-    int done;
+    OSSL_LIB_CTX *before = OSSL_LIB_CTX_set0_default(t->context->library); /* NULL: as it was */
+    int done = SSL_do_handshake(t->ssl);
 
-    if (library == NULL)
-        return SSL_do_handshake(t->ssl);
-    before = OSSL_LIB_CTX_set0_default(library);
-    done = SSL_do_handshake(t->ssl);
     (void)OSSL_LIB_CTX_set0_default(before);
     return done;
 }
@@ -269,7 +327,11 @@ nj_tls_handshake(struct nj_tls *t, struct nj_tls_io *io)
     if (done == 1 && !t->is_open) {
         t->is_open = true;
         nj_tls_psk_settle(t);
-        drop_chain(t);
+        if (t->context->role == NJ_TLS_SERVER) {
+            drop_proof(t);
+            drop_exchange(t->ssl);
+        }
+        ERR_clear_error();
     }
     return done == 1 ? NJ_TLS_DONE : judge(t, done);
 }
@@ -359,22 +421,6 @@ nj_tls_is_resumed(const struct nj_tls *t)
     return SSL_session_reused(t->ssl) == 1;
 }
 
-struct nj_str
-nj_tls_alpn(const struct nj_tls *t)
-{
-    const unsigned char *p = NULL;
-    unsigned n = 0;
-
-    SSL_get0_alpn_selected(t->ssl, &p, &n);
-    return (struct nj_str){(const char *)p, n};
-}
-
-bool
-nj_tls_has_peer_certificate(const struct nj_tls *t)
-{
-    return SSL_get0_peer_certificate(t->ssl) != NULL;
-}
-
 /* The first CN of the subject, as Mosquitto takes it. One with a NUL would be read as two names. */
 static char *
 common_name(X509_NAME *subject)
@@ -393,14 +439,14 @@ common_name(X509_NAME *subject)
     return copy;
 }
 
-static char *
-whole_subject(const X509_NAME *subject)
+char *
+nj_tls_print_name(const X509_NAME *name)
 {
     BIO *text = BIO_new(BIO_s_mem());
     char *bytes = NULL, *copy = NULL;
     long n;
 
-    if (text != NULL && X509_NAME_print_ex(text, subject, 0, XN_FLAG_RFC2253) >= 0) {
+    if (text != NULL && X509_NAME_print_ex(text, name, 0, XN_FLAG_RFC2253) >= 0) {
         n = BIO_get_mem_data(text, &bytes);
         if (n > 0)
             copy = nj_str_dup((struct nj_str){bytes, (size_t)n});
@@ -419,7 +465,7 @@ nj_tls_peer_name(const struct nj_tls *t, enum nj_tls_name which)
     if (cert == NULL)
         return NULL;
     return which == NJ_TLS_COMMON_NAME ? common_name(X509_get_subject_name(cert))
-                                       : whole_subject(X509_get_subject_name(cert));
+                                       : nj_tls_print_name(X509_get_subject_name(cert));
 }
 
 const char *

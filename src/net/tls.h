@@ -92,8 +92,22 @@ struct nj_tls_context *nj_tls_context_ref(struct nj_tls_context *x);
 /* NULL is accepted. */
 void nj_tls_context_unref(struct nj_tls_context *x);
 
-/* When the nth pair expires, or a certificate behind it in its file: seconds since 1970. */
-int64_t nj_tls_context_expires_s(const struct nj_tls_context *x, size_t n);
+/* What ends by itself, and lets nobody in from then on. */
+enum nj_tls_dated {
+    NJ_TLS_DATED_CERTIFICATE, /* of a pair, or one behind it in its file: the first that ends */
+    NJ_TLS_DATED_AUTHORITY,   /* in cafile or capath, unless dates are ignored */
+    NJ_TLS_DATED_LIST,        /* in crlfile */
+    NJ_TLS_DATED_RESPONSE,    /* in ocspfile */
+};
+struct nj_tls_date {
+    enum nj_tls_dated what;
+    char *file;
+    char *name; /* subject; of a list, who has made it; of a response, whom it is about */
+    int64_t from_s, until_s; /* since 1970 */
+};
+/* Server: all that there is; of capath, which is looked into when somebody comes, as it was when
+ * `x` was made. As long as `x`. */
+const struct nj_tls_date *nj_tls_context_dates(const struct nj_tls_context *x, size_t *count);
 /* Server: what is wrong, or soon will be, with files that can be used all the same. As long as `x`.
  */
 const struct nj_findings *nj_tls_context_findings(const struct nj_tls_context *x);
@@ -175,8 +189,6 @@ const struct nj_tls_fault *nj_tls_fault(const struct nj_tls *t);
 const char *nj_tls_version(const struct nj_tls *t);
 const char *nj_tls_cipher(const struct nj_tls *t);
 bool nj_tls_is_resumed(const struct nj_tls *t);
-/* What both have agreed to speak ("mqtt"); n 0: nothing said. Valid as long as `t`. */
-struct nj_str nj_tls_alpn(const struct nj_tls *t);
 
 enum nj_tls_name {
     NJ_TLS_COMMON_NAME, /* of the certificate's subject, its first; or the PSK identity */
@@ -185,7 +197,6 @@ enum nj_tls_name {
 /* Of the peer, verified; on the heap, for nj_free(). NULL: it has none, or one with a NUL in it, or
  * there is no memory. */
 char *nj_tls_peer_name(const struct nj_tls *t, enum nj_tls_name which);
-bool nj_tls_has_peer_certificate(const struct nj_tls *t);
 
 /**
  * Server: would the peer's certificate or key, which its own context has let in, be let in under
@@ -193,7 +204,8 @@ bool nj_tls_has_peer_certificate(const struct nj_tls *t);
  * date revokes nobody who is here already.
  *
  * out     written where it is not: why.
- * Cost    the check of one signature for each certificate of the chain: 0.1 ms, about.
+ * Cost    its certificate is read again, and one signature checked for each of the chain: 0.16 ms,
+ *         about.
  */
 bool nj_tls_is_still_trusted(const struct nj_tls *t, struct nj_tls_context *x,
                              struct nj_finding *out);

@@ -12,16 +12,35 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Of a client's certificates, before it has shown that one of them is good for anything. */
-#define CHAIN_MAX_BYTES (32 * 1024)
-
 /* ---- callbacks ---- */
+
+/* OpenSSL is done with something that is no data and came after the handshake: new keys. To be
+ * asked for a negotiation anew once is enough: it would be refused, after 128 KiB of a ClientHello.
+ */
+static void
+count_aside(struct nj_tls *t, int where)
+{
+    nj_time now;
+
+    if ((where & SSL_CB_HANDSHAKE_START) != 0 && SSL_version(t->ssl) != TLS1_3_VERSION)
+        t->asks_anew = true;
+    if ((where & SSL_CB_EXIT) == 0)
+        return;
+    now = nj_clock_monotonic_ms();
+    if (now - t->aside_at >= 1000) {
+        t->asides -= (uint32_t)NJ_MIN((now - t->aside_at) / 1000, (nj_time)t->asides);
+        t->aside_at = now;
+    }
+    t->asides++;
+}
 
 static void
 on_info(const SSL *ssl, int where, int value)
 {
     struct nj_tls *t = nj_tls_of(ssl);
 
+    if (t != NULL && t->is_open && t->context->role == NJ_TLS_SERVER)
+        count_aside(t, where);
     /* A warning ends nothing. */
     if ((where & SSL_CB_ALERT) != 0 && value >> 8 == SSL3_AL_FATAL && t != NULL)
         nj_tls_note_alert(t, (where & SSL_CB_WRITE) != 0, value & 0xff);
@@ -162,10 +181,11 @@ set_server(struct nj_tls_context *x, SSL_CTX *ssl, const struct nj_tls_opts *o)
     (void)SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE |
                                        SSL_OP_PRIORITIZE_CHACHA);
     (void)SSL_CTX_set_session_id_context(ssl, name, sizeof(name) - 1);
-    SSL_CTX_set_max_cert_list(ssl, CHAIN_MAX_BYTES);
+    SSL_CTX_set_max_cert_list(ssl, NJ_TLS_CHAIN_MAX);
     (void)SSL_CTX_set_num_tickets(ssl, 1);
     (void)SSL_CTX_set_timeout(ssl, NJ_TLS_TICKET_S);
     (void)SSL_CTX_set_tlsext_ticket_key_evp_cb(ssl, nj_tls_on_ticket);
+    (void)SSL_CTX_set_session_ticket_cb(ssl, nj_tls_on_ticket_sealing, NULL, NULL);
     SSL_CTX_set_alpn_select_cb(ssl, on_alpn, NULL);
     (void)SSL_CTX_set_tlsext_servername_callback(ssl, on_name);
     (void)SSL_CTX_set_tlsext_servername_arg(ssl, x);
@@ -315,12 +335,6 @@ judge_own(struct nj_tls_context *x, const struct nj_tls_opts *o)
         nj_judge_files(&x->own, &end, NULL, NULL);
 }
 
-int64_t
-nj_tls_context_expires_s(const struct nj_tls_context *x, size_t n)
-{
-    return n < x->pair_count ? x->expires_s[n] : INT64_MAX;
-}
-
 const struct nj_findings *
 nj_tls_context_findings(const struct nj_tls_context *x)
 {
@@ -375,7 +389,7 @@ nj_tls_context_unref(struct nj_tls_context *x)
     nj_tls_psk_free(x->psk);
     nj_tls_tickets_free(x->tickets);
     nj_free(x->ocsp);
-    nj_free(x->expires_s);
+    nj_tls_dates_free(x);
     nj_free(x->cafile);
     nj_free(x->crlfile);
     nj_findings_fini(&x->own);

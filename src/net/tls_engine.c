@@ -2,7 +2,6 @@
 /* A key that lies in a device (a PKCS#11 token, a TPM) and never leaves it, by way of an OpenSSL
  * engine. Engines are deprecated in OpenSSL 3 and still what configurations name: all of them is
  * behind this file. */
-#define OPENSSL_SUPPRESS_DEPRECATED
 #include "net/tls_priv.h"
 
 #include "base/secret.h"
@@ -13,6 +12,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+/* Not OPENSSL_SUPPRESS_DEPRECATED: in a unity build OpenSSL's headers are read before this. */
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 
 #define SECRET_MODE_SHA 0x1000 /* as the engines that know SECRET_MODE number it */
 
@@ -158,15 +160,15 @@ load_key(ENGINE *engine, EVP_PKEY **out, const struct nj_tls_opts *o, const char
 {
     struct asking asking = {o, name};
     bool asks_terminal = o->password == NULL && has_terminal();
-    UI_METHOD *method = asks_terminal ? NULL : UI_create_method("nightjar");
+    UI_METHOD *dialogue = asks_terminal ? NULL : UI_create_method("nightjar");
 
-    if (method != NULL)
-        (void)UI_method_set_reader(method, read_pin);
+    if (dialogue != NULL)
+        (void)UI_method_set_reader(dialogue, read_pin);
     /* What it would say of its own goes to standard error, with the PIN in it. */
     (void)ENGINE_ctrl_cmd_string(engine, "QUIET", NULL, 1);
     ERR_clear_error();
-    *out = ENGINE_load_private_key(engine, name, asks_terminal ? UI_OpenSSL() : method, &asking);
-    UI_destroy_method(method);
+    *out = ENGINE_load_private_key(engine, name, asks_terminal ? UI_OpenSSL() : dialogue, &asking);
+    UI_destroy_method(dialogue);
     return *out != NULL ? NJ_OK : say_key(name, diag);
 }
 

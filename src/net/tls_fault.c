@@ -225,6 +225,22 @@ nj_tls_note_identity(struct nj_tls *t, const char *identity)
 }
 
 void
+nj_tls_note_hello(struct nj_tls *t)
+{
+    struct nj_tls_fault *f = fault_of(t);
+
+    if (f == NULL)
+        return;
+    note(f, NJ_FINDING_TOO_LARGE);
+    f->alert = SSL_AD_DECODE_ERROR;
+    nj_finding_cause(&f->finding,
+                     "the client's first message (ClientHello) claims to be of %u bytes, and more "
+                     "than %u are not waited for",
+                     t->hello.claimed, NJ_TLS_HELLO_MAX);
+    nj_finding_mend(&f->finding, "%s", "");
+}
+
+void
 nj_tls_note_alert(struct nj_tls *t, bool is_ours, int alert)
 {
     struct nj_tls_fault *f;

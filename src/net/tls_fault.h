@@ -35,9 +35,6 @@ struct nj_tls_fault {
     struct nj_finding also;    /* what would have failed next; NJ_FINDING_NONE: nothing known */
 };
 
-/* It is ended from here, for what this sentence says. */
-void nj_tls_refuse(struct nj_tls *t, const char *why);
-
 /* What may have happened where only the peer knows, most likely first. `own` is what is wrong with
  * our own files, NULL where that is not known: where one of these explains it, there is nothing to
  * guess (is_guess is not set). For nj_findings_fini(). */

@@ -9,8 +9,8 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <openssl/err.h>
-#include <openssl/ocsp.h>
 #include <openssl/sha.h>
 #include <openssl/x509v3.h>
 #include <string.h>
@@ -51,6 +51,26 @@ say_before(struct nj_diag *diag, enum nj_err err, const char *fmt, const char *f
 /* ---- authorities and revoked certificates ---- */
 
 static enum nj_err
+add_ca(struct nj_tls_context *x, X509_STORE *store, STACK_OF(X509_NAME) * told, const char *path,
+       X509 *ca)
+{
+    uint8_t digest[SHA256_DIGEST_LENGTH];
+    X509_NAME *name;
+
+    if (X509_digest(ca, EVP_sha256(), digest, NULL) == 1)
+        nj_tls_trust_add(x, (struct nj_str){(const char *)digest, sizeof(digest)});
+    if (X509_STORE_add_cert(store, ca) != 1)
+        return NJ_ENOMEM;
+    if (told == NULL)
+        return NJ_OK;
+    if (sk_X509_NAME_num(told) < TOLD_CAS_MAX &&
+        (name = X509_NAME_dup(X509_get_subject_name(ca))) != NULL &&
+        sk_X509_NAME_push(told, name) == 0)
+        X509_NAME_free(name);
+    return x->ignore_dates ? NJ_OK : nj_tls_date_authority(x, path, ca);
+}
+
+static enum nj_err
 add_cas(struct nj_tls_context *x, X509_STORE *store, STACK_OF(X509_NAME) * told, const char *path,
         struct nj_diag *diag)
 {
@@ -58,18 +78,8 @@ add_cas(struct nj_tls_context *x, X509_STORE *store, STACK_OF(X509_NAME) * told,
     struct nj_pki_file file;
     enum nj_err err = nj_pki_file_read(&file, path, &wanted, diag);
 
-    for (size_t i = 0; err == NJ_OK && i < file.certificate_count; i++) {
-        X509_NAME *name = X509_get_subject_name(file.certificates[i]);
-        uint8_t digest[SHA256_DIGEST_LENGTH];
-
-        if (X509_digest(file.certificates[i], EVP_sha256(), digest, NULL) == 1)
-            nj_tls_trust_add(x, (struct nj_str){(const char *)digest, sizeof(digest)});
-        if (X509_STORE_add_cert(store, file.certificates[i]) != 1)
-            err = NJ_ENOMEM;
-        else if (told != NULL && sk_X509_NAME_num(told) < TOLD_CAS_MAX &&
-                 (name = X509_NAME_dup(name)) != NULL && sk_X509_NAME_push(told, name) == 0)
-            X509_NAME_free(name);
-    }
+    for (size_t i = 0; err == NJ_OK && i < file.certificate_count; i++)
+        err = add_ca(x, store, told, path, file.certificates[i]);
     nj_pki_file_fini(&file);
     return err == NJ_OK
                ? NJ_OK
@@ -79,27 +89,68 @@ add_cas(struct nj_tls_context *x, X509_STORE *store, STACK_OF(X509_NAME) * told,
 
 /* OpenSSL looks for files named by a hash of the subject, and says nothing where there are none. */
 static bool
-is_hashed(const char *name)
+is_hashed(const char *name, bool *is_list)
 {
     size_t digits = strspn(name, "0123456789abcdefABCDEF");
+    const char *number = name + 9;
 
-    return digits == 8 && name[8] == '.' && strspn(name + 9, "0123456789") == strlen(name + 9);
+    if (digits != 8 || name[8] != '.')
+        return false;
+    *is_list = *number == 'r';
+    number += *is_list;
+    return strspn(number, "0123456789") == strlen(number);
+}
+
+/* What stands in a file that OpenSSL will find. Where it cannot be read, OpenSSL says nothing
+ * either. */
+static enum nj_err
+date_found(struct nj_tls_context *x, const char *directory, const char *name, bool is_list)
+{
+    const struct nj_pki_file_opts wanted = {.wanted = is_list ? NJ_PKI_CRL : NJ_PKI_CERTIFICATE};
+    struct nj_pki_file file;
+    struct nj_diag unsaid;
+    char link[PATH_MAX];
+    char path[PATH_MAX]; /* two links to one file are about the same */
+    enum nj_err err = NJ_OK;
+
+    if (snprintf(link, sizeof(link), "%s/%s", directory, name) >= (int)sizeof(link) ||
+        realpath(link, path) == NULL)
+        return NJ_OK;
+    if (nj_pki_file_read(&file, path, &wanted, &unsaid) == NJ_OK) {
+        for (size_t i = 0; err == NJ_OK && !is_list && i < file.certificate_count; i++)
+            err = nj_tls_date_authority(x, path, file.certificates[i]);
+        for (size_t i = 0; err == NJ_OK && is_list && i < file.crl_count; i++)
+            err = nj_tls_date_list(x, path, file.crls[i]);
+    }
+    nj_pki_file_fini(&file);
+    return err;
 }
 
 static enum nj_err
-check_capath(const char *path, struct nj_diag *diag)
+look_into_capath(struct nj_tls_context *x, const struct nj_tls_opts *o, bool is_dated,
+                 struct nj_diag *diag)
 {
+    const char *path = o->capath;
     DIR *dir = opendir(path);
     const struct dirent *entry;
-    bool has_any = false;
+    enum nj_err err = NJ_OK;
+    bool has_any = false, is_list;
 
     if (dir == NULL)
         return nj_diag_fail(diag, NJ_ESYS,
                             "Error: Unable to load CA certificates. Check capath \"%s\": %s.", path,
                             strerror(errno));
-    while (!has_any && (entry = readdir(dir)) != NULL)
-        has_any = is_hashed(entry->d_name);
+    while (err == NJ_OK && (!has_any || is_dated) && (entry = readdir(dir)) != NULL) {
+        if (!is_hashed(entry->d_name, &is_list))
+            continue;
+        has_any |= !is_list;
+        /* OpenSSL asks lists of the directory only where it asks lists at all: with a crlfile. */
+        if (is_dated && (!is_list || o->crlfile != NULL))
+            err = date_found(x, path, entry->d_name, is_list);
+    }
     (void)closedir(dir);
+    if (err != NJ_OK)
+        return no_memory(diag);
     if (has_any)
         return NJ_OK;
     nj_diag_hint(diag, "openssl rehash %s", path);
@@ -110,11 +161,12 @@ check_capath(const char *path, struct nj_diag *diag)
 }
 
 static enum nj_err
-add_crls(struct nj_tls_context *x, X509_STORE *store, const char *path, struct nj_diag *diag)
+add_crls(struct nj_tls_context *x, X509_STORE *store, const struct nj_tls_opts *o,
+         struct nj_diag *diag)
 {
     const struct nj_pki_file_opts wanted = {.wanted = NJ_PKI_CRL};
     struct nj_pki_file file;
-    enum nj_err err = nj_pki_file_read(&file, path, &wanted, diag);
+    enum nj_err err = nj_pki_file_read(&file, o->crlfile, &wanted, diag);
 
     for (size_t i = 0; err == NJ_OK && i < file.crl_count; i++) {
         uint8_t digest[SHA256_DIGEST_LENGTH];
@@ -123,12 +175,14 @@ add_crls(struct nj_tls_context *x, X509_STORE *store, const char *path, struct n
             nj_tls_trust_add(x, (struct nj_str){(const char *)digest, sizeof(digest)});
         if (X509_STORE_add_crl(store, file.crls[i]) != 1)
             err = NJ_ENOMEM;
+        else if (o->require_certificate)
+            err = nj_tls_date_list(x, o->crlfile, file.crls[i]);
     }
     nj_pki_file_fini(&file);
     if (err != NJ_OK)
         return say_before(
             diag, err, "Error: Unable to load certificate revocation file \"%s\". Check crlfile.",
-            path);
+            o->crlfile);
     (void)X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK);
     return NJ_OK;
 }
@@ -157,13 +211,13 @@ load_trust(struct nj_tls_context *x, const struct nj_tls_opts *o, X509_STORE *st
     if (o->capath != NULL)
         trust_no_other_directory(x);
     if (err == NJ_OK && o->capath != NULL)
-        err = check_capath(o->capath, diag);
+        err = look_into_capath(x, o, told != NULL && !x->ignore_dates, diag);
     if (err == NJ_OK && o->capath != NULL && X509_STORE_load_path(store, o->capath) != 1)
         err = no_memory(diag);
     if (err == NJ_OK && o->use_os_certs && X509_STORE_set_default_paths(store) != 1)
         err = nj_diag_fail(diag, NJ_ESYS, "Error: Unable to load the system's CA certificates.");
     if (err == NJ_OK && o->crlfile != NULL)
-        err = add_crls(x, store, o->crlfile, diag);
+        err = add_crls(x, store, o, diag);
     return err;
 }
 
@@ -349,20 +403,6 @@ shelf_for(struct nj_tls_context *x, size_t *used, X509 *cert)
     return x->shown[(*used)++];
 }
 
-static int64_t
-first_to_expire(const struct nj_pki_file *file)
-{
-    int64_t soonest = INT64_MAX;
-
-    for (size_t i = 0; i < file->certificate_count; i++) {
-        struct nj_cert_facts facts;
-
-        nj_cert_facts_read(&facts, file->certificates[i]);
-        soonest = NJ_MIN(soonest, facts.not_after_s);
-    }
-    return soonest;
-}
-
 static enum nj_err
 load_pair(struct nj_tls_context *x, size_t *used, const struct nj_tls_opts *o,
           const struct nj_tls_pair *pair, struct nj_diag *diag)
@@ -380,8 +420,9 @@ load_pair(struct nj_tls_context *x, size_t *used, const struct nj_tls_opts *o,
         err = say_no_fit(o, pair, &file, key, diag);
     if (err == NJ_OK)
         err = use_pair(shelf_for(x, used, file.certificates[0]), o, pair, &file, key, diag);
-    if (err == NJ_OK)
-        x->expires_s[x->pair_count++] = first_to_expire(&file);
+    if (err == NJ_OK && o->role == NJ_TLS_SERVER &&
+        nj_tls_date_certificates(x, pair->certfile, &file) != NJ_OK)
+        err = no_memory(diag);
     EVP_PKEY_free(key);
     nj_pki_file_fini(&file);
     return err;
@@ -396,6 +437,7 @@ load_ocsp(struct nj_tls_context *x, const struct nj_tls_opts *o, struct nj_diag 
     uint8_t bytes[16384];
     OCSP_RESPONSE *response;
     const uint8_t *p = bytes;
+    enum nj_err err;
     size_t n;
 
     if (o->ocspfile == NULL)
@@ -413,9 +455,10 @@ load_ocsp(struct nj_tls_context *x, const struct nj_tls_opts *o, struct nj_diag 
         return nj_diag_fail(diag, NJ_ECONFIG, "Error: ocspfile \"%s\" is no OCSP response in DER.",
                             o->ocspfile);
     }
+    err = o->role == NJ_TLS_SERVER ? nj_tls_date_response(x, o->ocspfile, response) : NJ_OK;
     OCSP_RESPONSE_free(response);
     x->ocsp = nj_alloc(n);
-    if (x->ocsp == NULL)
+    if (err != NJ_OK || x->ocsp == NULL)
         return no_memory(diag);
     memcpy(x->ocsp, bytes, n);
     x->ocsp_n = n;
@@ -428,9 +471,6 @@ nj_tls_load(struct nj_tls_context *x, const struct nj_tls_opts *o, struct nj_dia
     size_t used = 0;
     enum nj_err err = NJ_OK;
 
-    x->expires_s = nj_alloc_array(NJ_MAX(o->pair_count, 1), sizeof(*x->expires_s));
-    if (x->expires_s == NULL)
-        return no_memory(diag);
     for (size_t i = 0; i < o->pair_count && err == NJ_OK; i++)
         err = load_pair(x, &used, o, &o->pairs[i], diag);
     if (err != NJ_OK)

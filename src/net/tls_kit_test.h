@@ -4,10 +4,11 @@
 #ifndef NJ_NET_TLS_KIT_TEST_H
 #define NJ_NET_TLS_KIT_TEST_H
 
-#include "base/test.h"
+#include "base/folder_kit_test.h"
 #include "net/tls.h"
 #include "net/tls_fault.h"
 
+#include <openssl/ocsp.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -33,7 +34,29 @@ struct kit_asked {
     EVP_PKEY *key;                 /* NULL: a new one */
 };
 
-static char kit_directory[64];
+static char kit_directory[KIT_FOLDER_SIZE];
+
+static inline void
+kit_begin(void)
+{
+    assert_int_equal(folder_make(kit_directory), 0);
+}
+
+/* Nothing must be left in it. */
+static inline int
+kit_end(void)
+{
+    return rmdir(kit_directory);
+}
+
+static inline const char *
+kit_path(const char *name)
+{
+    static char path[128];
+
+    (void)snprintf(path, sizeof(path), "%s/%s", kit_directory, name);
+    return path;
+}
 
 static inline void
 kit_extend(X509 *cert, X509 *issuer, int nid, const char *value)
@@ -120,7 +143,72 @@ kit_free(struct kit_cert *c)
     *c = (struct kit_cert){0};
 }
 
+/* The list of those that `ca` has revoked (NULL: nobody), which ends `until_s` from now. */
+static inline void
+kit_list(const char *path, const struct kit_cert *ca, const struct kit_cert *revoked, long from_s,
+         long until_s)
+{
+    X509_CRL *list = X509_CRL_new();
+    ASN1_TIME *at = X509_gmtime_adj(NULL, from_s);
+    FILE *f = fopen(path, "w");
+
+    assert_non_null(f);
+    (void)X509_CRL_set_version(list, X509_CRL_VERSION_2);
+    (void)X509_CRL_set_issuer_name(list, X509_get_subject_name(ca->cert));
+    (void)X509_CRL_set1_lastUpdate(list, at);
+    if (revoked != NULL) {
+        X509_REVOKED *entry = X509_REVOKED_new();
+
+        (void)X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(revoked->cert));
+        (void)X509_REVOKED_set_revocationDate(entry, at);
+        assert_int_equal(X509_CRL_add0_revoked(list, entry), 1);
+    }
+    (void)X509_gmtime_adj(at, until_s);
+    (void)X509_CRL_set1_nextUpdate(list, at);
+    assert_true(X509_CRL_sign(list, ca->key, EVP_sha256()) > 0);
+    assert_int_equal(PEM_write_X509_CRL(f, list), 1);
+    (void)fclose(f);
+    ASN1_TIME_free(at);
+    X509_CRL_free(list);
+}
+
+/* An OCSP response: `ca` says, until `until_s` from now, that `about` is good. */
+static inline void
+kit_response(const char *path, const struct kit_cert *ca, const struct kit_cert *about,
+             long until_s)
+{
+    OCSP_BASICRESP *answers = OCSP_BASICRESP_new();
+    OCSP_CERTID *id = OCSP_cert_to_id(NULL, about->cert, ca->cert);
+    ASN1_TIME *from = X509_gmtime_adj(NULL, 0), *until = X509_gmtime_adj(NULL, until_s);
+    OCSP_RESPONSE *response;
+    FILE *f = fopen(path, "w");
+
+    assert_non_null(f);
+    assert_non_null(
+        OCSP_basic_add1_status(answers, id, V_OCSP_CERTSTATUS_GOOD, 0, NULL, from, until));
+    assert_int_equal(OCSP_basic_sign(answers, ca->cert, ca->key, EVP_sha256(), NULL, 0), 1);
+    response = OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, answers);
+    assert_int_equal(ASN1_item_i2d_fp(ASN1_ITEM_rptr(OCSP_RESPONSE), f, response), 1);
+    (void)fclose(f);
+    OCSP_RESPONSE_free(response);
+    OCSP_BASICRESP_free(answers);
+    OCSP_CERTID_free(id);
+    ASN1_TIME_free(from);
+    ASN1_TIME_free(until);
+}
+
 /* ---- two ends ---- */
+
+static inline struct nj_tls_context *
+kit_context(const struct nj_tls_opts *o)
+{
+    struct nj_tls_context *x = NULL;
+    struct nj_diag diag = {0};
+
+    if (nj_tls_context_new(&x, o, &diag) != NJ_OK)
+        fail_msg("%s", diag.text);
+    return x;
+}
 
 #define KIT_WIRE (1024 * 1024)
 

@@ -7,6 +7,7 @@
 #include "net/tls.h"
 #include "net/tls_fault.h"
 
+#include <openssl/ocsp.h>
 #include <openssl/ssl.h>
 #include <stdatomic.h>
 
@@ -24,8 +25,8 @@ struct nj_tls_context {
      * Certificates for the same names with keys of two kinds share one. */
     SSL_CTX **shown;
     size_t shown_count;
-    int64_t *expires_s; /* of each pair, in the order of the options */
-    size_t pair_count;
+    struct nj_tls_date *dates; /* server */
+    size_t date_count;
     uint64_t trust;                 /* nj_tls_context_trust() */
     struct nj_tls_psk *psk;         /* NULL: none */
     struct nj_tls_tickets *tickets; /* server */
@@ -37,6 +38,25 @@ struct nj_tls_context {
     OSSL_LIB_CTX *library;
 };
 
+/* Of a client's certificates, before it has shown that one of them is good for anything. */
+#define NJ_TLS_CHAIN_MAX (32u * 1024)
+/* Of its ClientHello: the ticket in it may hold a certificate. */
+#define NJ_TLS_HELLO_MAX (NJ_TLS_CHAIN_MAX + 4u * 1024)
+/* What a peer may say at once besides data, and one more each second: 27 bytes make us change keys,
+ * which takes 290,000 instructions, a ninth of a handshake. */
+#define NJ_TLS_ASIDES_MAX 32
+
+/* Where a ClientHello is. */
+struct nj_tls_hello {
+    uint8_t record_n; /* bytes of the record's head that have come */
+    uint8_t type;     /* of the record */
+    uint16_t body;    /* of the record: what is left */
+    uint8_t message_n;
+    bool has_come; /* one, whole */
+    bool is_over;  /* what comes is none */
+    uint32_t claimed;
+};
+
 struct nj_tls {
     SSL *ssl;
     struct nj_tls_context *context;
@@ -44,14 +64,22 @@ struct nj_tls {
     struct nj_tls_fault *fault;
     char *host;         /* client: to compare with */
     char *psk_identity; /* server: as the client showed it, and once it is open, has proved */
-    uint8_t first[8];   /* bytes that came: what they speak where it is not TLS */
+    struct nj_tls_hello hello; /* server */
+    uint32_t asides;           /* NJ_TLS_ASIDES_MAX and one: enough */
+    nj_time aside_at;          /* since when they have not become fewer */
+    uint8_t first[8];          /* bytes that came: what they speak where it is not TLS */
     uint8_t first_n;
+    bool asks_anew; /* for a renegotiation */
     bool is_open;   /* the handshake is over; what the peer says of new keys does not change it */
     bool is_broken; /* nothing more is to be done with it */
 };
 
 /* tls.c: before the first context. Idempotent. */
 void nj_tls_begin(void);
+
+/* tls_hello.c: `n` bytes that came, before OpenSSL sees them. False: the ClientHello claims more
+ * than NJ_TLS_HELLO_MAX bytes, and they must not be passed on. */
+bool nj_tls_hello_take(struct nj_tls_hello *h, const SSL *ssl, const uint8_t *bytes, size_t n);
 
 /* tls_files.c: read what the options name into `x`. */
 enum nj_err nj_tls_load(struct nj_tls_context *x, const struct nj_tls_opts *o,
@@ -67,12 +95,32 @@ const char *nj_tls_engine_name(const char *name, char *out, size_t room);
 /* tls_trust.c: `what` is part of whom it lets in. */
 void nj_tls_trust_add(struct nj_tls_context *x, struct nj_str what);
 
+/* tls_dates.c: note when it ends what was read from the file at `path`. Errors: NJ_ENOMEM. */
+struct nj_pki_file;
+NJ_NODISCARD enum nj_err nj_tls_date_certificates(struct nj_tls_context *x, const char *path,
+                                                  const struct nj_pki_file *file);
+NJ_NODISCARD enum nj_err nj_tls_date_authority(struct nj_tls_context *x, const char *path,
+                                               const X509 *ca);
+NJ_NODISCARD enum nj_err nj_tls_date_list(struct nj_tls_context *x, const char *path,
+                                          const X509_CRL *list);
+/* About the first certificate, which has been loaded. */
+NJ_NODISCARD enum nj_err nj_tls_date_response(struct nj_tls_context *x, const char *path,
+                                              OCSP_RESPONSE *response);
+void nj_tls_dates_free(struct nj_tls_context *x);
+/* Server: until when what the peer has shown in a whole handshake is good, seconds since 1970;
+ * INT64_MAX where it showed no certificate. */
+int64_t nj_tls_proof_ends_s(const struct nj_tls *t);
+
+/* tls.c: as in RFC 2253; on the heap, NULL without memory. */
+char *nj_tls_print_name(const X509_NAME *name);
+
 /* tls_decoders.c: for the server's handshakes, one for all contexts and as long as the process;
  * NULL: the default does it. Any thread. */
 OSSL_LIB_CTX *nj_tls_library_for_handshakes(void);
 
 /* tls_ticket.c */
-/* How long one is valid, and how long its key seals new ones. */
+/* How long after a whole handshake one may come back by tickets, and how long a key seals new
+ * ones. */
 #define NJ_TLS_TICKET_S 7200u
 
 struct nj_tls_ticket_key {
@@ -97,6 +145,8 @@ enum nj_tls_ticket_age nj_tls_tickets_find(struct nj_tls_tickets *t, const uint8
 /* OpenSSL's callback, SSL_CTX_set_tlsext_ticket_key_evp_cb(). */
 int nj_tls_on_ticket(SSL *ssl, uint8_t *name, uint8_t *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac,
                      int is_sealing);
+/* And SSL_CTX_set_session_ticket_cb(): how long a ticket counts. */
+int nj_tls_on_ticket_sealing(SSL *ssl, void *arg);
 
 /* tls_psk.c */
 enum nj_err nj_tls_psk_load(struct nj_tls_context *x, const struct nj_tls_opts *o,
@@ -109,6 +159,8 @@ bool nj_tls_psk_is_same(const struct nj_tls_psk *a, const struct nj_tls_psk *b,
 void nj_tls_psk_settle(struct nj_tls *t);
 
 /* tls_fault.c */
+/* It is ended from here, for what this sentence says. */
+void nj_tls_refuse(struct nj_tls *t, const char *why);
 /* Which mistake a failed check is; and a second one that does not follow from it, into `also` where
  * that is zeroed and not NULL. */
 void nj_tls_judge_check(struct nj_finding *out, struct nj_finding *also, const struct nj_tls *t,
@@ -119,7 +171,11 @@ void nj_tls_note_check(struct nj_tls *t, X509_STORE_CTX *store);
 /* The connection has failed; the reasons stand in OpenSSL's queue. */
 void nj_tls_note_failure(struct nj_tls *t);
 void nj_tls_note_alert(struct nj_tls *t, bool is_ours, int alert);
+void nj_tls_note_hello(struct nj_tls *t);
 void nj_tls_note_identity(struct nj_tls *t, const char *identity);
+
+/* Whether a host is written as an address: certificates are asked for it in another way. */
+bool nj_tls_is_address(const char *host);
 
 /* The connection that an SSL belongs to. */
 static inline struct nj_tls *

@@ -75,7 +75,7 @@ on_request(SSL *ssl, void *ctx)
 /* ---- making one ---- */
 
 static EVP_PKEY *
-read_key(const struct nj_tls_opts *o)
+read_own_key(const struct nj_tls_opts *o)
 {
     const struct nj_pki_file_opts wanted = {
         .wanted = NJ_PKI_KEY, .passphrase = o->password, .passphrase_ctx = o->password_ctx};
@@ -93,7 +93,7 @@ read_key(const struct nj_tls_opts *o)
 
 /* Our own certificate with what stands behind it. */
 static void
-load_pair(SSL_CTX *ctx, const struct nj_tls_opts *o)
+load_own_pair(SSL_CTX *ctx, const struct nj_tls_opts *o)
 {
     const struct nj_pki_file_opts wanted = {.wanted = NJ_PKI_CERTIFICATE};
     struct nj_pki_file certs = {0};
@@ -102,7 +102,8 @@ load_pair(SSL_CTX *ctx, const struct nj_tls_opts *o)
     if (o->pair_count == 0 || o->pairs[0].keyfile == NULL)
         return;
     if (nj_pki_file_read(&certs, o->pairs[0].certfile, &wanted, NULL) == NJ_OK &&
-        (key = read_key(o)) != NULL && X509_check_private_key(certs.certificates[0], key) == 1 &&
+        (key = read_own_key(o)) != NULL &&
+        X509_check_private_key(certs.certificates[0], key) == 1 &&
         SSL_CTX_use_certificate(ctx, certs.certificates[0]) == 1) {
         (void)SSL_CTX_use_PrivateKey(ctx, key);
         for (size_t i = 1; i < certs.certificate_count; i++)
@@ -134,7 +135,7 @@ set_offer(SSL_CTX *ctx, const struct nj_tls_opts *o)
 {
     const char *ciphers = o->ciphers != NULL ? o->ciphers : "ALL:@SECLEVEL=0";
 
-    load_pair(ctx, o);
+    load_own_pair(ctx, o);
     if (o->psk != NULL) {
         SSL_CTX_set_psk_client_callback(ctx, on_psk);
         ciphers = o->ciphers != NULL ? o->ciphers : "PSK:@SECLEVEL=0";
@@ -165,14 +166,6 @@ make_context(struct probing *p)
     SSL_CTX_set_msg_callback_arg(ctx, p);
     SSL_CTX_set_cert_cb(ctx, on_request, p);
     return ctx;
-}
-
-static bool
-is_address(const char *host)
-{
-    struct in6_addr any;
-
-    return inet_pton(AF_INET, host, &any) == 1 || inet_pton(AF_INET6, host, &any) == 1;
 }
 
 /* ---- the handshake ---- */
@@ -317,7 +310,7 @@ name_host(SSL *ssl, const char *host)
 {
     char name[TLSEXT_MAXLEN_host_name + 1];
 
-    if (host == NULL || is_address(host))
+    if (host == NULL || nj_tls_is_address(host))
         return;
     (void)snprintf(name, sizeof(name), "%s", host);
     (void)SSL_set_tlsext_host_name(ssl, name);

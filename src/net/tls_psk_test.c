@@ -14,9 +14,7 @@ static int
 set_up(void **state)
 {
     (void)state;
-    (void)snprintf(kit_directory, sizeof(kit_directory), "/tmp/nj-tls-XXXXXX");
-    if (mkdtemp(kit_directory) == NULL)
-        return -1;
+    kit_begin();
     kit_make(&broker, &(struct kit_asked){.name = "broker", .sans = "DNS:localhost"});
     (void)snprintf(psk_path, sizeof(psk_path), "%s/psk", kit_directory);
     kit_psk_file(psk_path, "admin:c0ffee00\n");
@@ -29,7 +27,7 @@ tear_down(void **state)
     (void)state;
     (void)unlink(psk_path);
     kit_free(&broker);
-    return rmdir(kit_directory);
+    return kit_end();
 }
 
 /* As admin, with this key and these cipher suites; the name that the broker takes it for. */
@@ -47,12 +45,9 @@ come_with(const char *key, const char *ciphersuites, const char *ciphers,
                                   .psk_identity = "admin",
                                   .ciphers = ciphers,
                                   .ciphersuites = ciphersuites};
-    struct nj_tls_context *ours, *theirs;
-    struct nj_diag diag = {0};
+    struct nj_tls_context *ours = kit_context(&s), *theirs = kit_context(&c);
     char *name;
 
-    assert_int_equal(nj_tls_context_new(&ours, &s, &diag), NJ_OK);
-    assert_int_equal(nj_tls_context_new(&theirs, &c, &diag), NJ_OK);
     kit_join(&pair, theirs, ours, "localhost");
     kit_shake(&pair);
     assert_int_equal(pair.server.last, NJ_TLS_DONE);

@@ -5,7 +5,12 @@
  * The keys are a context's own, made with it. So after a reload no ticket of before resumes: a
  * client whose certificate was revoked meanwhile shows it again, and is refused. And they are
  * changed while the context stays, since who gets hold of one reads what it has sealed: tickets are
- * taken for as long as they are valid, not longer than two changes. */
+ * taken for as long as they are valid, not longer than two changes.
+ *
+ * Sealed with the session is until when it counts: two hours after the certificate was shown, and
+ * never longer than that certificate, those it was verified by and the lists of revoked ones. TLS
+ * 1.3 gives a new ticket at each return, so without this one could come back for ever (RFC 8446,
+ * 4.6.1). */
 #include "net/tls_priv.h"
 
 #include "base/clock.h"
@@ -105,6 +110,42 @@ use_key(struct nj_tls_tickets *t, struct nj_tls_ticket_key *k, uint8_t *iv, EVP_
     return EVP_CipherInit_ex(cipher, t->cipher, NULL, k->cipher, iv, is_sealing) == 1 &&
            EVP_MAC_CTX_set_params(mac, params) == 1;
 }
+
+/* ---- until when a session counts ---- */
+
+/* False: nothing is said, so it is none that has come by a ticket. */
+static bool
+find_end(SSL_SESSION *session, int64_t *until_s)
+{
+    void *data = NULL;
+    size_t n = 0;
+
+    if (SSL_SESSION_get0_ticket_appdata(session, &data, &n) != 1 || n != sizeof(*until_s))
+        return false;
+    memcpy(until_s, data, sizeof(*until_s));
+    return true;
+}
+
+int
+nj_tls_on_ticket_sealing(SSL *ssl, void *arg)
+{
+    SSL_SESSION *session = SSL_get_session(ssl);
+    int64_t until_s;
+
+    (void)arg;
+    if (!find_end(session, &until_s)) {
+        until_s = NJ_MIN((int64_t)SSL_SESSION_get_time(session) + NJ_TLS_TICKET_S,
+                         nj_tls_proof_ends_s(nj_tls_of(ssl)));
+        if (SSL_SESSION_set1_ticket_appdata(session, &until_s, sizeof(until_s)) != 1)
+            return 0;
+    }
+    /* Told to the client, sealed too, and looked at by OpenSSL when it is shown. */
+    (void)SSL_SESSION_set_timeout(session,
+                                  NJ_MAX(until_s - (int64_t)SSL_SESSION_get_time(session), 1));
+    return 1;
+}
+
+/* ---- sealing ---- */
 
 /* -1: it cannot be done; 0: the ticket is none of ours; 1: go on; 2: go on, and give a new one. */
 int

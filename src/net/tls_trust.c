@@ -39,7 +39,7 @@ is_about_lists(int error)
 }
 
 static int
-on_verify(int is_good, X509_STORE_CTX *store)
+overlook_lists(int is_good, X509_STORE_CTX *store)
 {
     if (!is_good && is_about_lists(X509_STORE_CTX_get_error(store))) {
         X509_STORE_CTX_set_error(store, X509_V_OK);
@@ -56,31 +56,45 @@ verify(X509_STORE_CTX *store, const struct nj_tls *t, const struct nj_tls_contex
         X509_STORE_CTX_set_default(store, "ssl_client") != 1)
         return false;
     X509_STORE_CTX_set_flags(store, X509_V_FLAG_NO_CHECK_TIME);
-    X509_STORE_CTX_set_verify_cb(store, on_verify);
+    X509_STORE_CTX_set_verify_cb(store, overlook_lists);
     return X509_verify_cert(store) == 1;
+}
+
+/* With its key, which was dropped when it had done its work. */
+static X509 *
+read_again(const struct nj_tls_context *x, const X509 *cert)
+{
+    OSSL_LIB_CTX *before = OSSL_LIB_CTX_set0_default(x->library);
+    X509 *whole = X509_dup(cert);
+
+    (void)OSSL_LIB_CTX_set0_default(before);
+    return whole;
 }
 
 static bool
 is_certificate_trusted(const struct nj_tls *t, const struct nj_tls_context *x,
                        struct nj_finding *out)
 {
-    X509 *cert = SSL_get0_peer_certificate(t->ssl);
+    const X509 *shown = SSL_get0_peer_certificate(t->ssl);
     X509_STORE_CTX *store;
+    X509 *cert;
     bool is_good;
 
     if (SSL_CTX_get_verify_mode(x->shown[0]) == SSL_VERIFY_NONE)
         return true;
-    if (cert == NULL) {
+    if (shown == NULL) {
         nj_finding_init(out, NJ_FINDING_NO_CERTIFICATE, NJ_END_CLIENT);
         return false;
     }
+    cert = read_again(x, shown);
     store = X509_STORE_CTX_new();
-    is_good = store != NULL && verify(store, t, x, cert);
-    if (store == NULL)
+    is_good = cert != NULL && store != NULL && verify(store, t, x, cert);
+    if (cert == NULL || store == NULL)
         nj_finding_init(out, NJ_FINDING_NO_MEMORY, NJ_END_CLIENT);
     else if (!is_good)
         nj_tls_judge_check(out, NULL, t, x, store);
     X509_STORE_CTX_free(store);
+    X509_free(cert);
     ERR_clear_error();
     return is_good;
 }

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/rand.h"
 #include "base/save.h"
+#include "base/shell.h"
 #include "pki/file.h"
 #include "pki/key_priv.h"
 #include "pki/passphrase.h"
@@ -201,29 +202,42 @@ nj_authority_close(struct nj_authority *authority)
         (void)close(authority->lock);
     X509_free(authority->certificate);
     EVP_PKEY_free(authority->key);
-    nj_ledger_fini(&authority->ledger);
+    nj_ca_ledger_fini(&authority->ledger);
     nj_free(authority);
+}
+
+const char *
+nj_authority_dir_option(const char *dir, char out[NJ_DIR_OPTION_SIZE])
+{
+    char word[NJ_DIR_OPTION_SIZE - 8];
+
+    out[0] = '\0';
+    if (strcmp(dir, NJ_AUTHORITY_DIR) != 0)
+        (void)snprintf(out, NJ_DIR_OPTION_SIZE, " --dir %s",
+                       nj_shell_word(word, sizeof(word), nj_str_of(dir)));
+    return out;
 }
 
 static enum nj_err
 load(struct nj_authority *a, struct nj_diag *diag)
 {
-    char path[NJ_WHERE_SIZE];
+    char path[NJ_WHERE_SIZE], option[NJ_DIR_OPTION_SIZE];
     enum nj_err err;
 
     nj_authority_path(a, path, NULL, "ca.crt");
     if (access(path, F_OK) != 0 && errno == ENOENT) {
-        nj_diag_hint(diag, "Make one: nightjar pki init%s%s",
-                     strcmp(a->dir, "pki") == 0 ? "" : " --dir ",
-                     strcmp(a->dir, "pki") == 0 ? "" : a->dir);
+        nj_diag_hint(diag, "Make one: nightjar pki init%s",
+                     nj_authority_dir_option(a->dir, option));
         return nj_diag_fail(diag, NJ_ENOENT, "there is no authority in %s: no ca.crt", a->dir);
     }
     err = nj_certificate_read(&a->certificate, path, diag);
     if (err != NJ_OK)
         return err;
     if (X509_check_ca(a->certificate) == 0) {
-        nj_diag_hint(diag, "basicConstraints must say CA:TRUE, and keyUsage allow to sign "
-                           "certificates. `nightjar pki init --force` makes a new authority.");
+        nj_diag_hint(diag,
+                     "basicConstraints must say CA:TRUE, and keyUsage allow to sign "
+                     "certificates. `nightjar pki init --force%s` makes a new authority.",
+                     nj_authority_dir_option(a->dir, option));
         return nj_diag_fail(diag, NJ_EINVAL,
                             "%s is no certificate of an authority: what it signed "
                             "would be refused everywhere",
@@ -231,7 +245,7 @@ load(struct nj_authority *a, struct nj_diag *diag)
     }
     nj_subject_print(X509_get_subject_name(a->certificate), a->subject);
     nj_authority_path(a, path, NULL, "index.txt");
-    return nj_ledger_read(&a->ledger, path, diag);
+    return nj_ca_ledger_read(&a->ledger, path, diag);
 }
 
 enum nj_err
@@ -273,13 +287,13 @@ nj_authority_save_index(struct nj_authority *authority, struct nj_diag *diag)
     char path[NJ_WHERE_SIZE];
 
     nj_authority_path(authority, path, NULL, "index.txt");
-    return nj_ledger_save(&authority->ledger, path, diag);
+    return nj_ca_ledger_save(&authority->ledger, path, diag);
 }
 
 /* --- the private key --- */
 
 static int
-answer(void *ctx, const char *path, char *out, int room)
+answer_for_key(void *ctx, const char *path, char *out, int room)
 {
     const struct nj_authority *a = ctx;
     struct nj_secret phrase = {0};
@@ -301,8 +315,10 @@ answer(void *ctx, const char *path, char *out, int room)
 static enum nj_err
 read_key(struct nj_authority *a, struct nj_diag *diag)
 {
-    const struct nj_pki_file_opts opts = {
-        .wanted = NJ_PKI_KEY, .is_der_good = true, .passphrase = answer, .passphrase_ctx = a};
+    const struct nj_pki_file_opts opts = {.wanted = NJ_PKI_KEY,
+                                          .is_der_good = true,
+                                          .passphrase = answer_for_key,
+                                          .passphrase_ctx = a};
     char path[NJ_WHERE_SIZE];
     struct nj_pki_file file;
     enum nj_err err;
@@ -330,8 +346,11 @@ read_key(struct nj_authority *a, struct nj_diag *diag)
 enum nj_err
 nj_authority_unlock(struct nj_authority *authority, struct nj_diag *diag)
 {
+    char option[NJ_DIR_OPTION_SIZE];
+
     if (X509_cmp_current_time(X509_get0_notAfter(authority->certificate)) < 0) {
-        nj_diag_hint(diag, "nightjar pki renew --ca");
+        nj_diag_hint(diag, "nightjar pki renew --ca%s",
+                     nj_authority_dir_option(authority->dir, option));
         return nj_diag_fail(diag, NJ_EINVAL,
                             "the authority's own certificate has expired: what it "
                             "signs would be refused everywhere");
@@ -406,7 +425,7 @@ make_self(struct nj_authority *a, const X509_NAME *name, X509 *was, unsigned day
 
 /* A key alone, and an index without a line, are what an init leaves that was killed. */
 static enum nj_err
-refuse_existing(const struct nj_authority *a, struct nj_diag *diag)
+refuse_existing_authority(const struct nj_authority *a, struct nj_diag *diag)
 {
     char path[NJ_WHERE_SIZE];
     struct stat st;
@@ -427,7 +446,7 @@ make_key(struct nj_authority *a, const struct nj_authority_plan *plan, const cha
 {
     const struct nj_pki_file_opts opts = {
         .wanted = NJ_PKI_KEY,
-        .passphrase = plan->is_encrypted ? answer : NULL,
+        .passphrase = plan->is_encrypted ? answer_for_key : NULL,
         .passphrase_ctx = a,
     };
     struct nj_secret phrase = {0};
@@ -489,7 +508,7 @@ nj_authority_init(struct nj_authority **out, const struct nj_authority_opts *opt
     if (err == NJ_OK)
         err = lock(a, diag);
     if (err == NJ_OK && !plan->is_replacing)
-        err = refuse_existing(a, diag);
+        err = refuse_existing_authority(a, diag);
     if (err == NJ_OK)
         err = make(a, plan, diag);
     if (err != NJ_OK) {

@@ -30,6 +30,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#define NJ_AUTHORITY_DIR  "pki" /* where nobody says otherwise */
 #define NJ_AUTHORITY_DAYS 3650
 #define NJ_ISSUE_DAYS     825
 #define NJ_SERIAL_SIZE    48  /* hexadecimal digits, NUL */
@@ -80,6 +81,10 @@ NJ_NODISCARD enum nj_err nj_authority_open(struct nj_authority **out,
 /* Accepts NULL. */
 void nj_authority_close(struct nj_authority *authority);
 
+/* " --dir DIR" as a shell takes it, for a command that is to be typed; "" for the default. */
+#define NJ_DIR_OPTION_SIZE 320
+const char *nj_authority_dir_option(const char *dir, char out[NJ_DIR_OPTION_SIZE]);
+
 /* "/CN=…" of the authority, and its last day. Lent. */
 const char *nj_authority_subject(const struct nj_authority *authority);
 time_t nj_authority_expires(const struct nj_authority *authority);
@@ -129,11 +134,17 @@ NJ_NODISCARD enum nj_err nj_authority_sign(struct nj_authority *authority, const
 NJ_NODISCARD enum nj_err nj_authority_find(const struct nj_authority *authority, const char *name,
                                            struct nj_issued *out, struct nj_diag *diag);
 
-/* A new certificate in the place of the one of `name`, as nj_authority_find() has it: same subject,
- * names and use; same key, or with `is_new_key` a new one of the same kind, where the key is here.
- * The old one stays good until it ends or is revoked. */
+struct nj_renewal {
+    struct nj_names names; /* if not empty, instead of those that it has */
+    unsigned days;         /* as in nj_issue */
+    bool is_new_key;       /* of the same kind, where the key is here */
+};
+
+/* A new certificate in the place of the one of `name`, as nj_authority_find() has it: same subject
+ * and use, and as `how` says. The old one stays good until it ends or is revoked; of a revoked one
+ * the key is not certified again. */
 NJ_NODISCARD enum nj_err nj_authority_renew(struct nj_authority *authority, const char *name,
-                                            bool is_new_key, unsigned days, struct nj_issued *out,
+                                            const struct nj_renewal *how, struct nj_issued *out,
                                             struct nj_diag *diag);
 /* The authority's own certificate again, with the same key and name, so that all that it issued
  * stays good; also in the folders of hosts and clients. */

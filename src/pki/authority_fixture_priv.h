@@ -6,12 +6,12 @@
 
 #include "pki/authority.h"
 
+#include "base/folder_kit_test.h"
 #include "base/test.h"
 
-#include <ftw.h>
 #include <unistd.h>
 
-static char dir[64];
+static char dir[KIT_FOLDER_SIZE];
 static struct nj_diag diag;
 
 static inline int
@@ -19,24 +19,14 @@ make_folder(void **state)
 {
     (void)state;
     diag = (struct nj_diag){0};
-    (void)snprintf(dir, sizeof(dir), "/tmp/nj-pki-XXXXXX");
-    return mkdtemp(dir) != NULL ? 0 : -1;
-}
-
-static inline int
-remove_one(const char *path, const struct stat *is, int type, struct FTW *at)
-{
-    (void)is;
-    (void)type;
-    (void)at;
-    return remove(path);
+    return folder_make(dir);
 }
 
 static inline int
 remove_folder(void **state)
 {
     (void)state;
-    return nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    return folder_remove(dir);
 }
 
 static inline struct nj_authority *

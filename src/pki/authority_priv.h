@@ -15,7 +15,7 @@ struct nj_authority {
     int lock; /* the folder, locked; -1: not */
     X509 *certificate;
     EVP_PKEY *key; /* NULL until nj_authority_unlock() */
-    struct nj_ledger ledger;
+    struct nj_ca_ledger ledger;
     char subject[NJ_SUBJECT_SIZE];
 };
 

@@ -11,6 +11,7 @@ what_is_issued_is_found_listed_renewed_and_revoked(void **state)
 {
     struct nj_authority *a = begin();
     const struct nj_issue wish = {.kind = NJ_ISSUE_CLIENT, .name = "sensor1"};
+    const struct nj_renewal as_it_is = {0};
     struct nj_issued made = {0}, found = {0};
     unsigned count = 0;
 
@@ -21,7 +22,7 @@ what_is_issued_is_found_listed_renewed_and_revoked(void **state)
     assert_string_equal(found.certificate, made.certificate);
     assert_string_equal(found.key, made.key);
     assert_string_equal(found.header, "");
-    assert_int_equal(nj_authority_renew(a, "clients/sensor1", false, 0, &made, &diag), NJ_OK);
+    assert_int_equal(nj_authority_renew(a, "clients/sensor1", &as_it_is, &made, &diag), NJ_OK);
     assert_int_equal(nj_authority_count(a), 2);
     assert_int_equal(nj_authority_row(a, 0).state, NJ_ISSUED_REPLACED);
     assert_int_equal(nj_authority_row(a, 1).state, NJ_ISSUED_GOOD);

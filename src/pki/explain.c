@@ -13,7 +13,7 @@
 /* --- print --- */
 
 static void
-begin(struct nj_explain *to, const char *title)
+begin_step(struct nj_explain *to, const char *title)
 {
     (void)fprintf(to->out, "%s%u. %s\n", to->step > 0 ? "\n" : "", to->step + 1, title);
     to->step++;
@@ -117,7 +117,7 @@ nj_explain_key(struct nj_explain *to, EVP_PKEY *key, const char *where)
     if (to->out == NULL)
         return;
     (void)snprintf(title, sizeof(title), "Key pair (%s)", nj_key_describe(key, kind, sizeof(kind)));
-    begin(to, title);
+    begin_step(to, title);
     (void)fprintf(to->out,
                   INDENT "%-12s a number d from the system's randomness; it is shown to "
                          "nobody, and lies in %s only\n",
@@ -200,8 +200,9 @@ nj_explain_request(struct nj_explain *to, X509_REQ *request)
 
     if (to->out == NULL)
         return;
-    begin(to, "Request: name and public key, signed with the key itself, so that nobody can ask "
-              "for a key that is not his");
+    begin_step(to,
+               "Request: name and public key, signed with the key itself, so that nobody can ask "
+               "for a key that is not his");
     say_name(to, "subject", X509_REQ_get_subject_name(request));
     extensions = X509_REQ_get_extensions(request);
     say_extensions(to, extensions);
@@ -217,7 +218,7 @@ nj_explain_certificate(struct nj_explain *to, X509 *certificate)
 {
     if (to->out == NULL)
         return;
-    begin(to, "Certificate: what the authority adds, and vouches for");
+    begin_step(to, "Certificate: what the authority adds, and vouches for");
     say_bytes(to, "serial", X509_get0_serialNumber(certificate)->data,
               (size_t)X509_get0_serialNumber(certificate)->length);
     say_name(to, "issuer", X509_get_issuer_name(certificate));
@@ -236,7 +237,7 @@ nj_explain_certificate_signature(struct nj_explain *to, X509 *certificate, EVP_P
 
     if (to->out == NULL)
         return;
-    begin(to, "Hash, and signature by the authority's secret key");
+    begin_step(to, "Hash, and signature by the authority's secret key");
     X509_get0_signature(&signature, NULL, certificate);
     n = i2d_re_X509_tbs(certificate, &der);
     say_signature(to, der, n, signature, signer, X509_verify(certificate, signer) == 1);
@@ -253,8 +254,8 @@ nj_explain_crl(struct nj_explain *to, X509_CRL *crl, EVP_PKEY *signer)
 
     if (to->out == NULL)
         return;
-    begin(to,
-          "Revocation list: the serial numbers that nobody is to trust, signed by the authority");
+    begin_step(
+        to, "Revocation list: the serial numbers that nobody is to trust, signed by the authority");
     say_name(to, "issuer", X509_CRL_get_issuer(crl));
     say_time(to, "from", X509_CRL_get0_lastUpdate(crl));
     say_time(to, "until", X509_CRL_get0_nextUpdate(crl));

@@ -60,7 +60,7 @@ read_bundle(struct bundle *b, const char *folder, const char *stem, bool needs_k
 
 /* In the form that it has on disk: traditional for the small. */
 static bool
-print_key(BIO *bio, const struct bundle *b, const char *folder, const char *stem)
+print_key_file(BIO *bio, const struct bundle *b, const char *folder, const char *stem)
 {
     char path[PATH_MAX];
     struct nj_secret text = {0};
@@ -88,7 +88,7 @@ nj_export_pem(const char *folder, const char *stem, const char *path, bool is_re
         return err;
     if (bio == NULL || PEM_write_bio_X509(bio, b.certificate.certificates[0]) != 1 ||
         PEM_write_bio_X509(bio, b.authority.certificates[0]) != 1 ||
-        !print_key(bio, &b, folder, stem))
+        !print_key_file(bio, &b, folder, stem))
         return nj_openssl_fail(diag, "write the PEM file");
     return nj_save(path, nj_bio_str(bio), NJ_SAVE_SECRET, is_replacing, diag);
 }
@@ -140,7 +140,7 @@ nj_export_header(const char *folder, const char *stem, const char *path, bool is
                    "#pragma once\n\n");
     if (!print_certificate(bio, "ca", b.authority.certificates[0]) ||
         !print_certificate(bio, stem, b.certificate.certificates[0]) ||
-        !print_key(key, &b, folder, stem))
+        !print_key_file(key, &b, folder, stem))
         return nj_openssl_fail(diag, "write the header");
     if (b.has_key)
         print_string(bio, stem, "key", nj_bio_str(key));

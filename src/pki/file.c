@@ -491,30 +491,30 @@ is_all(struct nj_str bytes, const unsigned char *at)
 static enum nj_err
 read_der(struct reading *r, struct nj_str bytes)
 {
-    const unsigned char *begin = (const unsigned char *)bytes.p;
-    const unsigned char *at = begin;
+    const unsigned char *begin_reading = (const unsigned char *)bytes.p;
+    const unsigned char *at = begin_reading;
     long n = (long)bytes.n;
 
-    if (n == 0 || begin[0] != 0x30) /* a SEQUENCE, all of them */
+    if (n == 0 || begin_reading[0] != 0x30) /* a SEQUENCE, all of them */
         return NJ_OK;
     r->file->is_der = true;
     X509 *certificate = d2i_X509(NULL, &at, n);
     if (certificate != NULL && is_all(bytes, at))
         return take_certificate(r->file, certificate);
     X509_free(certificate);
-    at = begin;
+    at = begin_reading;
     X509_CRL *crl = d2i_X509_CRL(NULL, &at, n);
     if (crl != NULL)
         return take_crl(r->file, crl);
-    at = begin;
+    at = begin_reading;
     X509_REQ *request = d2i_X509_REQ(NULL, &at, n);
     if (request != NULL)
         return take_request(r->file, request);
-    at = begin;
+    at = begin_reading;
     EVP_PKEY *key = d2i_AutoPrivateKey(NULL, &at, n);
     if (key != NULL)
         return take_key(r->file, key);
-    at = begin;
+    at = begin_reading;
     PKCS12 *bundle = d2i_PKCS12(NULL, &at, n);
     if (bundle != NULL)
         r->odd = "a PKCS#12 bundle (.p12, .pfx)";
@@ -611,8 +611,8 @@ read_open(struct reading *r, int fd)
 }
 
 static enum nj_err
-begin(struct reading *r, struct nj_pki_file *out, const char *path,
-      const struct nj_pki_file_opts *opts, struct nj_diag *diag)
+begin_reading(struct reading *r, struct nj_pki_file *out, const char *path,
+              const struct nj_pki_file_opts *opts, struct nj_diag *diag)
 {
     *out = (struct nj_pki_file){.path = nj_str_dup(nj_str_of(path))};
     *r = (struct reading){.file = out, .opts = opts, .diag = diag};
@@ -624,7 +624,7 @@ nj_pki_file_parse(struct nj_pki_file *out, const char *path, struct nj_str bytes
                   const struct nj_pki_file_opts *opts, struct nj_diag *diag)
 {
     struct reading r;
-    enum nj_err err = begin(&r, out, path, opts, diag);
+    enum nj_err err = begin_reading(&r, out, path, opts, diag);
 
     return err == NJ_OK ? parse(&r, bytes) : err;
 }
@@ -635,7 +635,7 @@ nj_pki_file_read(struct nj_pki_file *out, const char *path, const struct nj_pki_
 {
     struct reading r;
     struct stat st;
-    enum nj_err err = begin(&r, out, path, opts, diag);
+    enum nj_err err = begin_reading(&r, out, path, opts, diag);
 
     if (err != NJ_OK)
         return err;

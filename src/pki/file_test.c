@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a file holds is told apart, and each fault by its own name. */
+#include "base/folder_kit_test.h"
 #include "base/mem.h"
 #include "base/shell.h"
 #include "base/test.h"
@@ -15,7 +16,7 @@
 struct kit {
     EVP_PKEY *key;
     X509 *certificate;
-    char folder[64];
+    char folder[KIT_FOLDER_SIZE];
     char path[128];
     struct nj_diag diag;
 };
@@ -44,8 +45,7 @@ set_up(void **state)
 
     k->key = EVP_EC_gen("P-256");
     k->certificate = make_certificate(k->key);
-    (void)snprintf(k->folder, sizeof(k->folder), "/tmp/nj-file-XXXXXX");
-    assert_non_null(mkdtemp(k->folder));
+    assert_int_equal(folder_make(k->folder), 0);
     assert_int_equal(chmod(k->folder, 0755), 0);
     (void)snprintf(k->path, sizeof(k->path), "%s/thing.crt", k->folder);
     *state = k;
@@ -57,8 +57,7 @@ tear_down(void **state)
 {
     struct kit *k = *state;
 
-    (void)unlink(k->path);
-    (void)rmdir(k->folder);
+    (void)folder_remove(k->folder);
     X509_free(k->certificate);
     EVP_PKEY_free(k->key);
     free(k);

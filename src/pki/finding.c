@@ -50,12 +50,6 @@ nj_finding_words(enum nj_finding_id id, enum nj_end end)
 }
 
 const char *
-nj_finding_advice(enum nj_finding_id id)
-{
-    return row_of(id)->advice;
-}
-
-const char *
 nj_severity_name(enum nj_severity severity)
 {
     switch (severity) {
@@ -104,7 +98,7 @@ read_name(const X509_NAME *name, char *out, size_t room)
 }
 
 static void
-read_serial(const X509 *certificate, char *out, size_t room)
+fill_serial(const X509 *certificate, char *out, size_t room)
 {
     BIGNUM *number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificate), NULL);
     char *text = number != NULL ? BN_bn2hex(number) : NULL;
@@ -114,8 +108,8 @@ read_serial(const X509 *certificate, char *out, size_t room)
     BN_free(number);
 }
 
-static int64_t
-time_of(const ASN1_TIME *at)
+int64_t
+nj_cert_time_s(const struct asn1_string_st *at)
 {
     struct tm tm;
 
@@ -135,7 +129,7 @@ make_printable(char *text)
 }
 
 static void
-read_names(const X509 *certificate, char *out, size_t room)
+fill_names(const X509 *certificate, char *out, size_t room)
 {
     GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
     BIO *bio = BIO_new(BIO_s_mem());
@@ -159,10 +153,10 @@ nj_cert_facts_read(struct nj_cert_facts *out, const struct x509_st *certificate)
     *out = (struct nj_cert_facts){0};
     read_name(X509_get_subject_name(certificate), out->subject, sizeof(out->subject));
     read_name(X509_get_issuer_name(certificate), out->issuer, sizeof(out->issuer));
-    read_serial(certificate, out->serial, sizeof(out->serial));
-    read_names(certificate, out->names, sizeof(out->names));
-    out->not_before_s = time_of(X509_get0_notBefore(certificate));
-    out->not_after_s = time_of(X509_get0_notAfter(certificate));
+    fill_serial(certificate, out->serial, sizeof(out->serial));
+    fill_names(certificate, out->names, sizeof(out->names));
+    out->not_before_s = nj_cert_time_s(X509_get0_notBefore(certificate));
+    out->not_after_s = nj_cert_time_s(X509_get0_notAfter(certificate));
     ERR_clear_error();
 }
 

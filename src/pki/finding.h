@@ -13,7 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct x509_st; /* OpenSSL's X509 */
+struct x509_st;        /* OpenSSL's X509 */
+struct asn1_string_st; /* and its ASN1_TIME */
 
 enum nj_finding_id {
 #define X(name, word, severity, client, broker, mend) NJ_FINDING_##name,
@@ -43,6 +44,8 @@ struct nj_cert_facts {
 };
 
 void nj_cert_facts_read(struct nj_cert_facts *out, const struct x509_st *certificate);
+/* Since 1970; 0: it is NULL, or no time. */
+int64_t nj_cert_time_s(const struct asn1_string_st *at);
 
 struct nj_finding {
     enum nj_finding_id id;
@@ -81,7 +84,6 @@ void nj_finding_mend_more(struct nj_finding *f, const char *fmt, ...) NJ_PRINTF(
 /* The stable word: "expired". Static, as all of these. */
 const char *nj_finding_name(enum nj_finding_id id);
 const char *nj_finding_words(enum nj_finding_id id, enum nj_end end);
-const char *nj_finding_advice(enum nj_finding_id id);
 /* "note", "warning", "fault". */
 const char *nj_severity_name(enum nj_severity severity);
 

@@ -2,7 +2,7 @@
 #include "pki/inspect.h"
 
 #include "pki/file.h"
-#include "pki/judge.h"
+#include "pki/judge_priv.h"
 #include "pki/key_priv.h"
 #include "pki/passphrase.h"
 #include "pki/request_priv.h"
@@ -20,7 +20,7 @@ flags_for(const X509_NAME *name)
 }
 
 static int
-answer(void *ctx, const char *path, char *out, int room)
+answer_for_inspect(void *ctx, const char *path, char *out, int room)
 {
     const struct nj_inspect_opts *opts = ctx;
     struct nj_secret phrase = {0};
@@ -99,7 +99,7 @@ say_findings(FILE *out, const struct nj_findings *found)
 
 /* A certificate is a broker's where it may be one's; a client's may not. */
 static enum nj_end
-end_of(X509 *certificate)
+end_it_is_for(X509 *certificate)
 {
     return X509_check_purpose(certificate, X509_PURPOSE_SSL_SERVER, 0) == 1 ? NJ_END_BROKER
                                                                             : NJ_END_CLIENT;
@@ -132,34 +132,42 @@ judge_key(FILE *out, EVP_PKEY *key, const char *what)
 
 /* An authority answers for itself: nobody's purpose, and no chain. */
 static bool
-judge_authority(FILE *out, X509 *certificate)
+judge_authority(FILE *out, X509 *certificate, const char *path)
 {
     bool is_begun = X509_cmp_current_time(X509_get0_notBefore(certificate)) < 0;
 
     if (!is_begun || X509_cmp_current_time(X509_get0_notAfter(certificate)) < 0) {
-        (void)fprintf(out, "Verdict: fault: the authority's certificate %s.\n%s",
+        struct nj_finding f = {0};
+
+        if (is_begun)
+            nj_judge_mend_by_new_dates_of_ca(&f, path);
+        (void)fprintf(out, "Verdict: fault: the authority's certificate %s.\n%s%s%s",
                       is_begun ? "has expired, and with it all that it signed"
                                : "is not valid yet, by the clock of this machine",
-                      is_begun ? "  nightjar pki renew --ca\n" : "");
+                      is_begun ? "  " : "", f.mend, is_begun ? "\n" : "");
         return false;
     }
     return judge_key(out, X509_get0_pubkey(certificate), "the certificate of an authority");
 }
 
-/* By the authority beside it, if nobody names another. */
+/* By the authority beside it, if nobody names another; where it lies in that authority's folder,
+ * also by its revocation list. */
 static bool
 judge_certificate(FILE *out, const struct nj_pki_file *file, const struct nj_pki_file *trusted,
-                  const char *host)
+                  const struct nj_pki_file *revoked, const char *host)
 {
     X509 *leaf = file->certificates[0];
     const struct nj_judge_chain chain = {
-        .end = end_of(leaf),
+        .end = end_it_is_for(leaf),
         .shown = file->certificates,
         .shown_count = file->certificate_count,
         .shown_file = file->path,
         .trusted = trusted->certificates,
         .trusted_count = trusted->certificate_count,
         .trusted_file = trusted->path,
+        .crls = revoked->crls,
+        .crl_count = revoked->crl_count,
+        .crl_file = revoked->path,
         .host = host,
     };
     bool is_complete = trusted->certificate_count > 0, is_good;
@@ -167,7 +175,7 @@ judge_certificate(FILE *out, const struct nj_pki_file *file, const struct nj_pki
     struct nj_cert_facts facts;
 
     if (is_authority(leaf))
-        return judge_authority(out, leaf);
+        return judge_authority(out, leaf, file->path);
     nj_cert_facts_read(&facts, leaf);
     if (is_complete)
         nj_judge_chain(&found, &chain);
@@ -206,14 +214,18 @@ judge_request(FILE *out, X509_REQ *request, const char *path)
 }
 
 static bool
-judge_crl(FILE *out, X509_CRL *crl)
+say_crl_verdict(FILE *out, X509_CRL *crl, const char *path)
 {
     const ASN1_TIME *next = X509_CRL_get0_nextUpdate(crl);
 
     if (next != NULL && X509_cmp_current_time(next) < 0) {
-        (void)fputs("Verdict: fault: the revocation list has ended: brokers that read it refuse "
-                    "every client.\n  nightjar pki crl\n",
-                    out);
+        struct nj_finding f = {0};
+
+        nj_judge_mend_by_new_crl(&f, path);
+        (void)fprintf(out,
+                      "Verdict: fault: the revocation list has ended: brokers that read it refuse "
+                      "every client.\n  %s\n",
+                      f.mend);
         return false;
     }
     (void)fputs("Verdict: good: the revocation list has not ended.\n", out);
@@ -233,22 +245,39 @@ read_trusted(struct nj_pki_file *out, const char *path, const char *cafile)
         out->certificate_count = 0;
 }
 
+static void
+read_revoked(struct nj_pki_file *out, const char *path)
+{
+    const struct nj_pki_file_opts how = {.wanted = NJ_PKI_CRL, .is_der_good = true};
+    struct nj_judge_home home;
+    char list[PATH_MAX];
+
+    if (!nj_judge_find_home(path, &home))
+        return;
+    (void)snprintf(list, sizeof(list), "%s/crl.pem", home.authority);
+    if (nj_pki_file_read(out, list, &how, NULL) != NJ_OK)
+        out->crl_count = 0;
+}
+
 static bool
 judge(FILE *out, const struct nj_pki_file *file, const char *cafile, const char *host)
 {
-    struct nj_pki_file trusted = {0};
+    struct nj_pki_file trusted = {0}, revoked = {0};
     bool is_good = true;
 
     (void)fputc('\n', out);
     if (file->certificate_count > 0) {
         read_trusted(&trusted, file->path, cafile);
-        is_good = judge_certificate(out, file, &trusted, host);
+        if (cafile == NULL)
+            read_revoked(&revoked, file->path);
+        is_good = judge_certificate(out, file, &trusted, &revoked, host);
+        nj_pki_file_fini(&revoked);
         nj_pki_file_fini(&trusted);
     }
     if (file->request != NULL)
         is_good = judge_request(out, file->request, file->path) && is_good;
     for (size_t i = 0; i < file->crl_count; i++)
-        is_good = judge_crl(out, file->crls[i]) && is_good;
+        is_good = say_crl_verdict(out, file->crls[i], file->path) && is_good;
     if (file->key != NULL)
         is_good = judge_key(out, file->key, "a private key") && is_good;
     return is_good;
@@ -276,8 +305,10 @@ nj_inspect_print(const char *path, const struct nj_inspect_opts *opts, FILE *out
                  struct nj_diag *diag)
 {
     struct nj_inspect_opts copy = *opts;
-    const struct nj_pki_file_opts how = {
-        .wanted = NJ_PKI_ANY, .is_der_good = true, .passphrase = answer, .passphrase_ctx = &copy};
+    const struct nj_pki_file_opts how = {.wanted = NJ_PKI_ANY,
+                                         .is_der_good = true,
+                                         .passphrase = answer_for_inspect,
+                                         .passphrase_ctx = &copy};
     struct nj_pki_file file;
     enum nj_err err = nj_pki_file_read(&file, path, &how, diag);
 

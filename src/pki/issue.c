@@ -44,12 +44,15 @@ nj_issue_copy_authority(struct nj_authority *authority, const char *folder, stru
 }
 
 static enum nj_err
-refuse_existing(const char *path, struct nj_diag *diag)
+refuse_existing(const struct nj_authority *a, const char *path, const char *name,
+                struct nj_diag *diag)
 {
+    char option[NJ_DIR_OPTION_SIZE];
+
     if (access(path, F_OK) != 0)
         return NJ_OK;
-    nj_diag_hint(diag, "`nightjar pki renew` makes a new certificate for the same key; --force "
-                       "replaces all.");
+    nj_diag_hint(diag, "For the same key: nightjar pki renew %s%s; --force replaces all.", name,
+                 nj_authority_dir_option(a->dir, option));
     return nj_diag_fail(diag, NJ_EEXIST, "%s is there already", path);
 }
 
@@ -85,7 +88,7 @@ set_dates(struct nj_authority *a, X509 *made, unsigned days, struct nj_issued *a
 
 /* As a client or broker will: the chain up to the authority, the purpose, the dates. */
 static enum nj_err
-verify(struct nj_authority *a, X509 *made, enum nj_issue_kind kind, struct nj_diag *diag)
+verify_as_peer(struct nj_authority *a, X509 *made, enum nj_issue_kind kind, struct nj_diag *diag)
 {
     X509_STORE *store = X509_STORE_new();
     X509_STORE_CTX *ctx = X509_STORE_CTX_new();
@@ -133,12 +136,12 @@ enter_in_index(struct nj_authority *a, X509 *made, const char *file, struct nj_i
 
     nj_serial_print(X509_get0_serialNumber(made), about->serial);
     nj_subject_print(X509_get_subject_name(made), subject);
-    err = nj_ledger_append(&a->ledger, about->expires, about->serial, file, subject);
+    err = nj_ca_ledger_append(&a->ledger, about->expires, about->serial, file, subject);
     if (err != NJ_OK)
         return nj_diag_fail(diag, err, "no memory for the index");
     err = nj_authority_save_index(a, diag);
     if (err != NJ_OK)
-        nj_ledger_drop_last(&a->ledger);
+        nj_ca_ledger_drop_last(&a->ledger);
     return err;
 }
 
@@ -163,7 +166,7 @@ nj_issue_certificate(struct nj_authority *authority, const struct nj_issue_draft
     if (X509_sign(made, authority->key, nj_key_hash(authority->key)) == 0)
         return nj_openssl_fail(diag, "sign the certificate");
     nj_explain_certificate_signature(&authority->explain, made, authority->key);
-    err = verify(authority, made, draft->kind, diag);
+    err = verify_as_peer(authority, made, draft->kind, diag);
     if (err == NJ_OK)
         err = enter_in_index(authority, made, file, about, diag);
     if (err != NJ_OK)
@@ -256,6 +259,7 @@ refuse_taken(const struct nj_authority *a, const struct nj_request *asked, bool 
 {
     for (size_t i = 0; i < nj_authority_count(a); i++) {
         struct nj_issued_row row = nj_authority_row(a, i);
+        char option[NJ_DIR_OPTION_SIZE];
         const char *name;
 
         if (row.state != NJ_ISSUED_GOOD || nj_str_eq(row.file, nj_str_of(file)))
@@ -263,8 +267,8 @@ refuse_taken(const struct nj_authority *a, const struct nj_request *asked, bool 
         if (is_same_client(asked, &row)) {
             nj_diag_hint(diag,
                          "If that one is no more: nightjar pki revoke %" NJ_STR_FMT
-                         "; else have the request made with another common name.",
-                         NJ_STR_ARG(row.serial));
+                         "%s; else have the request made with another common name.",
+                         NJ_STR_ARG(row.serial), nj_authority_dir_option(a->dir, option));
             return nj_diag_fail(diag, NJ_EINVAL,
                                 "the request's common name is '%s', as in %" NJ_STR_FMT
                                 ": brokers would take its owner for that client",
@@ -346,7 +350,7 @@ issue(struct nj_authority *a, const struct nj_issue *wish, const struct nj_names
     enum nj_err err;
 
     nj_issue_place(a, wish->kind, wish->name, out, relative);
-    err = wish->is_replacing ? NJ_OK : refuse_existing(out->certificate, diag);
+    err = wish->is_replacing ? NJ_OK : refuse_existing(a, out->certificate, wish->name, diag);
     if (err == NJ_OK)
         err = nj_authority_unlock(a, diag); /* before a key is made in vain */
     if (err == NJ_OK)
@@ -424,9 +428,9 @@ nj_authority_sign(struct nj_authority *authority, const char *path, const struct
         err = choose_folder(&asked, wish, &name, diag);
     if (err == NJ_OK) {
         nj_issue_place(authority, asked.kind, name, out, relative);
-        err = wish->is_replacing ? NJ_OK : refuse_existing(out->certificate, diag);
+        err = wish->is_replacing ? NJ_OK : refuse_existing(authority, out->certificate, name, diag);
         if (err == NJ_OK && !wish->is_replacing)
-            err = refuse_existing(out->key, diag);
+            err = refuse_existing(authority, out->key, name, diag);
     }
     if (err == NJ_OK)
         err = refuse_taken(authority, &asked, wish->names.count > 0, relative, diag);

@@ -79,6 +79,10 @@ struct nj_judge_end {
 void nj_judge_files(struct nj_findings *out, const struct nj_judge_end *broker,
                     const struct nj_judge_end *client, const char *host);
 
+/* FILE_OF_ANOTHER where `user`, whom the broker becomes, may not read what it is given; NULL: no
+ * file. Blocks for the disk. */
+void nj_judge_reader(struct nj_findings *out, const char *user, const char *path);
+
 /* How a handshake ended, seen by the side that did not refuse: it has only this. */
 struct nj_judge_alert {
     enum nj_end self; /* who we are: the other end refused */

@@ -100,7 +100,7 @@ end_of(enum nj_finding_id id, const struct nj_judge_alert *seen)
 }
 
 static void
-add(struct nj_findings *out, enum nj_finding_id id, enum nj_end end)
+add_guess(struct nj_findings *out, enum nj_finding_id id, enum nj_end end)
 {
     struct nj_finding *f = nj_findings_add(out, id, end);
 
@@ -117,7 +117,7 @@ add_meaning(struct nj_findings *out, const struct meaning *table, size_t n,
             continue;
         for (size_t k = 0; k < CAUSES && table[i].causes[k] != NJ_FINDING_NONE; k++) {
             if (is_possible(table[i].causes[k], seen))
-                add(out, table[i].causes[k], end_of(table[i].causes[k], seen));
+                add_guess(out, table[i].causes[k], end_of(table[i].causes[k], seen));
         }
         return true;
     }
@@ -131,21 +131,21 @@ add_silence(struct nj_findings *out, const struct nj_judge_alert *seen)
     bool is_client = seen->self == NJ_END_CLIENT;
 
     if (!is_client && seen->heard_nothing) {
-        add(out, NJ_FINDING_SCAN, NJ_END_CLIENT);
+        add_guess(out, NJ_FINDING_SCAN, NJ_END_CLIENT);
         return;
     }
     if (is_client && seen->heard_nothing)
-        add(out, NJ_FINDING_TLS_ON_PLAIN, NJ_END_BROKER);
+        add_guess(out, NJ_FINDING_TLS_ON_PLAIN, NJ_END_BROKER);
     /* The broker judges the client's certificate after the client has finished (TLS 1.3); where
      * its alert is lost, only the end is seen. */
     if (is_client && seen->was_open && seen->showed_certificate) {
-        add(out, NJ_FINDING_UNKNOWN_ISSUER, NJ_END_CLIENT);
-        add(out, NJ_FINDING_EXPIRED, NJ_END_CLIENT);
-        add(out, NJ_FINDING_REVOKED, NJ_END_CLIENT);
+        add_guess(out, NJ_FINDING_UNKNOWN_ISSUER, NJ_END_CLIENT);
+        add_guess(out, NJ_FINDING_EXPIRED, NJ_END_CLIENT);
+        add_guess(out, NJ_FINDING_REVOKED, NJ_END_CLIENT);
     } else if (is_client && seen->was_open) {
-        add(out, NJ_FINDING_NO_CERTIFICATE, NJ_END_CLIENT);
+        add_guess(out, NJ_FINDING_NO_CERTIFICATE, NJ_END_CLIENT);
     } else if (!(is_client && seen->heard_nothing)) {
-        add(out, NJ_FINDING_GAVE_UP, is_client ? NJ_END_BROKER : NJ_END_CLIENT);
+        add_guess(out, NJ_FINDING_GAVE_UP, is_client ? NJ_END_BROKER : NJ_END_CLIENT);
     }
 }
 
@@ -158,5 +158,5 @@ nj_judge_alert(struct nj_findings *out, const struct nj_judge_alert *seen)
         return;
     else if (!add_meaning(out, of_chain, NJ_COUNT_OF(of_chain), seen) &&
              !add_meaning(out, of_terms, NJ_COUNT_OF(of_terms), seen))
-        add(out, NJ_FINDING_OTHER_CHECK, seen->self);
+        add_guess(out, NJ_FINDING_OTHER_CHECK, seen->self);
 }

@@ -57,14 +57,18 @@ trusted_name(const struct nj_judge_chain *c)
     return c->end == NJ_END_BROKER ? "what the client trusts" : "what the broker trusts";
 }
 
-/* "the broker's certificate", "the CA's certificate". */
+/* "the broker's certificate", "the CA certificate". */
 static const char *
-whose(const struct nj_judge_chain *c, int depth)
+whose(const struct nj_judge_chain *c, int depth, const X509 *x)
 {
+    bool is_broker = c->end == NJ_END_BROKER;
+
+    if (depth > 0 && is_intermediate(c, x))
+        return is_broker ? "the intermediate above the broker's certificate"
+                         : "the intermediate above the client's certificate";
     if (depth > 0)
-        return c->end == NJ_END_BROKER ? "the CA certificate above the broker's"
-                                       : "the CA certificate above the client's";
-    return c->end == NJ_END_BROKER ? "the broker's certificate" : "the client's certificate";
+        return "the CA certificate"; /* its file and subject stand beside */
+    return is_broker ? "the broker's certificate" : "the client's certificate";
 }
 
 static void
@@ -115,7 +119,7 @@ say_same_name(struct nj_finding *f, const struct nj_judge_chain *c)
         "%s has the same subject as the CA that signed it (%s), so it passes for a "
         "self-signed certificate that nobody trusts, whatever CA is given and whatever "
         "the system's store holds",
-        whose(c, 0), f->cert.subject);
+        whose(c, 0, NULL), f->cert.subject);
     reissue(f, c, c->host);
 }
 
@@ -129,7 +133,8 @@ say_other_generation(struct nj_finding *f, const struct nj_judge_chain *c, const
     nj_finding_cause(f,
                      "%s holds another generation of the CA that signed %s: the name is the same "
                      "(%s, made %s), the key is not",
-                     trusted_name(c), whose(c, 0), ca.subject, nj_judge_day(ca.not_before_s, day));
+                     trusted_name(c), whose(c, 0, NULL), ca.subject,
+                     nj_judge_day(ca.not_before_s, day));
     if (c->end == NJ_END_BROKER) {
         f->end = NJ_END_CLIENT;
         nj_finding_mend(f, "copy the CA certificate that is in use now from the broker's machine, "
@@ -147,7 +152,7 @@ say_no_intermediate(struct nj_finding *f, const struct nj_judge_chain *c, const 
     const char *shown = c->shown_file != NULL ? c->shown_file : "CERTIFICATE";
 
     nj_finding_cause(f, "%s is signed by the intermediate %s, which %s does not send along with it",
-                     whose(c, 0), f->cert.issuer,
+                     whose(c, 0, NULL), f->cert.issuer,
                      c->end == NJ_END_BROKER ? "the broker" : "the client");
     if (lies_in != NULL)
         nj_finding_mend(f, "cat %s >> %s", nj_shell_word(inter, sizeof(inter), nj_str_of(lies_in)),
@@ -158,7 +163,8 @@ say_no_intermediate(struct nj_finding *f, const struct nj_judge_chain *c, const 
 
 /* The issuer is not at hand: which one is it, and where should it come from? */
 static void
-say_unknown_issuer(struct nj_finding *f, const struct nj_judge_chain *c, const char *lies_in)
+say_unknown_issuer(struct nj_finding *f, const struct nj_judge_chain *c, const X509 *x,
+                   const char *lies_in)
 {
     char ca[300];
     struct nj_cert_facts facts = {0};
@@ -166,7 +172,7 @@ say_unknown_issuer(struct nj_finding *f, const struct nj_judge_chain *c, const c
     if (c->trusted_count > 0)
         nj_cert_facts_read(&facts, c->trusted[0]);
     (void)snprintf(ca, sizeof(ca), "%s%s", facts.subject, c->trusted_count > 1 ? ", …" : "");
-    nj_finding_cause(f, "%s is signed by %s, which is not in %s%s%s%s", whose(c, f->depth),
+    nj_finding_cause(f, "%s is signed by %s, which is not in %s%s%s%s", whose(c, f->depth, x),
                      f->cert.issuer, trusted_name(c), ca[0] != '\0' ? " (it holds " : "", ca,
                      ca[0] != '\0' ? ")" : "");
     f->end = judge_of(c);
@@ -185,7 +191,7 @@ say_leaf_as_ca(struct nj_finding *f, const struct nj_judge_chain *c)
     nj_finding_cause(f,
                      "%s holds %s itself; what is wanted there is the certificate of the CA that "
                      "signed it (%s)",
-                     trusted_name(c), whose(c, 0), f->cert.issuer);
+                     trusted_name(c), whose(c, 0, NULL), f->cert.issuer);
     f->end = judge_of(c);
 }
 
@@ -217,6 +223,12 @@ judge_no_issuer(struct nj_finding *f, const struct nj_judge_chain *c, X509 *x)
             return;
         }
     }
+    bool is_beside = x != NULL && nj_judge_find_issuer(c, x, &beside);
+    if (is_beside && !beside.is_self_signed) {
+        change(f, NJ_FINDING_NO_INTERMEDIATE);
+        say_no_intermediate(f, c, beside.path);
+        return;
+    }
     if (c->trusted_count == 0 && (c->capath == NULL || c->is_system_store)) {
         change(f, NJ_FINDING_CA_NOT_GIVEN);
         f->end = judge_of(c);
@@ -228,14 +240,8 @@ judge_no_issuer(struct nj_finding *f, const struct nj_judge_chain *c, X509 *x)
         nj_judge_mend_by_cafile(f, c, "ca.crt");
         return;
     }
-    bool is_beside = x != NULL && nj_judge_find_issuer(c, x, &beside);
-    if (is_beside && !beside.is_self_signed) {
-        change(f, NJ_FINDING_NO_INTERMEDIATE);
-        say_no_intermediate(f, c, beside.path);
-        return;
-    }
     change(f, NJ_FINDING_UNKNOWN_ISSUER);
-    say_unknown_issuer(f, c, is_beside ? beside.path : NULL);
+    say_unknown_issuer(f, c, x, is_beside ? beside.path : NULL);
 }
 
 /* Error 18: subject and issuer are one, and nobody trusts it. Is it signed by itself? */
@@ -248,7 +254,7 @@ judge_apparent_root(struct nj_finding *f, const struct nj_judge_chain *c, X509 *
         return;
     }
     change(f, NJ_FINDING_SELF_SIGNED);
-    nj_finding_cause(f, "%s is signed by itself, not by a CA, and is not in %s", whose(c, 0),
+    nj_finding_cause(f, "%s is signed by itself, not by a CA, and is not in %s", whose(c, 0, NULL),
                      trusted_name(c));
     reissue(f, c, c->host);
 }
@@ -269,7 +275,7 @@ judge_strange_root(struct nj_finding *f, const struct nj_judge_chain *c, X509 *x
         judge_no_issuer(f, c, x);
     } else {
         change(f, NJ_FINDING_UNKNOWN_ROOT);
-        nj_finding_cause(f, "%s ends in the CA %s, which is not in %s", whose(c, 0),
+        nj_finding_cause(f, "%s ends in the CA %s, which is not in %s", whose(c, 0, NULL),
                          f->cert.subject, trusted_name(c));
         f->end = judge_of(c);
     }
@@ -303,7 +309,7 @@ judge_bad_signature(struct nj_finding *f, const struct nj_judge_chain *c, X509 *
     nj_finding_cause(f,
                      "the signature of %s is not its issuer's: the file was altered, or the issuer "
                      "has another key by now",
-                     whose(c, f->depth));
+                     whose(c, f->depth, x));
 }
 
 /* ---- a certificate of it is not good ---- */
@@ -338,7 +344,7 @@ is_clock_behind(const struct nj_judge_chain *c)
 }
 
 static void
-judge_not_yet(struct nj_finding *f, const struct nj_judge_chain *c)
+judge_not_yet(struct nj_finding *f, const struct nj_judge_chain *c, const X509 *x)
 {
     char from[32];
     char now[32];
@@ -355,14 +361,14 @@ judge_not_yet(struct nj_finding *f, const struct nj_judge_chain *c)
             f->end == NJ_END_CLIENT ? "the client" : "the broker", now,
             nj_judge_now(c->now_s) < c->passed_s ? "this program"
                                                  : "none of the certificates, nor their CA,",
-            whose(c, f->depth), from);
+            whose(c, f->depth, x), from);
         nj_finding_mend(f, "timedatectl set-ntp true");
         return;
     }
     change(f, NJ_FINDING_NOT_YET_VALID);
     nj_finding_cause(f,
                      "%s is valid from %s on, and it is %s: the clock was ahead where it was made",
-                     whose(c, f->depth), from, now);
+                     whose(c, f->depth, x), from, now);
     if (f->depth == 0)
         renew(f, c);
 }
@@ -374,7 +380,7 @@ judge_expired(struct nj_finding *f, const struct nj_judge_chain *c, const X509 *
     char now[32];
 
     change(f, NJ_FINDING_EXPIRED);
-    nj_finding_cause(f, "%s (%s) expired on %s; it is %s", whose(c, f->depth), f->cert.subject,
+    nj_finding_cause(f, "%s (%s) expired on %s; it is %s", whose(c, f->depth, x), f->cert.subject,
                      nj_judge_day(f->cert.not_after_s, to),
                      nj_judge_day(nj_judge_now(c->now_s), now));
     if (f->depth == 0)
@@ -411,7 +417,7 @@ judge_path(struct nj_finding *f, const struct nj_judge_chain *c)
     nj_finding_cause(f,
                      "the CA %s allows fewer intermediates below itself (pathlen) than there are "
                      "above %s",
-                     f->cert.subject, whose(c, 0));
+                     f->cert.subject, whose(c, 0, NULL));
 }
 
 static void
@@ -424,8 +430,8 @@ judge_purpose(struct nj_finding *f, const struct nj_judge_chain *c, X509 *x)
         return;
     }
     change(f, NJ_FINDING_WRONG_PURPOSE);
-    nj_finding_cause(f, "%s (%s) is not for %s: its extendedKeyUsage lacks %s", whose(c, f->depth),
-                     f->cert.subject, is_broker ? "servers" : "clients",
+    nj_finding_cause(f, "%s (%s) is not for %s: its extendedKeyUsage lacks %s",
+                     whose(c, f->depth, x), f->cert.subject, is_broker ? "servers" : "clients",
                      is_broker ? "serverAuth" : "clientAuth");
     reissue(f, c, c->host);
 }
@@ -438,12 +444,12 @@ judge_weak(struct nj_finding *f, const struct nj_judge_chain *c, enum nj_finding
     change(f, id);
     if (id == NJ_FINDING_WEAK_DIGEST)
         nj_finding_cause(f, "%s (%s) is signed with %s, which OpenSSL refuses at security level 2",
-                         whose(c, f->depth), f->cert.subject,
+                         whose(c, f->depth, x), f->cert.subject,
                          x != NULL ? OBJ_nid2ln(X509_get_signature_nid(x)) : "an old digest");
     else
         nj_finding_cause(
             f, "the key in %s (%s) has %d bits; OpenSSL refuses it at security level 2",
-            whose(c, f->depth), f->cert.subject, key != NULL ? EVP_PKEY_get_bits(key) : 0);
+            whose(c, f->depth, x), f->cert.subject, key != NULL ? EVP_PKEY_get_bits(key) : 0);
     if (f->depth == 0)
         reissue(f, c, c->host);
     else
@@ -453,6 +459,7 @@ judge_weak(struct nj_finding *f, const struct nj_judge_chain *c, enum nj_finding
 static void
 judge_host(struct nj_finding *f, const struct nj_judge_chain *c, X509 *x)
 {
+    const struct nj_judge_worn worn = worn_of(f, c, c->host);
     const char *host = c->host != NULL ? c->host : "what was typed";
     bool is_address = nj_judge_is_address(host);
     const char *kind = is_address ? "IP" : "DNS";
@@ -479,15 +486,15 @@ judge_host(struct nj_finding *f, const struct nj_judge_chain *c, X509 *x)
                              "is not %s, by which the client reaches it",
                              f->cert.subject, host);
     }
-    reissue(f, c, c->host);
+    nj_judge_mend_by_names(f, &worn);
 }
 
 static void
-judge_revoked(struct nj_finding *f, const struct nj_judge_chain *c)
+judge_revoked(struct nj_finding *f, const struct nj_judge_chain *c, const X509 *x)
 {
     change(f, NJ_FINDING_REVOKED);
-    nj_finding_cause(f, "%s (%s, serial %s) is revoked by %s", whose(c, f->depth), f->cert.subject,
-                     f->cert.serial, c->crl_file != NULL ? c->crl_file : "its CA");
+    nj_finding_cause(f, "%s (%s, serial %s) is revoked by %s", whose(c, f->depth, x),
+                     f->cert.subject, f->cert.serial, c->crl_file != NULL ? c->crl_file : "its CA");
     reissue(f, c, c->host);
 }
 
@@ -533,7 +540,7 @@ judge_crl(struct nj_finding *f, const struct nj_judge_chain *c, int error)
     } else {
         change(f, NJ_FINDING_NO_CRL);
         nj_finding_cause(f, "%s holds no list of the CA that signed %s (%s), so %s is refused",
-                         file, whose(c, 0), f->cert.issuer,
+                         file, whose(c, 0, NULL), f->cert.issuer,
                          c->end == NJ_END_CLIENT ? "every client of that CA" : "the broker");
     }
     nj_judge_mend_by_new_crl(f, c->crl_file);
@@ -580,7 +587,7 @@ nj_judge_error(struct nj_finding *out, const struct nj_judge_chain *c, int error
         judge_bad_signature(out, c, x);
         break;
     case X509_V_ERR_CERT_NOT_YET_VALID:
-        judge_not_yet(out, c);
+        judge_not_yet(out, c, x);
         break;
     case X509_V_ERR_CERT_HAS_EXPIRED:
         judge_expired(out, c, x);
@@ -609,7 +616,7 @@ nj_judge_error(struct nj_finding *out, const struct nj_judge_chain *c, int error
         judge_host(out, c, x);
         break;
     case X509_V_ERR_CERT_REVOKED:
-        judge_revoked(out, c);
+        judge_revoked(out, c, x);
         break;
     case X509_V_ERR_UNABLE_TO_GET_CRL:
     case X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER:
@@ -619,7 +626,7 @@ nj_judge_error(struct nj_finding *out, const struct nj_judge_chain *c, int error
         judge_crl(out, c, error);
         break;
     default:
-        nj_finding_cause(out, "%s does not verify: %s", whose(c, depth),
+        nj_finding_cause(out, "%s does not verify: %s", whose(c, depth, x),
                          X509_verify_cert_error_string(error));
         break;
     }

@@ -99,6 +99,24 @@ nj_judge_mend_by_reissue(struct nj_finding *f, const struct nj_judge_worn *worn)
 }
 
 void
+nj_judge_mend_by_names(struct nj_finding *f, const struct nj_judge_worn *worn)
+{
+    struct nj_judge_home home;
+    char name[200];
+    char dir[600];
+    char names[512];
+
+    if (worn->host == NULL || !nj_judge_find_home(worn->certfile, &home) ||
+        !list_names(worn->facts->names, worn->host, names, sizeof(names))) {
+        nj_judge_mend_by_reissue(f, worn);
+        return;
+    }
+    nj_finding_mend(f, "nightjar pki renew %s --san %s --dir %s",
+                    nj_shell_word(name, sizeof(name), nj_str_of(home.name)), names,
+                    nj_shell_word(dir, sizeof(dir), nj_str_of(home.authority)));
+}
+
+void
 nj_judge_mend_by_renewal(struct nj_finding *f, const struct nj_judge_worn *worn)
 {
     struct nj_judge_home home;

@@ -57,6 +57,8 @@ struct nj_judge_worn {
 };
 /* A new certificate from the authority. */
 void nj_judge_mend_by_reissue(struct nj_finding *f, const struct nj_judge_worn *worn);
+/* One that is good for `host`, too: where the authority knows it, for the same key. */
+void nj_judge_mend_by_names(struct nj_finding *f, const struct nj_judge_worn *worn);
 /* The same with new dates, where the authority knows it; else a new one. */
 void nj_judge_mend_by_renewal(struct nj_finding *f, const struct nj_judge_worn *worn);
 /* What helps where an intermediate is over, which its own authority alone can mend. */

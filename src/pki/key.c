@@ -139,7 +139,7 @@ has_sound_numbers(EVP_PKEY *key)
 
 /* What is wrong with it, and what to do; NULL: nothing. */
 static const char *
-fault_of(EVP_PKEY *key, const char **mend)
+fault_of_key(EVP_PKEY *key, const char **mend)
 {
     int type = EVP_PKEY_get_base_id(key);
 
@@ -166,7 +166,7 @@ nj_key_check(EVP_PKEY *key, struct nj_diag *diag)
         nj_diag_hint(diag, "Have the key made anew.");
         return nj_diag_fail(diag, NJ_EINVAL, "the public key cannot be read");
     }
-    fault = fault_of(key, &mend);
+    fault = fault_of_key(key, &mend);
     if (fault == NULL)
         return NJ_OK;
     nj_diag_hint(diag, "%s", mend);

@@ -12,7 +12,7 @@
 /* --- lines --- */
 
 static bool
-split(struct nj_ledger_line *line)
+split(struct nj_ca_ledger_line *line)
 {
     const char *at = line->text;
 
@@ -26,14 +26,14 @@ split(struct nj_ledger_line *line)
     }
     return line->column[NJ_LEDGER_STATE].n == 1 &&
            strchr("VRE", line->column[NJ_LEDGER_STATE].p[0]) != NULL &&
-           nj_ledger_time(line->column[NJ_LEDGER_END]) >= 0;
+           nj_ca_ledger_time(line->column[NJ_LEDGER_END]) >= 0;
 }
 
 /* Takes `text` over in every case; NULL is no memory. */
 static enum nj_err
-append(struct nj_ledger *ledger, char *text)
+append(struct nj_ca_ledger *ledger, char *text)
 {
-    struct nj_ledger_line *more;
+    struct nj_ca_ledger_line *more;
 
     if (text == NULL)
         return NJ_ENOMEM;
@@ -72,7 +72,7 @@ two_digits(const char *p)
 }
 
 time_t
-nj_ledger_time(struct nj_str date)
+nj_ca_ledger_time(struct nj_str date)
 {
     bool is_long = date.n == 15;
     struct tm tm = {0};
@@ -102,9 +102,9 @@ nj_ledger_time(struct nj_str date)
 /* --- the file --- */
 
 enum nj_err
-nj_ledger_read(struct nj_ledger *out, const char *path, struct nj_diag *diag)
+nj_ca_ledger_read(struct nj_ca_ledger *out, const char *path, struct nj_diag *diag)
 {
-    struct nj_ledger ledger = {0};
+    struct nj_ca_ledger ledger = {0};
     struct nj_secret bytes = {0};
     enum nj_err err = nj_save_read(&bytes, path, FILE_MAX, diag);
     int line = 0;
@@ -129,7 +129,7 @@ nj_ledger_read(struct nj_ledger *out, const char *path, struct nj_diag *diag)
         *out = ledger;
         return NJ_OK;
     }
-    nj_ledger_fini(&ledger);
+    nj_ca_ledger_fini(&ledger);
     nj_diag_hint(diag, "Mend or remove that line; nothing was changed.");
     return nj_diag_fail(diag, err, "%s, line %d: %s", path, line,
                         err == NJ_ENOMEM ? "no memory"
@@ -138,16 +138,16 @@ nj_ledger_read(struct nj_ledger *out, const char *path, struct nj_diag *diag)
 }
 
 void
-nj_ledger_fini(struct nj_ledger *ledger)
+nj_ca_ledger_fini(struct nj_ca_ledger *ledger)
 {
     for (size_t i = 0; i < ledger->count; i++)
         nj_free(ledger->line[i].text);
     nj_free(ledger->line);
-    *ledger = (struct nj_ledger){0};
+    *ledger = (struct nj_ca_ledger){0};
 }
 
 enum nj_err
-nj_ledger_save(const struct nj_ledger *ledger, const char *path, struct nj_diag *diag)
+nj_ca_ledger_save(const struct nj_ca_ledger *ledger, const char *path, struct nj_diag *diag)
 {
     size_t n = 0;
     char *text, *at;
@@ -189,8 +189,8 @@ print_line(char state, struct nj_str end, const char *revoked, struct nj_str ser
 }
 
 enum nj_err
-nj_ledger_append(struct nj_ledger *ledger, time_t end, const char *serial, const char *file,
-                 const char *subject)
+nj_ca_ledger_append(struct nj_ca_ledger *ledger, time_t end, const char *serial, const char *file,
+                    const char *subject)
 {
     char date[DATE_SIZE];
 
@@ -200,10 +200,10 @@ nj_ledger_append(struct nj_ledger *ledger, time_t end, const char *serial, const
 }
 
 enum nj_err
-nj_ledger_revoke(struct nj_ledger_line *line, time_t when, const char *reason)
+nj_ca_ledger_revoke(struct nj_ca_ledger_line *line, time_t when, const char *reason)
 {
     char revoked[DATE_SIZE + 32], date[DATE_SIZE];
-    struct nj_ledger_line is = {0};
+    struct nj_ca_ledger_line is = {0};
 
     print_date(date, when);
     (void)snprintf(revoked, sizeof(revoked), "%s%s%s", date, reason != NULL ? "," : "",
@@ -219,7 +219,7 @@ nj_ledger_revoke(struct nj_ledger_line *line, time_t when, const char *reason)
 }
 
 void
-nj_ledger_drop_last(struct nj_ledger *ledger)
+nj_ca_ledger_drop_last(struct nj_ca_ledger *ledger)
 {
     nj_free(ledger->line[--ledger->count].text);
 }

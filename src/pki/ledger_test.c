@@ -28,43 +28,44 @@ remove_file(void **state)
 }
 
 static enum nj_err
-read_text(struct nj_ledger *out, struct nj_str text, struct nj_diag *diag)
+read_text(struct nj_ca_ledger *out, struct nj_str text, struct nj_diag *diag)
 {
     assert_int_equal(nj_save(path, text, NJ_SAVE_PUBLIC, true, NULL), NJ_OK);
-    return nj_ledger_read(out, path, diag);
+    return nj_ca_ledger_read(out, path, diag);
 }
 
 static void
 what_is_entered_is_read_back(void **state)
 {
     const time_t end = 1803859200, late = 2556144000; /* 2027-03-01, 2051-01-01 */
-    struct nj_ledger ledger = {0}, again = {0};
+    struct nj_ca_ledger ledger = {0}, again = {0};
 
     (void)state;
-    assert_int_equal(nj_ledger_append(&ledger, end, "0A", "clients/a/client.crt", "/CN=a"), NJ_OK);
-    assert_int_equal(nj_ledger_append(&ledger, late, "0B", "unknown", "/CN=b"), NJ_OK);
-    assert_int_equal(nj_ledger_revoke(&ledger.line[0], end - 1, "keyCompromise"), NJ_OK);
-    assert_int_equal(nj_ledger_save(&ledger, path, NULL), NJ_OK);
-    assert_int_equal(nj_ledger_read(&again, path, NULL), NJ_OK);
+    assert_int_equal(nj_ca_ledger_append(&ledger, end, "0A", "clients/a/client.crt", "/CN=a"),
+                     NJ_OK);
+    assert_int_equal(nj_ca_ledger_append(&ledger, late, "0B", "unknown", "/CN=b"), NJ_OK);
+    assert_int_equal(nj_ca_ledger_revoke(&ledger.line[0], end - 1, "keyCompromise"), NJ_OK);
+    assert_int_equal(nj_ca_ledger_save(&ledger, path, NULL), NJ_OK);
+    assert_int_equal(nj_ca_ledger_read(&again, path, NULL), NJ_OK);
     assert_int_equal(again.count, 2);
     assert_string_equal(again.line[0].text, "R\t270301000000Z\t270228235959Z,keyCompromise\t0A\t"
                                             "clients/a/client.crt\t/CN=a");
     assert_string_equal(again.line[1].text, "V\t20510101000000Z\t\t0B\tunknown\t/CN=b");
-    assert_int_equal(nj_ledger_time(again.line[0].column[NJ_LEDGER_END]), end);
-    assert_int_equal(nj_ledger_time(again.line[1].column[NJ_LEDGER_END]), late);
-    nj_ledger_fini(&ledger);
-    nj_ledger_fini(&again);
+    assert_int_equal(nj_ca_ledger_time(again.line[0].column[NJ_LEDGER_END]), end);
+    assert_int_equal(nj_ca_ledger_time(again.line[1].column[NJ_LEDGER_END]), late);
+    nj_ca_ledger_fini(&ledger);
+    nj_ca_ledger_fini(&again);
 }
 
 static void
 a_file_that_is_missing_or_empty_is_an_empty_ledger(void **state)
 {
-    struct nj_ledger ledger = {0};
+    struct nj_ca_ledger ledger = {0};
 
     (void)state;
-    assert_int_equal(nj_ledger_read(&ledger, "/nonexistent/index.txt", NULL), NJ_OK);
+    assert_int_equal(nj_ca_ledger_read(&ledger, "/nonexistent/index.txt", NULL), NJ_OK);
     assert_int_equal(ledger.count, 0);
-    assert_int_equal(nj_ledger_read(&ledger, path, NULL), NJ_OK);
+    assert_int_equal(nj_ca_ledger_read(&ledger, path, NULL), NJ_OK);
     assert_int_equal(ledger.count, 0);
 }
 
@@ -84,7 +85,7 @@ lines_that_are_not_understood_stop_the_reading(void **state)
 
     (void)state;
     for (size_t i = 0; i < NJ_COUNT_OF(wrong); i++) {
-        struct nj_ledger ledger = {0};
+        struct nj_ca_ledger ledger = {0};
         struct nj_diag diag = {0};
 
         assert_int_equal(read_text(&ledger, wrong[i], &diag), NJ_EINVAL);
@@ -96,7 +97,7 @@ lines_that_are_not_understood_stop_the_reading(void **state)
 static void
 the_last_line_needs_no_end(void **state)
 {
-    struct nj_ledger ledger = {0};
+    struct nj_ca_ledger ledger = {0};
 
     (void)state;
     assert_int_equal(
@@ -107,9 +108,9 @@ the_last_line_needs_no_end(void **state)
             NULL),
         NJ_OK);
     assert_int_equal(ledger.count, 2);
-    nj_ledger_drop_last(&ledger);
+    nj_ca_ledger_drop_last(&ledger);
     assert_int_equal(ledger.count, 1);
-    nj_ledger_fini(&ledger);
+    nj_ca_ledger_fini(&ledger);
 }
 
 #define WITH_FILE(test) cmocka_unit_test_setup_teardown(test, make_file, remove_file)

@@ -21,7 +21,7 @@
 /* --- one name --- */
 
 static enum nj_err
-add(struct nj_names *names, const char *kind, const char *text, struct nj_diag *diag)
+add_kind(struct nj_names *names, const char *kind, const char *text, struct nj_diag *diag)
 {
     char name[NJ_NAME_SIZE];
 
@@ -55,7 +55,7 @@ add_address(struct nj_names *names, const char *text, struct nj_diag *diag)
 
     if (!read_address(text, address))
         return nj_diag_fail(diag, NJ_EINVAL, "'%s' is no IP address", text);
-    return add(names, "IP", address, diag);
+    return add_kind(names, "IP", address, diag);
 }
 
 /* Labels of letters, digits, '-' and '_'; a star only for the whole first one. */
@@ -99,7 +99,7 @@ add_dns(struct nj_names *names, const char *text, struct nj_diag *diag)
                            "written in its xn-- form.");
         return nj_diag_fail(diag, NJ_EINVAL, "'%s' is neither a host name nor an address", text);
     }
-    return add(names, "DNS", text, diag);
+    return add_kind(names, "DNS", text, diag);
 }
 
 static enum nj_err
@@ -110,7 +110,7 @@ add_text(struct nj_names *names, const char *kind, const char *text, struct nj_d
             return nj_diag_fail(diag, NJ_EINVAL, "'%s:%s' is empty, or more than ASCII", kind,
                                 text);
     }
-    return add(names, kind, text, diag);
+    return add_kind(names, kind, text, diag);
 }
 
 static enum nj_err
@@ -126,7 +126,7 @@ add_one(struct nj_names *names, const char *text, struct nj_diag *diag)
         return add_text(names, "URI", text + 4, diag);
     if (strncasecmp(text, "email:", 6) == 0)
         return add_text(names, "email", text + 6, diag);
-    return read_address(text, address) ? add(names, "IP", address, diag)
+    return read_address(text, address) ? add_kind(names, "IP", address, diag)
                                        : add_dns(names, text, diag);
 }
 
@@ -189,13 +189,13 @@ add_interface(struct nj_names *names, const struct ifaddrs *i)
         const struct sockaddr_in *v4 = (const void *)i->ifa_addr;
 
         if (inet_ntop(AF_INET, &v4->sin_addr, text, sizeof(text)) != NULL)
-            (void)add(names, "IP", text, NULL);
+            (void)add_kind(names, "IP", text, NULL);
     } else if (i->ifa_addr->sa_family == AF_INET6) {
         const struct sockaddr_in6 *v6 = (const void *)i->ifa_addr;
 
         if (!IN6_IS_ADDR_LINKLOCAL(&v6->sin6_addr) &&
             inet_ntop(AF_INET6, &v6->sin6_addr, text, sizeof(text)) != NULL)
-            (void)add(names, "IP", text, NULL);
+            (void)add_kind(names, "IP", text, NULL);
     }
 }
 
@@ -205,9 +205,9 @@ nj_names_add_machine(struct nj_names *names)
     struct ifaddrs *interfaces;
 
     add_host_names(names);
-    (void)add(names, "DNS", "localhost", NULL);
-    (void)add(names, "IP", "127.0.0.1", NULL);
-    (void)add(names, "IP", "::1", NULL);
+    (void)add_kind(names, "DNS", "localhost", NULL);
+    (void)add_kind(names, "IP", "127.0.0.1", NULL);
+    (void)add_kind(names, "IP", "::1", NULL);
     if (getifaddrs(&interfaces) != 0)
         return;
     for (const struct ifaddrs *i = interfaces; i != NULL; i = i->ifa_next)
@@ -307,7 +307,7 @@ nj_names_check_text(struct nj_str text, const char *of, struct nj_diag *diag)
 
 /* What is wrong with a character that is seen; NULL: nothing. */
 static const char *
-fault_of(char c)
+fault_of_character(char c)
 {
     if (c == '+' || c == '#' || c == '/')
         return "means something in a topic or a path";
@@ -333,7 +333,7 @@ nj_names_check_folder(const char *name, struct nj_diag *diag)
                            "or taken for an option",
                            name, *name);
     for (size_t i = 0; err == NJ_OK && i < text.n; i++) {
-        const char *fault = fault_of(name[i]);
+        const char *fault = fault_of_character(name[i]);
 
         if (fault != NULL)
             err = nj_diag_fail(diag, NJ_EINVAL, "the name '%s' cannot be used: '%c' %s", name,

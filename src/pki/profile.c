@@ -152,7 +152,7 @@ nj_profile_general_names(GENERAL_NAMES **out, const struct nj_names *names, stru
 
 /* "DNS:…", from bytes that nobody has looked at; a NUL in them, or a comma, adds no second name. */
 static enum nj_err
-add_text(struct nj_names *out, const char *kind, const ASN1_STRING *text, struct nj_diag *diag)
+copy_text(struct nj_names *out, const char *kind, const ASN1_STRING *text, struct nj_diag *diag)
 {
     struct nj_str bytes = {(const char *)ASN1_STRING_get0_data(text),
                            (size_t)ASN1_STRING_length(text)};
@@ -167,7 +167,7 @@ add_text(struct nj_names *out, const char *kind, const ASN1_STRING *text, struct
 }
 
 static enum nj_err
-add_address(struct nj_names *out, const ASN1_OCTET_STRING *address, struct nj_diag *diag)
+copy_address(struct nj_names *out, const ASN1_OCTET_STRING *address, struct nj_diag *diag)
 {
     int n = ASN1_STRING_length(address);
     char text[INET6_ADDRSTRLEN], name[INET6_ADDRSTRLEN + 4];
@@ -190,16 +190,16 @@ nj_profile_names(struct nj_names *out, const GENERAL_NAMES *from, struct nj_diag
 
         switch (name->type) {
         case GEN_DNS:
-            err = add_text(out, "DNS:", name->d.dNSName, diag);
+            err = copy_text(out, "DNS:", name->d.dNSName, diag);
             break;
         case GEN_IPADD:
-            err = add_address(out, name->d.iPAddress, diag);
+            err = copy_address(out, name->d.iPAddress, diag);
             break;
         case GEN_URI:
-            err = add_text(out, "URI:", name->d.uniformResourceIdentifier, diag);
+            err = copy_text(out, "URI:", name->d.uniformResourceIdentifier, diag);
             break;
         case GEN_EMAIL:
-            err = add_text(out, "email:", name->d.rfc822Name, diag);
+            err = copy_text(out, "email:", name->d.rfc822Name, diag);
             break;
         default:
             err = nj_diag_fail(diag, NJ_EINVAL,

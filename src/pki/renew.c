@@ -17,6 +17,7 @@ find(const struct nj_authority *a, const char *name, struct nj_issued *out,
 {
     bool is_host_only = strncmp(name, "hosts/", 6) == 0;
     bool is_client_only = strncmp(name, "clients/", 8) == 0;
+    char option[NJ_DIR_OPTION_SIZE];
     bool is_host, is_client;
     enum nj_err err;
 
@@ -33,7 +34,8 @@ find(const struct nj_authority *a, const char *name, struct nj_issued *out,
         return nj_diag_fail(diag, NJ_EINVAL, "there are a host and a client called %s", name);
     }
     if (!is_host && !is_client) {
-        nj_diag_hint(diag, "`nightjar pki list` shows what there is.");
+        nj_diag_hint(diag, "`nightjar pki list%s` shows what there is.",
+                     nj_authority_dir_option(a->dir, option));
         return nj_diag_fail(diag, NJ_ENOENT, "there is no certificate of %s in %s", name, a->dir);
     }
     if (is_host)
@@ -50,6 +52,27 @@ check_origin(const struct nj_authority *a, X509 *was, const char *path, struct n
                  "Was the authority made anew since? Then make it new: `nightjar pki server` or "
                  "`client` with --force.");
     return nj_diag_fail(diag, NJ_EINVAL, "%s was not issued by this authority", path);
+}
+
+/* Whoever has the key that was revoked would be let in again. */
+static enum nj_err
+refuse_revoked(const struct nj_authority *a, X509 *was, const char *path, struct nj_diag *diag)
+{
+    char serial[NJ_SERIAL_SIZE];
+
+    nj_serial_print(X509_get0_serialNumber(was), serial);
+    for (size_t i = 0; i < nj_authority_count(a); i++) {
+        struct nj_issued_row row = nj_authority_row(a, i);
+
+        if (row.state != NJ_ISSUED_REVOKED || !nj_str_eq(row.serial, nj_str_of(serial)))
+            continue;
+        nj_diag_hint(diag, "With --new-key it gets another key, and is good again.");
+        return nj_diag_fail(diag, NJ_EINVAL,
+                            "%s is revoked: renewed for the same key, it would let in again whom "
+                            "that shut out",
+                            path);
+    }
+    return NJ_OK;
 }
 
 static enum nj_key_kind
@@ -81,8 +104,8 @@ new_key(struct nj_authority *a, X509 *was, const struct nj_issued *place, EVP_PK
 
 /* The certificate last, as when it was issued. */
 static enum nj_err
-save(struct nj_authority *a, X509 *made, EVP_PKEY *key, bool is_small,
-     const struct nj_issued *place, struct nj_diag *diag)
+save_renewed(struct nj_authority *a, X509 *made, EVP_PKEY *key, bool is_small,
+             const struct nj_issued *place, struct nj_diag *diag)
 {
     enum nj_err err;
 
@@ -120,33 +143,34 @@ check_key(X509 *was, const struct nj_issued *place, struct nj_diag *diag)
 
 /* Subject, names and use of `was`, for its key or a new one. */
 static enum nj_err
-renew(struct nj_authority *a, X509 *was, const char *relative, bool is_new_key, unsigned days,
-      struct nj_issued *out, struct nj_diag *diag)
+renew_one(struct nj_authority *a, X509 *was, const char *relative, const struct nj_renewal *how,
+          struct nj_issued *out, struct nj_diag *diag)
 {
     NJ_CLEANUP(nj_drop_general_names)
     GENERAL_NAMES *list = X509_get_ext_d2i(was, NID_subject_alt_name, NULL, NULL);
     NJ_CLEANUP(nj_drop_key) EVP_PKEY *key = NULL;
     NJ_CLEANUP(nj_drop_x509) X509 *made = NULL;
-    struct nj_names names = {0};
+    struct nj_names names = how->names;
     struct nj_issue_draft draft = {
         .subject = X509_get_subject_name(was),
         .public_key = X509_get0_pubkey(was),
         .kind = out->kind,
         .is_small = X509_get0_subject_key_id(was) == NULL,
         .names = &names,
-        .days = days,
+        .days = how->days,
     };
-    enum nj_err err = list != NULL ? nj_profile_names(&names, list, diag) : NJ_OK;
+    enum nj_err err =
+        list != NULL && names.count == 0 ? nj_profile_names(&names, list, diag) : NJ_OK;
 
-    if (err == NJ_OK && !is_new_key)
+    if (err == NJ_OK && !how->is_new_key)
         err = check_key(was, out, diag);
-    if (err == NJ_OK && is_new_key) {
+    if (err == NJ_OK && how->is_new_key) {
         err = new_key(a, was, out, &key, diag);
         draft.public_key = key;
     }
     if (err == NJ_OK)
         err = nj_issue_certificate(a, &draft, relative, &made, out, diag);
-    return err == NJ_OK ? save(a, made, key, draft.is_small, out, diag) : err;
+    return err == NJ_OK ? save_renewed(a, made, key, draft.is_small, out, diag) : err;
 }
 
 enum nj_err
@@ -166,7 +190,7 @@ nj_authority_find(const struct nj_authority *authority, const char *name, struct
 }
 
 enum nj_err
-nj_authority_renew(struct nj_authority *authority, const char *name, bool is_new_key, unsigned days,
+nj_authority_renew(struct nj_authority *authority, const char *name, const struct nj_renewal *how,
                    struct nj_issued *out, struct nj_diag *diag)
 {
     NJ_CLEANUP(nj_drop_x509) X509 *was = NULL;
@@ -177,11 +201,13 @@ nj_authority_renew(struct nj_authority *authority, const char *name, bool is_new
         err = nj_certificate_read(&was, out->certificate, diag);
     if (err == NJ_OK)
         err = check_origin(authority, was, out->certificate, diag);
+    if (err == NJ_OK && !how->is_new_key)
+        err = refuse_revoked(authority, was, out->certificate, diag);
     if (err != NJ_OK)
         return err;
     if (access(out->header, F_OK) != 0)
         out->header[0] = '\0';
-    err = renew(authority, was, relative, is_new_key, days, out, diag);
+    err = renew_one(authority, was, relative, how, out, diag);
     if (access(out->key, F_OK) != 0)
         out->key[0] = '\0';
     return err;

@@ -63,7 +63,7 @@ nj_authority_count(const struct nj_authority *authority)
 
 /* Is there a later one in the same file? */
 static bool
-is_replaced(const struct nj_ledger *ledger, size_t i)
+is_replaced(const struct nj_ca_ledger *ledger, size_t i)
 {
     struct nj_str file = ledger->line[i].column[NJ_LEDGER_FILE];
 
@@ -87,14 +87,14 @@ nj_authority_row(const struct nj_authority *authority, size_t i)
         .serial = column[NJ_LEDGER_SERIAL],
         .file = column[NJ_LEDGER_FILE],
         .subject = column[NJ_LEDGER_SUBJECT],
-        .expires = nj_ledger_time(column[NJ_LEDGER_END]),
+        .expires = nj_ca_ledger_time(column[NJ_LEDGER_END]),
         .is_last = !is_replaced(&authority->ledger, i),
         .reason = comma != NULL ? nj_str_from(revoked, n + 1) : (struct nj_str){NULL, 0},
     };
 
     if (column[NJ_LEDGER_STATE].p[0] == 'R') {
         row.state = NJ_ISSUED_REVOKED;
-        row.revoked = nj_ledger_time((struct nj_str){revoked.p, n});
+        row.revoked = nj_ca_ledger_time((struct nj_str){revoked.p, n});
     } else if (row.expires <= time(NULL)) {
         row.state = NJ_ISSUED_EXPIRED;
     } else {
@@ -343,7 +343,7 @@ revoke_all(struct nj_authority *a, const char *which, const char *reason, unsign
            struct nj_diag *diag)
 {
     NJ_CLEANUP(nj_drop_crl) X509_CRL *crl = NULL;
-    char serial[NJ_SERIAL_SIZE], path[NJ_WHERE_SIZE];
+    char serial[NJ_SERIAL_SIZE], path[NJ_WHERE_SIZE], option[NJ_DIR_OPTION_SIZE];
     unsigned n = 0;
 
     nj_authority_path(a, path, NULL, "crl.pem");
@@ -354,12 +354,13 @@ revoke_all(struct nj_authority *a, const char *which, const char *reason, unsign
 
         if (!is_meant(&row, which, serial) || (!is_good(&row) && !is_unlisted(crl, &row)))
             continue;
-        if (is_good(&row) && nj_ledger_revoke(&a->ledger.line[i], time(NULL), reason) != NJ_OK)
+        if (is_good(&row) && nj_ca_ledger_revoke(&a->ledger.line[i], time(NULL), reason) != NJ_OK)
             return nj_diag_fail(diag, NJ_ENOMEM, "no memory for the index");
         n++;
     }
     if (n == 0) {
-        nj_diag_hint(diag, "`nightjar pki list` shows what there is.");
+        nj_diag_hint(diag, "`nightjar pki list%s` shows what there is.",
+                     nj_authority_dir_option(a->dir, option));
         return nj_diag_fail(diag, NJ_ENOENT, "no certificate of '%s' is good now", which);
     }
     *count = n;

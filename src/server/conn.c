@@ -242,12 +242,12 @@ make_ready(struct nj_conn *c)
     wait_in(c, &c->worker->ready);
 }
 
-/* Not read until the other workers have room for what it publishes. Who has no session yet
- * publishes nothing. */
+/* Not read until the other workers, and the store, have room for what it publishes. Who has no
+ * session yet publishes nothing. */
 static bool
 is_to_pause(const struct nj_conn *c)
 {
-    return c->worker->is_stalled && c->session != NULL;
+    return c->session != NULL && nj_worker_is_stalled(c->worker);
 }
 
 static void
@@ -255,13 +255,6 @@ pause_reading(struct nj_conn *c)
 {
     nj_conn_set_reading(c, false);
     wait_in(c, &c->worker->paused);
-}
-
-void
-nj_conn_unpause(struct nj_conn *c)
-{
-    nj_list_remove(&c->link_in);
-    nj_conn_continue(c);
 }
 
 void
@@ -314,20 +307,43 @@ is_no_connect(struct nj_str first)
     return first.n > 0 && (uint8_t)first.p[0] >> 4 != NJ_CONNECT;
 }
 
-/* Take whole packets from `bytes` until there are none, or the connection may not go on, or its
- * share of this turn is used up. How many bytes were taken. */
+/* Announce the topics of the PUBLISH packets that come next. `from` is where packets begin that
+ * have not been looked at; where those begin that are left. What is wrong with them is seen when
+ * they are taken. */
+static NJ_NOINLINE size_t
+look_ahead(struct nj_conn *c, struct nj_str bytes, size_t from)
+{
+    struct nj_home *home = c->worker->home;
+
+    while (home->router.expected_count < NJ_ROUTER_AHEAD) {
+        NJ_UNSET struct nj_frame frame;
+        struct nj_reader r;
+        struct nj_str topic;
+
+        if (nj_frame_find_plainly(nj_str_from(bytes, from), c->told.packet_bytes, &frame) !=
+                NJ_FRAME_WHOLE ||
+            frame.type != NJ_PUBLISH)
+            break;
+        from += frame.bytes;
+        r = nj_reader_of(frame.body);
+        topic = nj_read_lp16(&r);
+        if (topic.n > 0)
+            nj_router_expect(&home->router, home->broker->index, topic);
+    }
+    return from;
+}
+
 static size_t
-take(struct nj_conn *c, struct nj_str bytes)
+take_until(struct nj_conn *c, struct nj_str bytes, uint64_t end)
 {
     const struct nj_home *home = c->worker->home;
-    uint64_t end = home->deliveries + NJ_WORKER_BUDGET;
-    size_t taken = 0;
+    size_t taken = 0, seen = 0;
     unsigned packets = 0;
 
     c->in_needed = 0;
     while (is_taking(c) && home->deliveries < end && packets < NJ_WORKER_BUDGET) {
         struct nj_str rest = nj_str_from(bytes, taken);
-        struct nj_frame frame;
+        NJ_UNSET struct nj_frame frame;
         enum nj_cause cause = NJ_CAUSE_NONE;
 
         switch (nj_frame_find(rest, c->told.packet_bytes, &frame)) {
@@ -343,6 +359,8 @@ take(struct nj_conn *c, struct nj_str bytes)
             break;
         case NJ_FRAME_WHOLE:
             c->last_packet = c->worker->now;
+            if (NJ_UNLIKELY(home->router.is_worth_expecting) && frame.type == NJ_PUBLISH)
+                seen = look_ahead(c, bytes, NJ_MAX(seen, taken));
             cause = take_packet(c, &frame);
             /* A CONNECT comes again at home or when its password is checked, a long SUBSCRIBE in
              * the next turn. */
@@ -358,6 +376,20 @@ take(struct nj_conn *c, struct nj_str bytes)
         }
         packets++;
     }
+    return taken;
+}
+
+/* Take whole packets from `bytes` until there are none, or the connection may not go on, or its
+ * share of this turn is used up. How many bytes were taken. */
+static size_t
+take(struct nj_conn *c, struct nj_str bytes)
+{
+    struct nj_worker *w = c->worker;
+    uint64_t begin = w->home->deliveries;
+    size_t taken = take_until(c, bytes, begin + w->share);
+
+    nj_router_expect_nothing(&w->home->router);
+    w->busy += w->home->deliveries - begin > NJ_WORKER_LEAST / 4;
     return taken;
 }
 
@@ -592,14 +624,16 @@ count_waiting(struct nj_conn *c)
 }
 
 static ssize_t
-write_bytes(struct nj_conn *c)
+write_bytes(struct nj_conn *c, size_t most)
 {
-    return c->secure == NULL ? nj_out_write(c->worker->pool, &c->out, &c->io) : nj_secure_write(c);
+    return c->secure == NULL ? nj_out_write(c->worker->pool, &c->out, &c->io, most)
+                             : nj_secure_write(c, most);
 }
 
 void
 nj_conn_flush(struct nj_conn *c)
 {
+    size_t share = c->worker->write_share;
     bool was_full = c->link.is_full;
     ssize_t n;
 
@@ -608,7 +642,7 @@ nj_conn_flush(struct nj_conn *c)
         nj_conn_end(c, (enum nj_cause)c->mute_cause);
         return;
     }
-    n = write_bytes(c);
+    n = write_bytes(c, share);
     count_waiting(c);
     if (n > 0)
         nj_metric_add(&c->worker->metrics, NJ_METRIC_BYTES_SENT, n);
@@ -618,7 +652,7 @@ nj_conn_flush(struct nj_conn *c)
         nj_conn_end(c, NJ_CAUSE_SOCKET_ERROR);
         return;
     }
-    if (was_full && c->out.bytes <= c->worker->opts->max_output_bytes / 2) {
+    if (was_full && c->out.bytes <= c->worker->output_ceiling / 2) {
         c->link.is_full = false;
         nj_conn_continue(c);
         if (c->session != NULL && c->state == NJ_CONN_ACTIVE)
@@ -626,6 +660,10 @@ nj_conn_flush(struct nj_conn *c)
     }
     if (c->state == NJ_CONN_CLOSING)
         return;
+    if (n >= (ssize_t)share && has_output(c)) { /* the rest in the next turn */
+        nj_conn_dirty(c);
+        return;
+    }
     if (has_output(c) != ((c->io.interest & NJ_IO_WRITE) != 0) &&
         nj_reactor_watch(c->worker->reactor, &c->io, c->io.interest ^ NJ_IO_WRITE) != NJ_OK)
         nj_conn_end(c, NJ_CAUSE_OUT_OF_MEMORY);
@@ -641,10 +679,18 @@ keep_alive_ends(const struct nj_conn *c)
     return c->last_packet + (nj_time)c->keep_alive_s * 1500;
 }
 
+/* Looked at in steps, which are the wheel's: ten thousand connections whose intervals end in as
+ * many different milliseconds would wake the worker as often. */
+#define KEEP_ALIVE_STEP_MS 64
+
 void
 nj_conn_start_keep_alive(struct nj_conn *c)
 {
-    nj_timer_set(c->worker->wheel, &c->timer, c->keep_alive_s > 0 ? keep_alive_ends(c) : NJ_NEVER);
+    nj_time due = NJ_NEVER;
+
+    if (c->keep_alive_s > 0)
+        due = (keep_alive_ends(c) / KEEP_ALIVE_STEP_MS + 1) * KEEP_ALIVE_STEP_MS;
+    nj_timer_set(c->worker->wheel, &c->timer, due);
 }
 
 static void
@@ -671,7 +717,8 @@ end(struct nj_conn *c, enum nj_cause cause)
 {
     struct nj_session *s = c->session;
     bool was_refused = c->state == NJ_CONN_CONNECT || c->state == NJ_CONN_CHECKING ||
-                       c->state == NJ_CONN_AUTH || (c->state == NJ_CONN_OPENING && s == NULL);
+                       c->state == NJ_CONN_AUTH ||
+                       (c->state == NJ_CONN_OPENING && (s == NULL || cause == NJ_CAUSE_STORE_FULL));
 
     if (c->state == NJ_CONN_CLOSING)
         return NULL;
@@ -717,7 +764,7 @@ nj_conn_close(struct nj_conn *c)
 
     /* One attempt: what the peer does not take now, it does not get. */
     if (!c->is_mute && c->out.bytes > 0) {
-        n = write_bytes(c);
+        n = write_bytes(c, SIZE_MAX);
         if (n > 0)
             nj_metric_add(&c->worker->metrics, NJ_METRIC_BYTES_SENT, n);
     }

@@ -98,8 +98,6 @@ void nj_conn_arrive(struct nj_conn *c, struct nj_worker *w);
 void nj_conn_continue(struct nj_conn *c);
 /* Write what waits. */
 void nj_conn_flush(struct nj_conn *c);
-/* Watch for reading again. */
-void nj_conn_unpause(struct nj_conn *c);
 /* An answer has left, for which reading may have waited. */
 void nj_conn_answered(struct nj_conn *c);
 

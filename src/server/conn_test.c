@@ -114,7 +114,8 @@ a_slow_store_makes_a_publisher_wait(void **state)
     memset(packet, 'x', sizeof(packet));
     memcpy(packet, "\x34\xcc\x86\x03\x00\x01t\x00\x01", 9); /* 49,996 bytes of body */
     open_client(&c);
-    say(&c, BYTES(CONNECT_311("\x00", "a")));
+    say(&c, BYTES("\x10\x0d\x00\x04MQTT\x04\x00\x00\x00\x00\x01"
+                  "a")); /* a session that stays */
     hears(&c, BYTES("\x20\x02\x00\x00"));
     nj_store_mem_hold(&world.stores[0], 0);
     for (unsigned id = 1; id <= 100; id++) {

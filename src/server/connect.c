@@ -6,8 +6,8 @@
 #include "server/conn.h"
 
 #include "base/mem.h"
+#include "mqtt/passed_on.h"
 #include "server/mount.h"
-#include "server/properties.h"
 #include "server/say.h"
 #include "server/server_priv.h"
 

@@ -124,16 +124,23 @@ nothing_is_done_while_the_password_is_checked(void **state)
     close_client(&c);
 }
 
+/* A server and a client whose password is being checked, until the work is let go. */
+static void
+begin_login(struct client *c)
+{
+    start_with_users(1, 1 << 16);
+    nj_sim_hold_work(true);
+    open_client(c);
+    say(c, BYTES(LOGIN_5("a", "u", "p")));
+}
+
 static void
 connect_timeout_goes_on_while_the_password_is_checked(void **state)
 {
     struct client c;
 
     (void)state;
-    start_with_users(1, 1 << 16);
-    nj_sim_hold_work(true);
-    open_client(&c);
-    say(&c, BYTES(LOGIN_5("a", "u", "p")));
+    begin_login(&c);
     wait_ms(10001);
     is_closed(&c);
     assert_int_equal(nj_server_cause(world.server, NJ_CAUSE_CONNECT_TIMEOUT), 1);
@@ -171,10 +178,7 @@ a_server_may_end_while_passwords_are_checked(void **state)
     struct client c;
 
     (void)state;
-    start_with_users(1, 1 << 16);
-    nj_sim_hold_work(true);
-    open_client(&c);
-    say(&c, BYTES(LOGIN_5("a", "u", "p")));
+    begin_login(&c);
     assert_int_equal(atomic_load(&book.users.references), 2);
     end_server();
     assert_int_equal(atomic_load(&book.users.references), 1);
@@ -189,10 +193,7 @@ an_entry_that_changes_meanwhile_is_asked_again(void **state)
     struct client c;
 
     (void)state;
-    start_with_users(1, 1 << 16);
-    nj_sim_hold_work(true);
-    open_client(&c);
-    say(&c, BYTES(LOGIN_5("a", "u", "p")));
+    begin_login(&c);
     book.stamp = 2; /* as after a reload */
     nj_sim_hold_work(false);
     settle();

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Packets out: what a session, or the connection itself, has to say, encoded into the output.
  *
- * A PUBLISH that goes to many is encoded once for each kind of receiver (version, QoS, retain flag)
- * and copied from there; only the packet identifier differs. A large payload is not copied but
- * referred to. */
+ * A PUBLISH that goes to many is encoded once for each kind of receiver, or not at all
+ * (encoding.h). A large payload is not copied but referred to. */
 #include "server/conn.h"
 
 #include "base/mem.h"
@@ -23,7 +22,7 @@ count_sent(struct nj_conn *c)
     nj_metric_add(&c->worker->metrics, NJ_METRIC_PACKETS_SENT, 1);
     c->out_packets++;
     /* Until enough has been written: see nj_conn_flush(). */
-    c->link.is_full = c->link.is_full || c->out.bytes > c->worker->opts->max_output_bytes;
+    c->link.is_full = c->link.is_full || c->out.bytes > c->worker->output_ceiling;
     nj_conn_dirty(c);
 }
 
@@ -145,43 +144,15 @@ put_parts(struct nj_conn *c, const struct nj_publish_head *head, size_t head_byt
     return is_put;
 }
 
-/* Whether the encoding kept by the worker is the one this receiver gets. */
+/* What receivers of this kind get alike. */
 static bool
-is_kept(const struct nj_encoding *e, const struct nj_conn *c, const struct nj_delivery *d)
-{
-    return e->number == d->publication->number && e->number != 0 && e->version == c->link.version &&
-           e->qos == d->qos && e->retain == d->retain;
-}
-
-/* Encode for this receiver and those like it. */
-static void
-keep(struct nj_encoding *e, const struct nj_conn *c, const struct nj_delivery *d,
-     const struct nj_publish_head *head)
-{
-    struct nj_writer w = nj_writer_of(e->packet, sizeof(e->packet));
-
-    nj_publish_head_encode(&w, c->link.version, head);
-    nj_write_bytes(&w, d->publication->payload);
-    e->number = d->publication->number;
-    e->version = c->link.version;
-    e->qos = d->qos;
-    e->retain = d->retain;
-    e->bytes = (uint32_t)(w.p - e->packet);
-    e->packet_id_at = d->qos > 0 ? (uint32_t)nj_publish_packet_id_offset(e->packet) : 0;
-}
-
-static bool
-put_kept(struct nj_conn *c, const struct nj_encoding *e, uint16_t packet_id)
+put_alike(struct nj_conn *c, const struct nj_encoding *e, uint16_t packet_id)
 {
     uint8_t *room = nj_out_room(c->worker->pool, &c->out, e->bytes);
 
     if (room == NULL)
         return false;
-    memcpy(room, e->packet, e->bytes);
-    if (e->qos > 0) {
-        room[e->packet_id_at] = (uint8_t)(packet_id >> 8);
-        room[e->packet_id_at + 1] = (uint8_t)packet_id;
-    }
+    nj_encoding_copy(e, room, packet_id);
     nj_out_add(&c->out, e->bytes);
     return true;
 }
@@ -225,8 +196,8 @@ encode_head(struct nj_conn *c, const struct nj_delivery *d, const struct nj_publ
         return put_parts(c, head, head_bytes, d->publication) ? NJ_SENT : NJ_SENT_NO_ROOM;
     if (!may_keep)
         return put_whole(c, head, head_bytes, d->publication->payload) ? NJ_SENT : NJ_SENT_NO_ROOM;
-    keep(e, c, d, head);
-    return put_kept(c, e, d->packet_id) ? NJ_SENT : NJ_SENT_NO_ROOM;
+    nj_encoding_make(e, c->link.version, d->publication, head);
+    return put_alike(c, e, d->packet_id) ? NJ_SENT : NJ_SENT_NO_ROOM;
 }
 
 static enum nj_sent
@@ -255,16 +226,16 @@ link_publish(struct nj_link *link, const struct nj_delivery *d)
 {
     struct nj_conn *c = nj_container_of(link, struct nj_conn, link);
     const struct nj_encoding *e = &c->worker->encoding;
-    bool may_keep = d->is_one_of_many && !d->dup && d->identifier_count == 0 &&
-                    c->topic_alias_maximum == 0 && nj_conn_listener(c)->mount_point == NULL;
+    bool is_alike = !d->dup && d->identifier_count == 0 && c->topic_alias_maximum == 0 &&
+                    nj_conn_listener(c)->mount_point == NULL;
     enum nj_sent sent;
 
     if (c->is_mute || (link->is_full && d->qos == 0))
         return NJ_SENT_NO_ROOM;
-    if (may_keep && is_kept(e, c, d) && e->bytes <= c->maximum_packet_size)
-        sent = put_kept(c, e, d->packet_id) ? NJ_SENT : NJ_SENT_NO_ROOM;
+    if (is_alike && nj_encoding_fits(e, c->link.version, d) && e->bytes <= c->maximum_packet_size)
+        sent = put_alike(c, e, d->packet_id) ? NJ_SENT : NJ_SENT_NO_ROOM;
     else
-        sent = encode_publish(c, d, may_keep);
+        sent = encode_publish(c, d, is_alike && d->is_one_of_many);
     if (sent == NJ_SENT)
         count_publish(c, d);
     return sent;
@@ -441,8 +412,27 @@ nj_conn_send_disconnect(struct nj_conn *c, enum nj_cause cause)
     send_small(c, packet, &w);
 }
 
+/* An identifier and nothing else, as nearly all are: written where it leaves from. */
 static void
-send_ack(struct nj_conn *c, const struct nj_answer *a)
+send_bare_ack(struct nj_conn *c, const struct nj_answer *a)
+{
+    uint8_t *room;
+
+    if (c->is_mute || c->maximum_packet_size < NJ_BARE_ACK_BYTES) /* [MQTT5-3.1.2-24] */
+        return;
+    room = nj_out_room(c->worker->pool, &c->out, NJ_BARE_ACK_BYTES);
+    if (room == NULL) {
+        fall_silent(c, NJ_CAUSE_OUT_OF_MEMORY);
+        return;
+    }
+    nj_ack_encode_bare(room, a->type, a->packet_id);
+    nj_out_add(&c->out, NJ_BARE_ACK_BYTES);
+    count_sent(c);
+}
+
+/* Of MQTT 5, with a reason. */
+static void
+send_long_ack(struct nj_conn *c, const struct nj_answer *a)
 {
     NJ_UNSET uint8_t properties[SMALL_PROPERTIES], packet[SMALL_PROPERTIES + 16];
     struct nj_writer p = nj_writer_of(properties, sizeof(properties));
@@ -451,8 +441,17 @@ send_ack(struct nj_conn *c, const struct nj_answer *a)
     if (a->cause != NJ_CAUSE_NONE)
         put_reason_string(&p, c, (enum nj_cause)a->cause);
     nj_ack_encode(&w, c->link.version, a->type, a->packet_id, a->reason, written(properties, &p));
-    nj_say_ack_sent(c, a);
     send_small(c, packet, &w);
+}
+
+static void
+send_ack(struct nj_conn *c, const struct nj_answer *a)
+{
+    nj_say_ack_sent(c, a);
+    if (a->reason == NJ_REASON_SUCCESS || c->link.version != NJ_MQTT_5)
+        send_bare_ack(c, a);
+    else
+        send_long_ack(c, a);
 }
 
 static void

@@ -8,7 +8,7 @@
 #define SECOND_MS 1000
 
 static void
-on_time(struct nj_timer *t, nj_time now)
+on_ration_time(struct nj_timer *t, nj_time now)
 {
     (void)now;
     nj_ration_say(nj_container_of(t, struct nj_worker, ration.timer));
@@ -18,7 +18,7 @@ void
 nj_ration_init(struct nj_worker *w)
 {
     w->ration.left = NJ_RATION_MAX;
-    nj_timer_init(&w->ration.timer, on_time);
+    nj_timer_init(&w->ration.timer, on_ration_time);
 }
 
 static void

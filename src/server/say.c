@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/say.h"
 
+#include "base/writer.h"
 #include "net/tls_fault.h"
 #include "server/refusals.h"
 #include "server/secure.h"
@@ -21,25 +22,58 @@ is_about_connections(const struct nj_conn *c)
     return c->worker->opts->connection_messages;
 }
 
+/* ---- lines put together without printf ----
+ *
+ * Three are said of each connection that comes and goes, and were a fifth of its instructions. */
+
+#define LINE_MAX_BYTES 1000
+
+static void
+put(struct nj_writer *w, const char *words)
+{
+    nj_write_part(w, nj_str_of(words));
+}
+
+static void
+put_number(struct nj_writer *w, const char *words, unsigned number)
+{
+    put(w, words);
+    nj_write_decimal(w, number);
+}
+
+static void
+put_peer(struct nj_writer *w, const struct nj_conn *c)
+{
+    put(w, c->peer.address);
+    put_number(w, ":", c->peer.port);
+}
+
+/* What stands in `line`, which `w` began at. */
+static struct nj_str
+written(const struct nj_writer *w, const char *line)
+{
+    return (struct nj_str){line, (size_t)((const char *)w->p - line)};
+}
+
 /* ---- who is not let in ---- */
 
 static void
-keep(struct nj_worker *w, const char *line)
+keep_refusal(struct nj_worker *w, struct nj_str line)
 {
-    nj_refusals_add(w->server->refusals, w->now, nj_str_of(line));
+    nj_refusals_add(w->server->refusals, w->now, line);
 }
 
 /* About a connection that has no session, or one whose session is ended against its will. The first
  * line is kept among the last refusals; all of them are said, or none. */
 static bool
-may_say(struct nj_conn *c, const char *line)
+may_say(struct nj_conn *c, struct nj_str line)
 {
     if (c->session != NULL) {
-        keep(c->worker, line);
+        keep_refusal(c->worker, line);
         return true;
     }
     if (!c->is_refused) {
-        keep(c->worker, line);
+        keep_refusal(c->worker, line);
         c->is_kept_back = !nj_ration_take(c->worker);
     }
     c->is_refused = true;
@@ -48,14 +82,14 @@ may_say(struct nj_conn *c, const char *line)
 
 static void NJ_PRINTF(3, 4) refuse(struct nj_conn *c, enum nj_log_type type, const char *fmt, ...)
 {
-    char line[1000];
+    char line[LINE_MAX_BYTES];
     va_list args;
     int n;
 
     va_start(args, fmt);
     n = vsnprintf(line, sizeof(line), fmt, args);
     va_end(args);
-    if (n >= 0 && may_say(c, line))
+    if (n >= 0 && may_say(c, nj_str_of(line)))
         nj_log(type, "%s", line);
 }
 
@@ -64,13 +98,19 @@ static void NJ_PRINTF(3, 4) refuse(struct nj_conn *c, enum nj_log_type type, con
 void
 nj_say_new_connection(const struct nj_conn *c)
 {
-    if (!is_about_connections(c) || nj_ration_is_spent(c->worker))
+    NJ_UNSET char line[LINE_MAX_BYTES];
+    struct nj_writer w = nj_writer_of(line, sizeof(line));
+
+    if (!nj_log_is_on(NJ_LOG_NOTICE) || !is_about_connections(c) || nj_ration_is_spent(c->worker))
         return;
+    put(&w, "New connection from ");
     if (c->door->port == 0)
-        nj_log(NJ_LOG_NOTICE, "New connection from %s on port 0.", c->peer.address);
+        put(&w, c->peer.address);
     else
-        nj_log(NJ_LOG_NOTICE, "New connection from %s:%u on port %u.", c->peer.address,
-               c->peer.port, c->door->port);
+        put_peer(&w, c);
+    put_number(&w, " on port ", c->door->port);
+    put(&w, ".");
+    nj_log_text(NJ_LOG_NOTICE, written(&w, line));
 }
 
 void
@@ -82,7 +122,7 @@ nj_say_denied(struct nj_worker *w, const struct nj_peer *peer, enum nj_cause cau
     nj_say_ceiling_once(cause);
     (void)snprintf(line, sizeof(line), "Client connection from %s denied: %s.", peer->address,
                    nj_cause_text(cause));
-    keep(w, line);
+    keep_refusal(w, nj_str_of(line));
     if (w->opts->connection_messages && nj_ration_take(w))
         nj_log(NJ_LOG_NOTICE, "%s", line);
 }
@@ -102,23 +142,36 @@ nj_say_accept_failed(struct nj_worker *w, int error)
         strerror(error));
 }
 
+static void
+say_new_client(const struct nj_conn *c, const struct nj_connect *p)
+{
+    NJ_UNSET char line[LINE_MAX_BYTES];
+    struct nj_writer w = nj_writer_of(line, sizeof(line));
+
+    put(&w, p->is_bridge ? "New bridge connected from " : "New client connected from ");
+    put_peer(&w, c);
+    put(&w, " as ");
+    put(&w, c->client_id);
+    put_number(&w, " (p", p->version);
+    put_number(&w, ", c", p->clean_start);
+    put_number(&w, ", k", p->keep_alive_s);
+    if (p->has_user_name) {
+        put(&w, ", u'");
+        nj_write_part(&w, p->user_name);
+        put(&w, "'");
+    }
+    put(&w, ").");
+    nj_log_text(NJ_LOG_NOTICE, written(&w, line));
+}
+
 void
 nj_say_connected(const struct nj_conn *c, const struct nj_connect *p)
 {
-    const char *kind = p->is_bridge ? "bridge" : "client";
-
     if (c->secure != NULL)
         nj_log(NJ_LOG_NOTICE, "Client %s negotiated %s cipher %s", c->client_id,
                nj_tls_version(c->secure->tls), nj_tls_cipher(c->secure->tls));
-    if (is_about_connections(c) && p->has_user_name)
-        nj_log(NJ_LOG_NOTICE,
-               "New %s connected from %s:%u as %s (p%d, c%d, k%u, u'%" NJ_STR_FMT "').", kind,
-               c->peer.address, c->peer.port, c->client_id, (int)p->version, p->clean_start,
-               p->keep_alive_s, NJ_STR_ARG(p->user_name));
-    else if (is_about_connections(c))
-        nj_log(NJ_LOG_NOTICE, "New %s connected from %s:%u as %s (p%d, c%d, k%u).", kind,
-               c->peer.address, c->peer.port, c->client_id, (int)p->version, p->clean_start,
-               p->keep_alive_s);
+    if (nj_log_is_on(NJ_LOG_NOTICE) && is_about_connections(c))
+        say_new_client(c, p);
     if (p->has_will) {
         nj_log(NJ_LOG_DEBUG, "Will message specified (%zu bytes) (r%d, q%d).", p->will_payload.n,
                p->will_retain, p->will_qos);
@@ -423,16 +476,24 @@ nj_say_disconnected(struct nj_conn *c, enum nj_cause cause)
 {
     bool is_orderly =
         cause == NJ_CAUSE_CLIENT_DISCONNECT || cause == NJ_CAUSE_CLIENT_DISCONNECT_WILL;
-    char line[1000];
+    NJ_UNSET char line[LINE_MAX_BYTES];
+    struct nj_writer w = nj_writer_of(line, sizeof(line));
 
     nj_say_ceiling_once(cause);
-    (void)snprintf(line, sizeof(line), "Client %" WHO " [%s:%u] disconnected%s%s.", NAME(c),
-                   c->peer.address, c->peer.port, is_orderly ? "" : ": ",
-                   is_orderly ? "" : ending(c, cause));
-    if (c->session == NULL && is_refusal(cause) && !may_say(c, line))
+    put(&w, "Client ");
+    nj_write_part(&w, nj_conn_name(c));
+    put(&w, " [");
+    put_peer(&w, c);
+    put(&w, "] disconnected");
+    if (!is_orderly) {
+        put(&w, ": ");
+        put(&w, ending(c, cause));
+    }
+    put(&w, ".");
+    if (c->session == NULL && is_refusal(cause) && !may_say(c, written(&w, line)))
         return;
-    if (is_about_connections(c))
-        nj_log(NJ_LOG_NOTICE, "%s", line);
+    if (nj_log_is_on(NJ_LOG_NOTICE) && is_about_connections(c))
+        nj_log_text(NJ_LOG_NOTICE, written(&w, line));
 }
 
 /* ---- packets ---- */

@@ -90,10 +90,6 @@ decrypt(struct nj_conn *c, struct nj_tls_io *io, uint8_t *buffer, size_t room)
     } while (result == NJ_TLS_FULL);
     if (c->secure->cipher.bytes > 0)
         nj_conn_dirty(c);
-    if (c->secure->cipher.bytes > NJ_SECURE_UNREAD_MAX) {
-        nj_tls_refuse(c->secure->tls, "the client asks for new keys and does not read the answers");
-        result = NJ_TLS_FAILED;
-    }
     if (result == NJ_TLS_FAILED)
         return NJ_SECURE_FAILED;
     if (total > 0)
@@ -172,7 +168,7 @@ send(struct nj_conn *c, struct nj_tls_io *io)
 }
 
 ssize_t
-nj_secure_write(struct nj_conn *c)
+nj_secure_write(struct nj_conn *c, size_t most)
 {
     struct nj_out *cipher = &c->secure->cipher;
     ssize_t total = 0;
@@ -183,10 +179,11 @@ nj_secure_write(struct nj_conn *c)
         ssize_t n = 0;
 
         if (cipher->bytes > (has_more ? NJ_TLS_RECORD_PLAIN : 0))
-            n = nj_out_write(c->worker->pool, cipher, &c->io);
+            n = nj_out_write(c->worker->pool, cipher, &c->io, SIZE_MAX);
         if (n == NJ_IO_CLOSED || n == NJ_IO_ERROR)
             return n;
-        if (!has_more || n == NJ_IO_AGAIN || cipher->bytes > NJ_TLS_RECORD_PLAIN)
+        if (!has_more || n == NJ_IO_AGAIN || cipher->bytes > NJ_TLS_RECORD_PLAIN ||
+            (size_t)total >= most)
             return total;
         take_cipher(c, &io);
         n = encrypt(c, &io);
@@ -204,7 +201,7 @@ nj_secure_close(struct nj_conn *c)
     if (nj_secure_is_open(c))
         nj_tls_close(c->secure->tls, &io);
     if (keep(c, &io) && c->secure->cipher.bytes > 0)
-        (void)nj_out_write(c->worker->pool, &c->secure->cipher, &c->io);
+        (void)nj_out_write(c->worker->pool, &c->secure->cipher, &c->io, SIZE_MAX);
 }
 
 /* ---- handshakes ---- */

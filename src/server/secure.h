@@ -22,9 +22,6 @@ struct nj_worker;
 /* Handshake steps in one turn of a worker, and certificates that are looked at again. */
 #define NJ_SECURE_STEPS 4
 #define NJ_SECURE_AGAIN 4
-/* What may lie there encrypted when more is read: what nj_secure_write() could not write, and
- * answers about keys, which a peer can ask for without end. */
-#define NJ_SECURE_UNREAD_MAX (8 * NJ_TLS_RECORD_BYTES)
 /* Room for plaintext beyond what is read from the socket: of a record that had come in part. */
 #define NJ_SECURE_SLACK NJ_TLS_RECORD_BYTES
 /* A result of reading, beside NJ_IO_…: nj_secure_refuse() says why. */
@@ -33,7 +30,9 @@ struct nj_worker;
 struct nj_secure {
     struct nj_conn *conn;
     struct nj_tls *tls;
-    struct nj_out cipher; /* encrypted, not yet written */
+    /* Encrypted, not yet written: of a handshake, and what nj_secure_write() could not write, less
+     * than six records. An answer about keys goes with the next message, one for all requests. */
+    struct nj_out cipher;
     char *user; /* from certificate or PSK identity, where the listener wants it; NULL: none */
     struct nj_list link_again; /* of those to be looked at again, after a reload */
     uint64_t trust;            /* nj_tls_context_trust() of the context it was let in under */
@@ -64,8 +63,9 @@ void nj_secure_work(struct nj_worker *w);
 
 /* Read plaintext; as nj_io_read(), or NJ_SECURE_FAILED. `room` is more than NJ_SECURE_SLACK. */
 ssize_t nj_secure_read(struct nj_conn *c, void *buffer, size_t room);
-/* Encrypt and write as much as the socket takes; as nj_out_write(): bytes of plaintext. */
-ssize_t nj_secure_write(struct nj_conn *c);
+/* Encrypt and write as much as the socket takes, and no record more once it is `most`; as
+ * nj_out_write(): bytes of plaintext. */
+ssize_t nj_secure_write(struct nj_conn *c, size_t most);
 bool nj_secure_has_output(const struct nj_conn *c);
 /* At the end: what is encrypted, and that nothing more will come. */
 void nj_secure_close(struct nj_conn *c);

@@ -110,7 +110,7 @@ nj_server_start(struct nj_server *server, struct nj_diag *diag)
         enum nj_err err;
 
         (void)snprintf(name, sizeof(name), "nj-worker-%u", i);
-        err = nj_thread_start(&w->thread, name, -1, nj_worker_run, w);
+        err = nj_thread_start(&w->thread, name, nj_worker_run, w);
         if (err != NJ_OK) {
             nj_server_stop(server);
             return nj_diag_fail(diag, err, "Error: Unable to start worker thread %u.", i);
@@ -284,6 +284,12 @@ nj_server_publish(struct nj_server *server, struct nj_str topic, struct nj_str p
         memcpy(m->bytes + topic.n, payload.p, payload.n);
     nj_worker_post(&server->workers[0], &m->letter);
     return true;
+}
+
+void
+nj_server_wake(struct nj_server *server, unsigned worker)
+{
+    nj_reactor_wake(server->workers[worker].reactor);
 }
 
 uint64_t

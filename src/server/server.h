@@ -85,6 +85,9 @@ void nj_server_reload(struct nj_server *server, const struct nj_server_opts *opt
 bool nj_server_publish(struct nj_server *server, struct nj_str topic, struct nj_str payload,
                        uint8_t qos, bool retain, uint32_t expiry_s);
 
+/* What `worker` waits for has happened. Any thread. */
+void nj_server_wake(struct nj_server *server, unsigned worker);
+
 /* Numbers, added up over all workers. */
 uint64_t nj_server_metric(const struct nj_server *server, enum nj_metric which);
 uint64_t nj_server_cause(const struct nj_server *server, enum nj_cause cause);

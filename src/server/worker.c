@@ -19,6 +19,8 @@
 #define POOL_BLOCKS 1024
 /* While another mailbox is full, it is looked at this often. */
 #define STALL_MS 1
+/* Memory that is still not used again after this long goes back to the system. */
+#define TRIM_MS 1000
 
 /* ---- letters ---- */
 
@@ -67,29 +69,26 @@ post_bundle(void *ctx, uint16_t to, struct nj_bundle *bundle)
         return;
     }
     l->letter.kind = NJ_LETTER_BUNDLE;
-    l->letter.weight = (uint32_t)NJ_MIN(bundle->bytes, UINT32_MAX);
+    l->letter.weight = (uint32_t)NJ_MIN(bundle->weight, UINT32_MAX);
     l->bundle = bundle;
     nj_worker_post(other, &l->letter);
     if (nj_mailbox_weight(&other->mailbox) > NJ_MAILBOX_SOFT_LIMIT)
         w->is_stalled = true;
 }
 
-/* Publishers are read again when no mailbox is more than half full. */
+/* Publishers are read again, in the next turn, when no mailbox is more than half full and the store
+ * not busy. */
 static void
 end_stall(struct nj_worker *w)
 {
-    struct nj_list paused;
-    struct nj_list *node;
-
+    if (w->store->ops->is_busy(w->store))
+        return;
     for (unsigned i = 0; i < w->server->worker_count; i++)
         if (i != w->id &&
             nj_mailbox_weight(&w->server->workers[i].mailbox) > NJ_MAILBOX_SOFT_LIMIT / 2)
             return;
     w->is_stalled = false;
-    nj_list_init(&paused);
-    nj_list_move_all(&paused, &w->paused);
-    while ((node = nj_list_pop(&paused)) != NULL)
-        nj_conn_unpause(nj_container_of(node, struct nj_conn, link_in));
+    nj_list_move_all(&w->ready, &w->paused);
 }
 
 static void
@@ -138,13 +137,19 @@ open_letter(struct nj_worker *w, struct nj_letter *letter)
     }
 }
 
+/* As much as others may ask of one turn; the rest, and what has come meanwhile, in the next. */
 static void
 read_mail(struct nj_worker *w)
 {
-    struct nj_letter *letter = nj_mailbox_take(&w->mailbox), *next;
+    uint64_t weight = 0;
 
-    for (; letter != NULL; letter = next) {
-        next = letter->next;
+    if (w->mail == NULL)
+        w->mail = nj_mailbox_take(&w->mailbox);
+    while (w->mail != NULL && weight < NJ_MAILBOX_SOFT_LIMIT) {
+        struct nj_letter *letter = w->mail;
+
+        w->mail = letter->next;
+        weight += letter->weight;
         open_letter(w, letter);
     }
 }
@@ -184,7 +189,7 @@ nj_worker_timeout(const struct nj_worker *w)
     nj_time now = nj_reactor_now(w->reactor);
 
     if (!nj_list_is_empty(&w->ready) || !nj_list_is_empty(&w->shaking) ||
-        !nj_list_is_empty(&w->again) || nj_home_has_work(w->home) ||
+        !nj_list_is_empty(&w->again) || nj_home_has_work(w->home) || w->mail != NULL ||
         !nj_mailbox_is_empty(&w->mailbox) || is_unfinished(w))
         return 0;
     if (w->is_stalled)
@@ -195,14 +200,11 @@ nj_worker_timeout(const struct nj_worker *w)
 }
 
 static void
-take_ready(struct nj_worker *w)
+take_ready(struct nj_list *ready)
 {
-    struct nj_list ready;
     struct nj_list *node;
 
-    nj_list_init(&ready);
-    nj_list_move_all(&ready, &w->ready);
-    while ((node = nj_list_pop(&ready)) != NULL)
+    while ((node = nj_list_pop(ready)) != NULL)
         nj_conn_continue(nj_container_of(node, struct nj_conn, link_in));
 }
 
@@ -217,6 +219,8 @@ commit(struct nj_worker *w)
         nj_home_committed(w->home, safe);
         safe = w->store->ops->safe(w->store);
     }
+    if (NJ_UNLIKELY(w->store->ops->has_failed(w->store)))
+        nj_home_store_failed(w->home);
 }
 
 static void
@@ -227,8 +231,11 @@ write_all(struct nj_worker *w)
 
     nj_list_init(&dirty);
     nj_list_move_all(&dirty, &w->dirty);
-    while ((node = nj_list_pop(&dirty)) != NULL)
+    w->flushed = 0;
+    while ((node = nj_list_pop(&dirty)) != NULL) {
+        w->flushed++;
         nj_conn_flush(nj_container_of(node, struct nj_conn, link_out));
+    }
 }
 
 static void
@@ -248,9 +255,26 @@ nj_worker_look_at_clock(struct nj_worker *w)
     w->home->now = w->now;
 }
 
+/* The last turn tells how many there are to share this one. */
+static void
+set_shares(struct nj_worker *w)
+{
+    w->share = NJ_MAX(NJ_WORKER_BUDGET / NJ_MAX(w->busy, 1u), NJ_WORKER_LEAST);
+    w->write_share = NJ_MAX(NJ_WORKER_WRITE_BYTES / NJ_MAX(w->flushed, 1u), NJ_WORKER_WRITE_LEAST);
+    w->busy = 0;
+    w->output_ceiling = w->opts->max_output_bytes;
+    if (nj_mem_is_tight())
+        w->output_ceiling = NJ_MIN(w->output_ceiling, NJ_WORKER_TIGHT_BYTES);
+}
+
 void
 nj_worker_turn(struct nj_worker *w, int timeout_ms)
 {
+    struct nj_list ready; /* from turns before: who is read now has had its share */
+
+    nj_list_init(&ready);
+    nj_list_move_all(&ready, &w->ready);
+    set_shares(w);
     (void)nj_reactor_wait(w->reactor, timeout_ms); /* reads: see nj_conn's on_ready() */
     nj_worker_look_at_clock(w);
     nj_home_begin(w->home, w->now);
@@ -258,13 +282,15 @@ nj_worker_turn(struct nj_worker *w, int timeout_ms)
     (void)nj_wheel_run(w->wheel, w->now, 0);
     if (w->is_stalled)
         end_stall(w);
-    take_ready(w);
+    take_ready(&ready);
     nj_secure_work(w);
     nj_home_work(w->home, RETAINED_BUDGET);
     commit(w);
     nj_home_post(w->home);
     write_all(w);
     close_all(w);
+    if (nj_mem_is_slack() && !nj_timer_is_set(&w->trim))
+        nj_timer_set(w->wheel, &w->trim, w->now + TRIM_MS);
     nj_rcu_quiescent();
 }
 
@@ -302,6 +328,15 @@ on_sweep(struct nj_timer *t, nj_time now)
 
     (void)nj_retain_sweep(w->server->broker->retained, now, SWEEP_STEPS);
     nj_timer_set(w->wheel, t, every_s > 0 ? nj_time_after_s(now, every_s) : NJ_NEVER);
+}
+
+static void
+on_trim(struct nj_timer *t, nj_time now)
+{
+    (void)t;
+    (void)now;
+    if (nj_mem_is_slack())
+        nj_mem_trim();
 }
 
 static bool
@@ -357,6 +392,7 @@ nj_worker_init(struct nj_worker *w, struct nj_server *server, uint16_t id,
     nj_mailbox_init(&w->mailbox);
     w->store = deps->stores[id];
     nj_timer_init(&w->sweep, on_sweep);
+    nj_timer_init(&w->trim, on_trim);
     nj_ration_init(w);
     nj_rand_seed(&w->rand, deps->seed + id);
     if (nj_reactor_new(&w->reactor) != NJ_OK)
@@ -418,10 +454,11 @@ nj_worker_drain(struct nj_worker *w)
 
     if (w->home == NULL)
         return;
-    for (letter = nj_mailbox_take(&w->mailbox); letter != NULL; letter = next) {
-        next = letter->next;
-        discard_letter(w, letter);
-    }
+    while ((letter = w->mail != NULL ? w->mail : nj_mailbox_take(&w->mailbox)) != NULL)
+        for (w->mail = NULL; letter != NULL; letter = next) {
+            next = letter->next;
+            discard_letter(w, letter);
+        }
     nj_worker_close_conns(w, NJ_CAUSE_SHUTTING_DOWN);
     nj_ration_say(w);
 }

@@ -11,16 +11,26 @@
 #include "io/out.h"
 #include "io/reactor.h"
 #include "io/timer.h"
+#include "server/encoding.h"
 #include "server/ration.h"
 #include "server/server.h"
 
-/* What a worker may read at once, and what it may deliver for one connection before others get
- * their turn. Counted in deliveries: one read holds 3,500 small PUBLISHes, and each may have 200
- * receivers. */
+/* What a worker may read at once, and what it may deliver in one turn for those who publish much,
+ * in shares of at least LEAST. Counted in deliveries: one read holds 3,500 small PUBLISHes, and
+ * each may have 200 receivers. */
 #define NJ_WORKER_READ_BYTES (256 * 1024)
 #define NJ_WORKER_BUDGET     16384
-/* Mail above this stops its senders from reading publishers. */
-#define NJ_MAILBOX_SOFT_LIMIT (16u * 1024 * 1024)
+#define NJ_WORKER_LEAST      256
+/* What it may write in one turn, again in shares: 250 slow readers whose sockets have room for a
+ * megabyte each would keep everybody else waiting for a tenth of a second. */
+#define NJ_WORKER_WRITE_BYTES (2u * 1024 * 1024)
+#define NJ_WORKER_WRITE_LEAST (16u * 1024)
+/* What may wait for one connection where memory is tight: those that do not read do not take it
+ * from those that do. */
+#define NJ_WORKER_TIGHT_BYTES (64u * 1024)
+/* Mail of more weight (broker/bundle.h) stops its senders from reading publishers: what comes after
+ * it waits for it. */
+#define NJ_MAILBOX_SOFT_LIMIT (2u * NJ_BUNDLE_FULL)
 
 enum nj_letter_kind {
     NJ_LETTER_BUNDLE,  /* deliveries for sessions at home here */
@@ -38,17 +48,6 @@ struct nj_doorway {
     struct nj_timer again; /* after descriptors ran out */
 };
 
-/* The last PUBLISH that went to several receivers, as it was encoded. */
-struct nj_encoding {
-    uint64_t number; /* of the message; 0: nothing kept */
-    enum nj_version version;
-    uint8_t qos;
-    bool retain;
-    uint32_t bytes;        /* head and payload */
-    uint32_t packet_id_at; /* QoS 1 and 2 */
-    uint8_t packet[NJ_OUT_PIECE];
-};
-
 struct nj_worker {
     struct nj_server *server;
     const struct nj_server_opts *opts; /* replaced between turns */
@@ -56,6 +55,11 @@ struct nj_worker {
     struct nj_reactor *reactor;
     struct nj_wheel *wheel;
     struct nj_out_pool *pool;
+    /* Shares of this turn, and how many asked for much of the last one. */
+    uint32_t share;     /* deliveries for one connection */
+    size_t write_share; /* bytes to one connection */
+    unsigned busy, flushed;
+    uint64_t output_ceiling; /* bytes that may wait for one connection, as memory stands */
     struct nj_home *home;
     struct nj_store_port *store;
     struct nj_doorway *doorways;
@@ -66,10 +70,11 @@ struct nj_worker {
     struct nj_list shaking; /* with bytes for a TLS handshake that is not over */
     unsigned shakes_due;    /* steps of those; NJ_SECURE_STEPS: this turn has no more to give */
     struct nj_list again;   /* of struct nj_secure: whose certificates are to be looked at again */
-    struct nj_list paused;  /* not read because another worker's mailbox is full */
-    bool is_stalled;        /* another worker's mailbox is full */
+    struct nj_list paused;  /* not read while it is stalled */
+    bool is_stalled;        /* another worker's mailbox is full, or the store is busy */
     bool is_stopping;
     struct nj_timer sweep;   /* of expired retained messages; worker 0 only */
+    struct nj_timer trim;    /* of memory that has been given back */
     struct nj_ration ration; /* of lines about those that are not let in */
     struct nj_rand rand;
     nj_time now;
@@ -77,6 +82,7 @@ struct nj_worker {
     struct nj_thread thread;
     uint8_t *buffer;                  /* NJ_WORKER_READ_BYTES */
     struct nj_secure_buffers *secure; /* NULL: no listener has TLS */
+    struct nj_letter *mail;           /* taken out of the mailbox, not opened yet; oldest first */
     _Alignas(64) struct nj_mailbox mailbox;
     _Alignas(64) struct nj_metrics metrics;
 };
@@ -99,6 +105,14 @@ void nj_worker_close_conns(struct nj_worker *w, enum nj_cause cause);
 void nj_worker_reconsider_conns(struct nj_worker *w);
 /* Who knocks from here on waits at the socket until that is closed. */
 void nj_worker_stop_accepting(struct nj_worker *w);
+/* Whether those that may publish are to wait. */
+static inline bool
+nj_worker_is_stalled(struct nj_worker *w)
+{
+    if (!w->is_stalled && w->store->ops->is_busy(w->store))
+        w->is_stalled = true;
+    return w->is_stalled;
+}
 /* The thread's body: turns, until it is told to stop. */
 void nj_worker_run(void *worker);
 

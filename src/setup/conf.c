@@ -106,7 +106,7 @@ write_users(FILE *out, const struct nj_setup *s)
 }
 
 static void
-write_all(FILE *out, const struct nj_setup *s, struct nj_str own)
+write_conf(FILE *out, const struct nj_setup *s, struct nj_str own)
 {
     const struct nj_level_facts *level = nj_level_facts(s->level);
     char conf[WORD_SIZE];
@@ -123,6 +123,11 @@ write_all(FILE *out, const struct nj_setup *s, struct nj_str own)
     if (s->level == NJ_LEVEL_MTLS)
         write_client_certificates(out, s);
     write_users(out, s);
+    (void)fprintf(
+        out,
+        "\n# Where sessions, what waits for them and retained messages outlive the broker; made "
+        "when it starts.\npersistence_location %s/state\n",
+        s->dir);
     (void)fprintf(out,
                   "\n# Whom the broker becomes when root starts it; the files above are readable "
                   "for this account.\nuser %s\n\n" LAST "%" NJ_STR_FMT,
@@ -139,7 +144,7 @@ print(struct nj_secret *text, const struct nj_setup *setup, struct nj_str own)
         out = fmemopen(text->p, text->n, "w");
     if (out == NULL)
         return false;
-    write_all(out, setup, own);
+    write_conf(out, setup, own);
     return fclose(out) == 0;
 }
 

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "setup/setup_priv.h"
 
+#include "base/folder_kit_test.h"
 #include "base/save.h"
 #include "base/test.h"
 
 #include <unistd.h>
 
-static char dir[64], path[NJ_SETUP_PATH_SIZE];
+static char dir[KIT_FOLDER_SIZE], path[NJ_SETUP_PATH_SIZE];
 
 static int
 make_folder(void **state)
 {
     (void)state;
-    (void)snprintf(dir, sizeof(dir), "/tmp/nj-conf-XXXXXX");
-    if (mkdtemp(dir) == NULL)
+    if (folder_make(dir) != 0)
         return -1;
     (void)nj_setup_join(dir, "broker.conf", path);
     return 0;
@@ -23,8 +23,7 @@ static int
 remove_folder(void **state)
 {
     (void)state;
-    (void)unlink(path);
-    return rmdir(dir);
+    return folder_remove(dir);
 }
 
 static struct nj_setup

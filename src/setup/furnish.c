@@ -20,7 +20,9 @@
 const char *
 nj_setup_join(const char *at, const char *name, char out[NJ_SETUP_PATH_SIZE])
 {
-    (void)snprintf(out, NJ_SETUP_PATH_SIZE, "%s/%s", at, name);
+    /* Cut, it could be the path of another file; without a name it is nobody's. */
+    if (snprintf(out, NJ_SETUP_PATH_SIZE, "%s/%s", at, name) >= NJ_SETUP_PATH_SIZE)
+        out[0] = '\0';
     return out;
 }
 
@@ -266,6 +268,7 @@ equip(struct nj_setup *s, const char *at, const char *user, void *with, struct n
         s->is_password_unknown || (is_first && has_passwords(s) && password.n == 0);
     if (err == NJ_OK)
         err = nj_setup_options_save(s, at, user, password, diag);
+    s->others += !is_first;
     nj_secret_fini(&old);
     return err;
 }

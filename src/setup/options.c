@@ -8,10 +8,10 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define TEXT_SIZE 4096
+#define OPTIONS_SIZE 4096
 
 static void
-write_all(FILE *out, const struct nj_setup *s, const char *user, struct nj_str password)
+write_options(FILE *out, const struct nj_setup *s, const char *user, struct nj_str password)
 {
     char path[NJ_SETUP_PATH_SIZE];
 
@@ -62,11 +62,11 @@ nj_setup_options_save(const struct nj_setup *setup, const char *at, const char *
 
     (void)snprintf(name, sizeof(name), "clients/%s", user);
     (void)nj_setup_join(at, name, folder);
-    if (nj_secret_init(&text, TEXT_SIZE))
+    if (nj_secret_init(&text, OPTIONS_SIZE))
         out = fmemopen(text.p, text.n, "w");
     if (out != NULL) {
         (void)setvbuf(out, NULL, _IONBF, 0); /* no second copy of the password */
-        write_all(out, setup, user, password);
+        write_options(out, setup, user, password);
         if (fclose(out) == 0)
             err = nj_save_folder(folder, diag);
     }
@@ -85,7 +85,7 @@ read_password(struct nj_secret *out, const char *path, struct nj_diag *diag)
 {
     struct nj_secret text = {0};
     const char *line;
-    enum nj_err err = nj_save_read(&text, path, TEXT_SIZE, diag);
+    enum nj_err err = nj_save_read(&text, path, OPTIONS_SIZE, diag);
 
     if (err == NJ_ENOENT)
         return NJ_OK;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* setup.c — made whole or not at all; raised without a moment in which neither level works. */
 #include "base/log.h"
+#include "base/rights.h"
 #include "base/save.h"
 #include "base/shell.h"
 #include "setup/setup_priv.h"
@@ -157,56 +158,30 @@ check_is_free(const struct nj_setup *s, struct nj_diag *diag)
 static enum nj_err
 find_account(struct nj_setup *s, struct nj_diag *diag)
 {
-    const struct passwd *pw;
+    const struct passwd *pw =
+        geteuid() != 0 ? getpwuid(geteuid()) : getpwnam(nj_rights_usual_user());
 
-    if (geteuid() != 0) {
-        pw = getpwuid(geteuid());
-    } else {
-        pw = getpwnam("mosquitto");
-        if (pw == NULL)
-            pw = getpwnam("nobody");
-    }
     if (pw == NULL)
         return nj_diag_fail(diag, NJ_ENOENT, "there is no account for the broker to run as");
     (void)snprintf(s->account, sizeof(s->account), "%s", pw->pw_name);
     return NJ_OK;
 }
 
-static bool
-may_enter(const struct passwd *pw, const char *folder)
-{
-    struct stat st;
-    mode_t bit = S_IXOTH;
-
-    if (stat(folder, &st) != 0)
-        return true; /* not there yet: ours, for all to enter */
-    if (st.st_uid == pw->pw_uid)
-        bit = S_IXUSR;
-    else if (st.st_gid == pw->pw_gid)
-        bit = S_IXGRP;
-    return (st.st_mode & bit) != 0;
-}
-
 /* Root reaches everything, the account that the broker becomes does not. */
 static enum nj_err
 check_is_reachable(const struct nj_setup *s, struct nj_diag *diag)
 {
-    const struct passwd *pw = geteuid() == 0 ? getpwnam(s->account) : NULL;
-    char part[NJ_SETUP_DIR_SIZE];
+    size_t n = (size_t)(strrchr(s->dir, '/') - s->dir);
+    char above[NJ_SETUP_DIR_SIZE], at[NJ_SETUP_DIR_SIZE];
 
-    for (size_t n = 1; pw != NULL && n < strlen(s->dir); n++) {
-        if (s->dir[n] != '/')
-            continue;
-        (void)snprintf(part, sizeof(part), "%.*s", (int)n, s->dir);
-        if (may_enter(pw, part))
-            continue;
-        nj_diag_hint(diag, "Choose another place, such as /etc/nightjar, or run this as the user "
-                           "who will run the broker.");
-        return nj_diag_fail(diag, NJ_EINVAL,
-                            "started by root the broker runs as %s, who may not enter %s",
-                            s->account, part);
-    }
-    return NJ_OK;
+    (void)snprintf(above, sizeof(above), "%.*s", n > 0 ? (int)n : 1, s->dir);
+    if (geteuid() != 0 || nj_rights_may(s->account, above, X_OK, at, sizeof(at)))
+        return NJ_OK;
+    nj_diag_hint(diag, "Choose another place, such as /etc/nightjar, or run this as the user who "
+                       "will run the broker.");
+    return nj_diag_fail(diag, NJ_EINVAL,
+                        "started by root the broker runs as %s, who may not enter %s", s->account,
+                        at);
 }
 
 /* --- making --- */
@@ -378,10 +353,9 @@ choose_names(struct nj_setup *s, const struct nj_setup_wish *wish, bool was_open
     if (err != NJ_OK || wish->hosts.count == 0)
         return err;
     if (access(nj_setup_path(s, NULL, "hosts/" NJ_SETUP_HOST "/server.crt", path), F_OK) == 0) {
-        nj_diag_hint(diag,
-                     "nightjar pki server " NJ_SETUP_HOST
-                     " --force --san NAMES --dir %s makes another.",
-                     nj_shell_word(dir, sizeof(dir), nj_str_of(s->dir)));
+        nj_diag_hint(
+            diag, "nightjar pki renew " NJ_SETUP_HOST " --san NAMES --dir %s gives it other names.",
+            nj_shell_word(dir, sizeof(dir), nj_str_of(s->dir)));
         return nj_diag_fail(diag, NJ_EINVAL, "the broker of %s has its certificate", s->dir);
     }
     return choose_host(s, wish, diag);

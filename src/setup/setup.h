@@ -2,6 +2,7 @@
 /* setup.h — a working set-up of broker and first client in a folder, for the command `init`.
  *
  *     DIR/broker.conf             mosquitto.conf, each line with its reason        every level
+ *     DIR/state/                  what outlives the broker, which makes it at its first start
  *     DIR/clients/USER/options    how the client connects, 0600; as -o takes it
  *                     /mosquitto_pub …  the same under the names that Mosquitto's clients look for
  *     DIR/users                   password file, 0600, the broker's                password, tls
@@ -53,6 +54,7 @@ struct nj_setup {
     struct nj_names names;                  /* of the broker's certificate, if it was made now */
     struct nj_secret password;              /* of the user, if it was made now */
     bool is_password_unknown;               /* there were users, and no options with the password */
+    unsigned others;                        /* clients that have a folder, besides the first */
     unsigned nameless;                      /* users whose name no certificate can carry… */
     char nameless_user[NJ_SETUP_USER_SIZE]; /* …the first of them */
 };

@@ -21,7 +21,26 @@ safe(struct nj_store_port *port)
     return store->safe;
 }
 
-static const struct nj_store_ops ops = {append, safe};
+static bool
+is_full(struct nj_store_port *port)
+{
+    (void)port;
+    return false;
+}
+
+static bool
+is_busy(struct nj_store_port *port)
+{
+    return nj_container_of(port, struct nj_store_mem, port)->is_busy;
+}
+
+static bool
+has_failed(struct nj_store_port *port)
+{
+    return nj_container_of(port, struct nj_store_mem, port)->has_failed;
+}
+
+static const struct nj_store_ops ops = {append, safe, is_full, is_busy, has_failed};
 
 void
 nj_store_mem_init(struct nj_store_mem *store)

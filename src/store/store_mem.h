@@ -12,9 +12,10 @@
 
 struct nj_store_mem {
     struct nj_store_port port;
-    uint64_t appended; /* changes taken */
-    uint64_t safe;     /* and, of these, reported safe */
-    uint64_t held;     /* safe goes no further than this */
+    uint64_t appended;        /* changes taken */
+    uint64_t safe;            /* and, of these, reported safe */
+    uint64_t held;            /* safe goes no further than this */
+    bool is_busy, has_failed; /* as they are set: for simulations */
 };
 
 void nj_store_mem_init(struct nj_store_mem *store);

@@ -6,7 +6,7 @@
 static uint64_t
 append(struct nj_store_mem *store)
 {
-    const struct nj_change change = {.kind = NJ_CHANGE_MESSAGE};
+    const struct nj_change change = {.kind = NJ_CHANGE_QUEUED};
 
     return store->port.ops->append(&store->port, &change);
 }

@@ -2,6 +2,7 @@
 /* Readers beside writers, on both structures at once with what a broker does to them: sessions come
  * and go, routes are kept from turn to turn, cursors wait. What must hold is said by the readers;
  * ThreadSanitizer and AddressSanitizer say the rest. */
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/rand.h"
 #include "base/test.h"
@@ -223,7 +224,9 @@ read_index(struct actor *a, struct route *route)
     route->name = names[nj_rand_below(&a->r, (uint32_t)NJ_COUNT_OF(names))];
     route->generation = nj_index_generation(stage->index);
     route->m.count = 0;
-    assert_int_equal(nj_index_match(stage->index, nj_str_of(route->name), &route->m), NJ_OK);
+    assert_int_equal(nj_index_match(stage->index, nj_str_of(route->name),
+                                    nj_hash(nj_str_of(route->name)), &route->m),
+                     NJ_OK);
     use_route(stage, route);
 }
 
@@ -350,7 +353,7 @@ readers_beside_writers_find_what_stays(void **state)
     for (size_t i = 0; i < NJ_COUNT_OF(actor); i++) {
         actor[i].stage = &stage;
         nj_rand_seed(&actor[i].r, i);
-        assert_int_equal(nj_thread_start(&actor[i].thread, "actor", -1,
+        assert_int_equal(nj_thread_start(&actor[i].thread, "actor",
                                          i < READERS ? read_both : write_both, &actor[i]),
                          NJ_OK);
     }
@@ -400,7 +403,7 @@ ceiling_is_never_passed_by_two_at_once(void **state)
         actor[i].stage = &stage;
         nj_rand_seed(&actor[i].r, i);
         assert_int_equal(
-            nj_thread_start(&actor[i].thread, "actor", -1, press_on_the_ceiling, &actor[i]), NJ_OK);
+            nj_thread_start(&actor[i].thread, "actor", press_on_the_ceiling, &actor[i]), NJ_OK);
     }
     for (size_t i = 0; i < NJ_COUNT_OF(actor); i++)
         nj_thread_join(&actor[i].thread);

@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Three tables hold all places: filters without wildcards under their hash, branches under the
- * hash of (parent, level), groups under the hash of (place, name). A branch also points at its `+`
- * and `#` children, since every name that passes asks for these.
- *
- *   root ─┬─ "sport" ─┬─ "tennis" ── "+"        sport/tennis/+
- *         │           └─ "#"                    sport/#
- *         └─ "+" ────── "finals"                +/finals
+/* Two tables hold all places: filters under the hash of their text, or of their levels where one is
+ * a wildcard, and groups under the hash of (filter, name). The third holds the ways that lead to
+ * wildcard filters.
  *
  * A change is made in this order: what readers see, the generation, then RCU is given what was
  * unlinked. A reader that still finds the old generation is one that the grace period waits for;
@@ -38,64 +34,24 @@ is_used(const struct nj_place *place)
     return nj_sub_set_count(&place->subs) > 0 || nj_place_groups(place) != NULL;
 }
 
-struct nj_place *
-nj_index_find_filter(const struct nj_index *index, struct nj_str text, uint64_t hash)
+static uint64_t
+key_of(struct nj_str filter)
 {
-    struct nj_entry *e = nj_table_find(&index->filters, hash);
-
-    for (; e != NULL; e = nj_table_find_next(e))
-        if (nj_str_eq(nj_place_text(nj_place_of(e)), text))
-            return nj_place_of(e);
-    return NULL;
+    return nj_topic_has_wildcard(filter) ? nj_way_key_of(filter) : nj_hash(filter);
 }
 
-struct nj_branch *
-nj_index_find_child(const struct nj_index *index, const struct nj_branch *parent,
-                    struct nj_str level, uint64_t hash)
+static bool
+has_text(const void *text, const struct nj_entry *e)
 {
-    struct nj_entry *e = nj_table_find(&index->branches, hash);
-
-    for (; e != NULL; e = nj_table_find_next(e)) {
-        struct nj_branch *b = nj_branch_of(nj_place_of(e));
-
-        if (b->parent == parent && nj_str_eq(nj_place_text(&b->place), level))
-            return b;
-    }
-    return NULL;
-}
-
-/* Where a branch points at its wildcard child, NULL for a plain level. */
-static _Atomic(struct nj_branch *) *
-wildcard_link(struct nj_branch *parent, struct nj_str level)
-{
-    if (nj_str_eq(level, NJ_STR("+")))
-        return &parent->plus;
-    if (nj_str_eq(level, NJ_STR("#")))
-        return &parent->hash;
-    return NULL;
-}
-
-static struct nj_branch *
-find_branch(const struct nj_index *index, struct nj_branch *parent, struct nj_str level)
-{
-    const _Atomic(struct nj_branch *) *link = wildcard_link(parent, level);
-
-    if (link != NULL)
-        return nj_branch_follow(link);
-    return nj_index_find_child(index, parent, level, nj_place_hash_below(&parent->place, level));
+    return nj_str_eq(nj_place_text(nj_place_of(e)), *(const struct nj_str *)text);
 }
 
 static struct nj_place *
-find_place(struct nj_index *index, struct nj_str filter)
+find_filter(const struct nj_index *index, struct nj_str text)
 {
-    struct nj_branch *b = &index->root;
-    bool done = false;
+    struct nj_entry *e = nj_table_look_up(&index->filters, key_of(text), has_text, &text);
 
-    if (!nj_topic_has_wildcard(filter))
-        return nj_index_find_filter(index, filter, nj_hash(filter));
-    while (!done && b != NULL)
-        b = find_branch(index, b, nj_topic_level(&filter, &done));
-    return b != NULL ? &b->place : NULL;
+    return e != NULL ? nj_place_of(e) : NULL;
 }
 
 /* A new place of a kind whose struct takes `head` bytes, linked nowhere. */
@@ -110,155 +66,129 @@ place_new(struct nj_index *index, enum nj_place_kind kind, size_t head, struct n
     place->text_n = (uint16_t)text.n;
     if (text.n > 0)
         memcpy((char *)place + head, text.p, text.n);
-    add(&index->nodes, 1);
     return place;
+}
+
+/* Nobody has seen it. */
+static void
+free_place(struct nj_index *index, struct nj_place *place)
+{
+    nj_ledger_free(&index->ledger, place, nj_place_bytes(place));
 }
 
 static void
 drop_place(struct nj_index *index, struct nj_place *place)
 {
-    add(&index->nodes, -1);
     nj_ledger_drop(&index->ledger, &place->rcu, nj_place_bytes(place));
 }
 
 static struct nj_place *
 add_filter(struct nj_index *index, struct nj_str text)
 {
+    bool is_wild = nj_topic_has_wildcard(text);
     struct nj_place *place = place_new(index, NJ_PLACE_FILTER, sizeof(*place), text);
-
-    if (place != NULL)
-        nj_table_insert(&index->filters, &place->entry, nj_hash(text));
-    return place;
-}
-
-static struct nj_branch *
-add_branch(struct nj_index *index, struct nj_branch *parent, struct nj_str level)
-{
-    _Atomic(struct nj_branch *) *link = wildcard_link(parent, level);
-    struct nj_place *place = place_new(index, NJ_PLACE_BRANCH, sizeof(struct nj_branch), level);
-    struct nj_branch *b;
 
     if (place == NULL)
         return NULL;
-    b = nj_branch_of(place);
-    b->parent = parent;
-    /* `+` and `#` lie in the table as well, which makes it the list of all branches. */
-    nj_table_insert(&index->branches, &place->entry, nj_place_hash_below(&parent->place, level));
-    /* Release: complete before it is found; the table sees to the other way. */
-    if (link != NULL)
-        atomic_store_explicit(link, b, memory_order_release);
-    else
-        atomic_fetch_add_explicit(&parent->place.children, 1, memory_order_release);
-    return b;
-}
+    if (is_wild && nj_ways_add(&index->ways, text, &index->ledger) != NJ_OK)
+        goto fail;
+    if (nj_table_insert(&index->filters, &place->entry, key_of(text), 0))
+        return place;
+    if (is_wild)
+        nj_ways_remove(&index->ways, text, &index->ledger);
 
-static bool
-is_bare(const struct nj_branch *b)
-{
-    return !is_used(&b->place) && nj_branch_follow(&b->plus) == NULL &&
-           nj_branch_follow(&b->hash) == NULL &&
-           atomic_load_explicit(&b->place.children, memory_order_relaxed) == 0;
-}
-
-/* Take away the branch, and all those above it, on which nothing hangs any more. */
-static void
-prune_branches(struct nj_index *index, struct nj_branch *b)
-{
-    for (struct nj_branch *parent; (parent = b->parent) != NULL && is_bare(b); b = parent) {
-        _Atomic(struct nj_branch *) *link = wildcard_link(parent, nj_place_text(&b->place));
-
-        /* Relaxed: to take away needs no order, what is taken stays intact. */
-        if (link != NULL)
-            atomic_store_explicit(link, NULL, memory_order_relaxed);
-        else
-            atomic_fetch_sub_explicit(&parent->place.children, 1, memory_order_relaxed);
-        nj_table_remove(&index->branches, &b->place.entry);
-        drop_place(index, &b->place);
-    }
-}
-
-static void
-prune(struct nj_index *index, struct nj_place *place)
-{
-    if (place->kind == NJ_PLACE_BRANCH) {
-        prune_branches(index, nj_branch_of(place));
-    } else if (!is_used(place)) {
-        nj_table_remove(&index->filters, &place->entry);
-        drop_place(index, place);
-    }
-}
-
-/* Relaxed: a hint for look_ahead(). */
-static void
-note_depth(struct nj_index *index, struct nj_str filter)
-{
-    uint32_t levels = (uint32_t)nj_topic_levels(filter);
-
-    if (levels > atomic_load_explicit(&index->depth, memory_order_relaxed))
-        atomic_store_explicit(&index->depth, levels, memory_order_relaxed);
+fail:
+    free_place(index, place);
+    return NULL;
 }
 
 /* Find the place of a filter, or make it. NULL without memory, and nothing is left of the try. */
 static struct nj_place *
-make_place(struct nj_index *index, struct nj_str filter)
+make_filter(struct nj_index *index, struct nj_str text)
 {
-    struct nj_branch *b = &index->root;
-    bool done = false;
+    struct nj_place *place = find_filter(index, text);
 
-    if (!nj_topic_has_wildcard(filter)) {
-        struct nj_place *place = nj_index_find_filter(index, filter, nj_hash(filter));
+    return place != NULL ? place : add_filter(index, text);
+}
 
-        return place != NULL ? place : add_filter(index, filter);
-    }
-    note_depth(index, filter);
-    while (!done) {
-        struct nj_str level = nj_topic_level(&filter, &done);
-        struct nj_branch *child = find_branch(index, b, level);
+/* Take the place away if nothing hangs on it any more. */
+static void
+prune(struct nj_index *index, struct nj_place *place)
+{
+    struct nj_str text = nj_place_text(place);
 
-        if (child == NULL)
-            child = add_branch(index, b, level);
-        if (child == NULL) {
-            prune_branches(index, b);
-            return NULL;
-        }
-        b = child;
-    }
-    return &b->place;
+    if (is_used(place))
+        return;
+    if (nj_topic_has_wildcard(text))
+        nj_ways_remove(&index->ways, text, &index->ledger);
+    nj_table_remove(&index->filters, &place->entry);
+    drop_place(index, place);
 }
 
 /* ---- groups ---- */
 
-static struct nj_group *
-find_group(const struct nj_index *index, const struct nj_place *of, struct nj_str name)
+struct group_name {
+    const struct nj_place *of;
+    struct nj_str name;
+};
+
+static bool
+has_name(const void *name, const struct nj_entry *e)
 {
-    struct nj_entry *e = nj_table_find(&index->groups, nj_place_hash_below(of, name));
+    const struct nj_place *place = nj_place_of(e);
+    const struct group_name *g = name;
 
-    for (; e != NULL; e = nj_table_find_next(e)) {
-        struct nj_group *g = nj_group_of(nj_place_of(e));
+    return nj_group_of(place)->of == g->of && nj_str_eq(nj_place_text(place), g->name);
+}
 
-        if (g->of == of && nj_str_eq(nj_place_text(&g->place), name))
-            return g;
-    }
-    return NULL;
+static uint64_t
+group_key(const struct nj_place *of, struct nj_str name)
+{
+    return nj_hash_join(of->entry.key, nj_hash(name));
 }
 
 static struct nj_group *
-add_group(struct nj_index *index, struct nj_place *of, struct nj_str name)
+find_group(const struct nj_index *index, const struct nj_place *of, struct nj_str name)
 {
-    struct nj_place *place = place_new(index, NJ_PLACE_GROUP, sizeof(struct nj_group), name);
+    struct nj_entry *e = nj_table_look_up(&index->groups, group_key(of, name), has_name,
+                                          &(struct group_name){of, name});
+
+    return e != NULL ? nj_group_of(nj_place_of(e)) : NULL;
+}
+
+/* Under a key that all know, since it outlives the process. Who makes two groups collide makes what
+ * one of them gives back go to the other, if that other subscribes to its topic: to himself. */
+static uint64_t
+group_id(const struct nj_filter *filter)
+{
+    static const uint64_t known[2] = {0x6e696768746a6172, 0x73686172656420};
+    const uint64_t named[2] = {nj_hash_keyed(known, filter->share), known[1]};
+    uint64_t id = nj_hash_keyed(named, filter->filter);
+
+    return id != 0 ? id : 1;
+}
+
+static struct nj_group *
+add_group(struct nj_index *index, struct nj_place *of, const struct nj_filter *filter)
+{
+    struct nj_place *place =
+        place_new(index, NJ_PLACE_GROUP, sizeof(struct nj_group), filter->share);
     struct nj_group *g, *first = nj_place_groups(of);
 
     if (place == NULL)
         return NULL;
+    if (!nj_table_insert(&index->groups, &place->entry, group_key(of, filter->share), 0)) {
+        free_place(index, place);
+        return NULL;
+    }
     g = nj_group_of(place);
     g->of = of;
-    g->id = ++index->last_group_id;
+    g->id = group_id(filter);
     atomic_store_explicit(&g->next, first, memory_order_relaxed);
     if (first != NULL)
         first->prev = g;
     /* Release: complete before it is found. */
     atomic_store_explicit(&of->groups, g, memory_order_release);
-    nj_table_insert(&index->groups, &place->entry, nj_place_hash_below(of, name));
     return g;
 }
 
@@ -280,7 +210,7 @@ remove_group(struct nj_index *index, struct nj_group *g)
 static struct nj_place *
 find_home(struct nj_index *index, const struct nj_filter *filter)
 {
-    struct nj_place *place = find_place(index, filter->filter);
+    struct nj_place *place = find_filter(index, filter->filter);
     struct nj_group *group;
 
     if (place == NULL || filter->share.n == 0)
@@ -290,12 +220,12 @@ find_home(struct nj_index *index, const struct nj_filter *filter)
 }
 
 static struct nj_place *
-make_group(struct nj_index *index, struct nj_place *of, struct nj_str name)
+make_group(struct nj_index *index, struct nj_place *of, const struct nj_filter *filter)
 {
-    struct nj_group *group = find_group(index, of, name);
+    struct nj_group *group = find_group(index, of, filter->share);
 
     if (group == NULL)
-        group = add_group(index, of, name);
+        group = add_group(index, of, filter);
     return group != NULL ? &group->place : NULL;
 }
 
@@ -382,36 +312,32 @@ static enum nj_err
 subscribe_anew(struct nj_index *index, struct nj_subscriber *who, const struct nj_filter *filter,
                uint32_t opts)
 {
-    struct nj_sub *sub = nj_ledger_alloc(&index->ledger, sizeof(*sub));
-    struct nj_place *place = NULL, *home = NULL;
-    bool was_used;
+    struct nj_place *place = make_filter(index, filter->filter), *home = NULL;
+    struct nj_sub *sub = NULL;
 
-    if (sub == NULL)
-        return NJ_ENOMEM;
-    place = make_place(index, filter->filter);
     if (place == NULL)
-        goto fail;
-    was_used = is_used(place);
-    home = filter->share.n > 0 ? make_group(index, place, filter->share) : place;
+        return NJ_ENOMEM;
+    home = filter->share.n > 0 ? make_group(index, place, filter) : place;
     if (home == NULL)
         goto fail;
+    sub = nj_sub_new(&home->subs, home, &index->ledger);
+    if (sub == NULL)
+        goto fail;
     sub->who = who;
-    sub->place = home;
     atomic_store_explicit(&sub->opts, opts, memory_order_relaxed); /* nobody sees it yet */
     if (nj_sub_set_add(&home->subs, sub, &index->ledger) != NJ_OK)
         goto fail;
     link_to_subscriber(who, sub);
     count_subscription(index, home, 1);
-    add(&index->used, !was_used);
     finish_change(index);
     return NJ_OK;
 
 fail:
+    if (sub != NULL)
+        nj_sub_drop(&home->subs, sub, &index->ledger);
     if (home != NULL)
         leave(index, home);
-    if (place != NULL)
-        prune(index, place);
-    nj_ledger_free(&index->ledger, sub, sizeof(*sub));
+    prune(index, place);
     finish_change(index); /* readers may have met the group, empty as it was */
     return NJ_ENOMEM;
 }
@@ -454,12 +380,9 @@ remove_sub(struct nj_index *index, struct nj_sub *sub)
     nj_sub_set_remove(&home->subs, sub, &index->ledger);
     unlink_from_subscriber(sub->who, sub);
     count_subscription(index, home, -1);
-    nj_ledger_drop(&index->ledger, &sub->rcu, sizeof(*sub));
+    nj_sub_drop(&home->subs, sub, &index->ledger);
     place = leave(index, home);
-    if (!is_used(place)) {
-        add(&index->used, -1);
-        prune(index, place);
-    }
+    prune(index, place);
     finish_change(index);
 }
 
@@ -521,11 +444,12 @@ nj_index_stats(const struct nj_index *index, struct nj_index_stats *out)
     *out = (struct nj_index_stats){
         .subscriptions = number(&index->subscriptions),
         .shared_subscriptions = number(&index->shared_subscriptions),
-        .filters = number(&index->used),
-        .nodes = number(&index->nodes),
+        .filters = nj_table_count(&index->filters),
+        .nodes = nj_table_count(&index->filters) + nj_table_count(&index->groups) +
+                 nj_table_count(&index->ways.table),
         .bytes = sizeof(*index) + nj_ledger_bytes(&index->ledger) +
-                 nj_table_bytes(&index->filters) + nj_table_bytes(&index->branches) +
-                 nj_table_bytes(&index->groups),
+                 nj_table_bytes(&index->filters) + nj_table_bytes(&index->groups) +
+                 nj_table_bytes(&index->ways.table),
     };
 }
 
@@ -536,29 +460,31 @@ struct summary {
     char text[NJ_PLACE_TEXT_MAX];
 };
 
-static void
-summarize(struct summary *s, const struct nj_place *place)
+static bool
+summarize(void *ctx, struct nj_entry *e)
 {
+    const struct nj_place *place = nj_place_of(e);
     uint32_t subscribers = nj_sub_set_count(&place->subs);
+    struct summary *s = ctx;
 
-    if (s->left == 0 || subscribers == 0)
-        return;
-    s->left--;
-    s->line(s->ctx, nj_place_spell(place, s->text), subscribers);
+    if (s->left == 0)
+        return false;
+    if (subscribers > 0) {
+        s->left--;
+        s->line(s->ctx, nj_place_spell(place, s->text), subscribers);
+    }
+    return true;
 }
 
 void
 nj_index_summary(struct nj_index *index, size_t max,
                  void (*line)(void *ctx, struct nj_str filter, size_t subscribers), void *ctx)
 {
-    struct nj_table *tables[] = {&index->filters, &index->branches, &index->groups};
     struct summary s = {.left = max, .line = line, .ctx = ctx};
 
     nj_mutex_lock(&index->mutex);
-    for (size_t i = 0; i < NJ_COUNT_OF(tables); i++)
-        for (struct nj_entry *e = nj_table_walk(tables[i], NULL); e != NULL && s.left > 0;
-             e = nj_table_walk(tables[i], e))
-            summarize(&s, nj_place_of(e));
+    nj_table_each(&index->filters, summarize, &s);
+    nj_table_each(&index->groups, summarize, &s);
     nj_mutex_unlock(&index->mutex);
 }
 
@@ -571,12 +497,11 @@ nj_index_new(struct nj_index **out, const struct nj_index_opts *opts)
 
     if (index == NULL)
         return NJ_ENOMEM;
-    index->root.place.kind = NJ_PLACE_BRANCH;
     index->max_levels = opts->max_levels;
     nj_mutex_init(&index->mutex);
     nj_table_init(&index->filters);
-    nj_table_init(&index->branches);
     nj_table_init(&index->groups);
+    nj_ways_init(&index->ways);
     *out = index;
     return NJ_OK;
 }
@@ -588,8 +513,8 @@ nj_index_free(struct nj_index *index)
         return;
     NJ_ASSERT(number(&index->subscriptions) == 0);
     nj_table_fini(&index->filters);
-    nj_table_fini(&index->branches);
     nj_table_fini(&index->groups);
+    nj_ways_fini(&index->ways);
     nj_mutex_fini(&index->mutex);
     nj_free(index);
 }

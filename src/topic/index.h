@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* index.h — who wants what: one subscription index for all workers.
  *
- * Filters without wildcards lie in one hash table on the whole filter; wildcard filters in a trie
- * of levels, kept in a hash table keyed by (parent, level). Readers follow it under RCU without a
- * lock; writers hold one short mutex for one filter. The generation grows with every change, before
- * what was replaced goes to nj_rcu_call(): a result that was found under an older generation is
- * stale.
+ * All filters lie in one hash table. One without wildcards is found by the hash of the name that it
+ * is; to those with wildcards lead ways, which tell level by level how such filters go on. Readers
+ * follow both under RCU without a lock; writers hold one short mutex for one filter. The generation
+ * grows with every change, before what was replaced goes to nj_rcu_call(): a result that was found
+ * under an older generation is stale.
  *
  * A subscriber is one session. It is embedded in the session, which is freed through RCU and only
  * after nj_index_remove_all(). */
@@ -39,6 +39,7 @@ struct nj_subscriber {
     _Atomic uint8_t status;
     uint16_t home; /* worker */
     nj_handle handle;
+    uint64_t number; /* of the session, unique in the life of the store; never changes */
     /* private to the index, under its mutex */
     struct nj_sub *subs; /* all of this subscriber's, linked */
     uint32_t sub_count;
@@ -97,25 +98,56 @@ struct nj_match {
     struct nj_sub_opts opts; /* for a group: of no meaning, see nj_group_pick() */
 };
 
+/* A look-up in steps, each of which asks for the memory that the next one reads: whoever knows the
+ * names that follow does steps of theirs meanwhile. Zeroed to begin with, and used again and again.
+ */
+struct nj_search {
+    /* private */
+    const struct nj_table_lines *ways, *filters;
+    uint64_t plus, hash; /* of the levels `+` and `#` */
+    struct nj_str name;
+    uint64_t name_hash;
+    uint32_t depth;              /* of the deepest filter with a wildcard: ways have fewer levels */
+    uint32_t end;                /* levels of the name; UINT32_MAX: more than `depth` */
+    struct nj_name_level *level; /* of the name */
+    size_t level_capacity;
+    struct nj_fork *fork; /* ways to come back to */
+    size_t forks, fork_capacity;
+    struct nj_candidate *candidate; /* filters with a wildcard that may be there */
+    size_t candidates, candidate_capacity;
+    uint8_t step; /* that comes next */
+    enum nj_err err;
+};
+void nj_search_fini(struct nj_search *s);
+
 /* A growing list that its owner keeps and reuses. Zeroed to begin with. */
 struct nj_matches {
     struct nj_match *list;
     size_t count, capacity;
-    /* private: places in the trie to come back to */
-    struct nj_fork *fork;
-    size_t fork_capacity;
+    struct nj_search search; /* private */
 };
 void nj_matches_fini(struct nj_matches *m);
 
 /**
  * Append all subscriptions that match `name`; a subscriber with several appears several times.
  *
+ * hash     nj_hash() of the name.
  * Thread   any registered RCU reader; no lock. Valid until its next quiescent state.
- * Cost     a hash per level, times the matching branches; not the number of other subscriptions.
+ * Cost     a hash for each level, a step for each way that filters go; not the number of other
+ *          subscriptions.
  * Errors   NJ_ENOMEM: the list is incomplete.
  */
-NJ_NODISCARD enum nj_err nj_index_match(struct nj_index *index, struct nj_str name,
+NJ_NODISCARD enum nj_err nj_index_match(struct nj_index *index, struct nj_str name, uint64_t hash,
                                         struct nj_matches *m);
+
+/* The same, begun and finished before the reader's next quiescent state; `name` is lent until then.
+ * In between, each call of nj_search_go_on() does a step, and those that are left, of three in all,
+ * are done at the end. It finds what there was when it began: a change of the generation meanwhile
+ * makes it worthless. */
+void nj_search_begin(struct nj_search *s, struct nj_index *index, struct nj_str name,
+                     uint64_t hash);
+void nj_search_go_on(struct nj_search *s);
+NJ_NODISCARD enum nj_err nj_search_finish(struct nj_search *s, struct nj_matches *m);
 
 /**
  * The member whose turn it is: round robin among those online and not full; if there is none, among
@@ -125,8 +157,9 @@ NJ_NODISCARD enum nj_err nj_index_match(struct nj_index *index, struct nj_str na
  * False when nobody is left; `out` is unwritten. out->group stays the group.
  */
 bool nj_group_pick(struct nj_group *group, const struct nj_subscriber *avoid, struct nj_match *out);
-/* Never 0, and no other group's in this index's life: with it a message in flight remembers by
- * which of the matching groups it was given, long after the group itself may be gone. */
+/* Never 0; of its share name and its filter alone, and so the same after a restart: with it a
+ * message in flight remembers by which of the matching groups it was given, long after the group
+ * itself may be gone. */
 uint64_t nj_group_id(const struct nj_group *group);
 
 struct nj_index_stats {

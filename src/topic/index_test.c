@@ -3,6 +3,7 @@
  * nj_topic_matches() over a list. */
 #include "topic/index.h"
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/rand.h"
 #include "base/test.h"
@@ -88,7 +89,8 @@ static size_t
 match(struct fixture *f, const char *name)
 {
     f->m.count = 0;
-    assert_int_equal(nj_index_match(f->index, nj_str_of(name), &f->m), NJ_OK);
+    assert_int_equal(nj_index_match(f->index, nj_str_of(name), nj_hash(nj_str_of(name)), &f->m),
+                     NJ_OK);
     return f->m.count;
 }
 
@@ -444,7 +446,12 @@ groups_are_told_apart_by_name_and_filter(void **state)
     assert_int_equal(match(f, "b"), 0);
     subscribe_plainly(f, 2, "$share/g/+");
     again = nj_group_id(group_at(f, "b"));
-    assert_int_not_equal(again, id);
+    assert_int_equal(again, id); /* what is under way by it belongs to it */
+    assert_int_equal(match(f, "a"), 4);
+    for (unsigned i = 0; i < 4; i++)
+        for (unsigned k = 0; k < i; k++)
+            assert_true(f->m.list[i].group == NULL || f->m.list[k].group == NULL ||
+                        nj_group_id(f->m.list[i].group) != nj_group_id(f->m.list[k].group));
 }
 
 /* ---- against the twin ---- */
@@ -699,6 +706,39 @@ without_memory_nothing_changes(void **state)
     assert_int_equal(match(f, "b/x/c"), 1);
 }
 
+/* Searches of several names side by side, some of which are given up. */
+static void
+a_search_may_stop_between_its_steps(void **state)
+{
+    static const char *const names[] = {"a/b", "b/x/c", "x", "a/b/c"};
+    static const size_t matches[] = {3, 2, 1, 1};
+    struct fixture *f = *state;
+    struct nj_search search[4] = {{.depth = 0}};
+
+    subscribe_plainly(f, 0, "a/b");
+    subscribe_plainly(f, 1, "a/+");
+    subscribe_plainly(f, 2, "+/x/#");
+    subscribe_plainly(f, 3, "#");
+    for (unsigned round = 0; round < 64; round++) {
+        for (unsigned i = 0; i < 4; i++)
+            nj_search_begin(&search[i], f->index, nj_str_of(names[i]),
+                            nj_hash(nj_str_of(names[i])));
+        for (unsigned step = 0; step < 4; step++)
+            for (unsigned i = 0; i < 4; i++)
+                if (step < (round >> i & 3))
+                    nj_search_go_on(&search[i]);
+        for (unsigned i = 0; i < 4; i++) {
+            if (i == round % 5)
+                continue;
+            f->m.count = 0;
+            assert_int_equal(nj_search_finish(&search[i], &f->m), NJ_OK);
+            assert_int_equal(f->m.count, matches[i]);
+        }
+    }
+    for (unsigned i = 0; i < 4; i++)
+        nj_search_fini(&search[i]);
+}
+
 static void
 match_without_memory_says_so(void **state)
 {
@@ -706,7 +746,8 @@ match_without_memory_says_so(void **state)
 
     subscribe_plainly(f, 0, "a/b");
     nj_mem_limit_set(1);
-    assert_int_equal(nj_index_match(f->index, NJ_STR("a/b"), &f->m), NJ_ENOMEM);
+    assert_int_equal(nj_index_match(f->index, NJ_STR("a/b"), nj_hash(NJ_STR("a/b")), &f->m),
+                     NJ_ENOMEM);
     nj_mem_limit_set(0);
     assert_int_equal(match(f, "a/b"), 1);
 }
@@ -732,6 +773,7 @@ main(void)
         TEST(finds_what_its_plain_twin_finds),
         TEST(one_filter_takes_many_subscribers),
         TEST(without_memory_nothing_changes),
+        TEST(a_search_may_stop_between_its_steps),
         TEST(match_without_memory_says_so),
     };
 

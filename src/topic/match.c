@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Looking up a name: first the trie, then the table of whole filters. At each branch at most two
- * ways go on, the level itself and `+`; the second one waits on a stack. No step depends on how
- * many filters there are that do not match. */
+/* Looking up a name: the ways it may go tell which filters it may match, and the table of filters
+ * which of them there are. On each way at most two go on, by the level itself and by `+`; the
+ * second one waits on a stack. No step depends on how many filters there are that do not match.
+ *
+ * Among half a million filters a look-up is little else than waiting for memory. Hence nothing is
+ * asked of a line in the step in which its address is known: where the name alone leads to is
+ * known from the outset, filters are looked for several at a time, and between two steps of a
+ * search those of others may be done:
+ *
+ *   begin   cut the name; ask for the ways' marks, and for the filter that is the name itself
+ *   follow  go the ways; ask for the filters that they lead to
+ *   fetch   ask for the filters themselves
+ *   finish  compare them, and collect who has subscribed */
 #include "topic/index_priv.h"
 
 #include "base/mem.h"
 
-struct nj_fork {
-    const struct nj_branch *branch;
-    struct nj_str rest;
-    bool done;
-    uint32_t depth;
-};
+#include <endian.h>
 
 /* The list, moved if need be, with room for `more` > 0 beyond `count`; NULL without memory. Twice
  * as much as before, so that appending stays cheap. */
@@ -29,6 +34,8 @@ with_room(void *list, size_t *capacity, size_t count, size_t more, size_t size)
         *capacity = wanted;
     return list;
 }
+
+/* ---- what a filter brings ---- */
 
 static struct nj_match *
 append_matches(struct nj_matches *m, size_t more)
@@ -79,127 +86,303 @@ collect(const struct nj_place *place, struct nj_matches *m)
     return err;
 }
 
-static bool
-push_fork(struct nj_matches *m, size_t *count, const struct nj_fork *fork)
-{
-    struct nj_fork *list = with_room(m->fork, &m->fork_capacity, *count, 1, sizeof(*list));
+/* ---- filters that may be there ---- */
 
-    if (list == NULL)
-        return false;
-    m->fork = list;
-    list[(*count)++] = *fork;
-    return true;
-}
-
-/* Where the first levels of a name lie if no wildcard stands for any of them: known without
- * looking, since a branch's hash comes from its levels alone. A look-up among half a million
- * filters is little else than waiting for memory, and so these wait at once. */
-struct path {
-    uint64_t hash[15]; /* of the branch of that many levels, less one */
-    unsigned count;
+enum step {
+    FOLLOW,
+    FETCH,
+    FINISH,
 };
 
-static void
-look_ahead(const struct nj_index *index, struct nj_str name, struct path *path)
+struct nj_candidate {
+    uint64_t key;
+    struct nj_table_seek seek;
+};
+
+struct wanted {
+    struct nj_str name;
+    uint64_t key;
+};
+
+/* The key, too: a filter that matches may be the one that another way leads to. */
+static bool
+is_wanted(const void *wanted, const struct nj_entry *e)
 {
-    /* Relaxed: a hint. */
-    uint32_t depth = atomic_load_explicit(&index->depth, memory_order_relaxed);
-    uint64_t hash = index->root.place.entry.key;
+    const struct wanted *w = wanted;
+
+    return e->key == w->key && nj_topic_matches(nj_place_text(nj_place_of(e)), w->name);
+}
+
+static enum nj_err
+collect_candidates(const struct nj_search *s, struct nj_matches *m)
+{
+    enum nj_err err = NJ_OK;
+
+    for (size_t i = 0; i < s->candidates && err == NJ_OK; i++) {
+        struct wanted wanted = {s->name, s->candidate[i].key};
+        const struct nj_entry *e =
+            nj_table_find(s->filters, &s->candidate[i].seek, is_wanted, &wanted);
+
+        if (e != NULL)
+            err = collect(nj_place_of(e), m);
+    }
+    return err;
+}
+
+static enum nj_err
+add_candidate(struct nj_search *s, uint64_t key)
+{
+    struct nj_candidate *list =
+        with_room(s->candidate, &s->candidate_capacity, s->candidates, 1, sizeof(*list));
+
+    if (list == NULL)
+        return NJ_ENOMEM;
+    s->candidate = list;
+    list[s->candidates++] = (struct nj_candidate){key, nj_table_seek_entry(s->filters, key)};
+    return NJ_OK;
+}
+
+/* ---- cutting the name ---- */
+
+/* A level of the name, and the way of all those before it, if no wildcard stands for any. */
+struct nj_name_level {
+    uint64_t hash;
+    uint64_t key;
+    struct nj_table_seek way;
+};
+
+/* The eight bytes from `at` on, the first one the lowest; what lies beyond the end reads as 0. */
+static inline uint64_t
+word_at(struct nj_str name, size_t at)
+{
+    size_t left = name.n - at;
+    uint64_t word = 0;
+
+    if (NJ_LIKELY(left >= 8)) {
+        memcpy(&word, name.p + at, 8);
+        return le64toh(word);
+    }
+    if (NJ_LIKELY(name.n >= 8 && left > 0)) {
+        memcpy(&word, name.p + name.n - 8, 8);
+        return le64toh(word) >> (64 - 8 * left);
+    }
+    if (left > 0)
+        memcpy(&word, name.p + at, left);
+    return le64toh(word);
+}
+
+/* The hash of the level that begins at *at, which goes to where the next one begins. False: it is
+ * the last. */
+static inline bool
+take_level(struct nj_str name, size_t *at, uint64_t *hash)
+{
+    uint64_t word = word_at(name, *at);
+    uint64_t slash = word ^ 0x2f2f2f2f2f2f2f2fu;
+    struct nj_str rest = nj_str_from(name, *at);
     bool done = false;
 
-    for (path->count = 0; !done && path->count < depth && path->count < NJ_COUNT_OF(path->hash);) {
-        hash = nj_hash_under(hash, nj_topic_level(&name, &done)) | 1;
-        nj_table_fetch_signpost(&index->branches, hash);
-        path->hash[path->count++] = hash;
+    /* Exact as to the first one. */
+    slash = (slash - 0x0101010101010101u) & ~slash & 0x8080808080808080u;
+    if (NJ_LIKELY(slash != 0)) {
+        unsigned bytes = (unsigned)__builtin_ctzll(slash) / 8;
+
+        *hash = nj_way_short_level(word & (((uint64_t)1 << 8 * bytes) - 1), bytes);
+        *at += bytes + 1;
+        return true;
     }
+    if (rest.n < 8) {
+        *hash = nj_way_short_level(word, rest.n);
+        return false;
+    }
+    *hash = nj_way_level(nj_topic_level(&rest, &done));
+    *at = (size_t)(rest.p - name.p);
+    return !done;
 }
 
-/* The child for the next level of the name; `path` saves the hash where no wildcard was passed. */
-static const struct nj_branch *
-next_branch(const struct nj_index *index, const struct path *path, const struct nj_fork *at,
-            struct nj_str level)
+static inline struct nj_name_level *
+level_at(struct nj_search *s, uint32_t n)
 {
-    const struct nj_branch *b = at->branch;
-    bool is_ahead = at->depth < path->count &&
-                    (at->depth == 0 || b->place.entry.key == path->hash[at->depth - 1]);
+    struct nj_name_level *list = with_room(s->level, &s->level_capacity, n, 1, sizeof(*list));
 
-    /* Acquire: a branch that was counted is found. */
-    if (atomic_load_explicit(&b->place.children, memory_order_acquire) == 0)
+    if (list == NULL)
         return NULL;
-    return nj_index_find_child(
-        index, b, level, is_ahead ? path->hash[at->depth] : nj_place_hash_below(&b->place, level));
+    s->level = list;
+    return &list[n];
 }
 
-/* The branches reached by `name`, from the root on. */
+/* Cut the name into levels, as many as a filter may have, and ask for the lines of their ways. */
 static enum nj_err
-match_branches(const struct nj_index *index, struct nj_str name, const struct path *path,
-               struct nj_matches *m)
+cut(struct nj_search *s)
+{
+    uint64_t key = NJ_WAY_ROOT;
+    bool goes_on = true;
+    uint32_t n = 0;
+    size_t at = 0;
+
+    for (; n < s->depth; n++) {
+        struct nj_name_level *level = level_at(s, n);
+
+        if (level == NULL)
+            return NJ_ENOMEM;
+        level->key = key;
+        level->way = nj_table_seek(s->ways, key);
+        if (!goes_on)
+            break;
+        goes_on = take_level(s->name, &at, &level->hash);
+        key = nj_way_key(key, level->hash);
+    }
+    s->end = goes_on ? UINT32_MAX : n;
+    return NJ_OK;
+}
+
+/* ---- ways ---- */
+
+/* A way with a wildcard. */
+struct nj_fork {
+    uint64_t key;
+    struct nj_table_seek way;
+    uint32_t levels;
+};
+
+/* Where `levels` levels lead to, one of them a wildcard: on, and if the name ends here, to a
+ * filter.
+ */
+static enum nj_err
+branch_off(struct nj_search *s, uint64_t key, uint32_t levels)
+{
+    if (levels < s->depth) {
+        struct nj_fork *list = with_room(s->fork, &s->fork_capacity, s->forks, 1, sizeof(*list));
+
+        if (list == NULL)
+            return NJ_ENOMEM;
+        s->fork = list;
+        list[s->forks++] = (struct nj_fork){key, nj_table_seek(s->ways, key), levels};
+    }
+    return levels == s->end ? add_candidate(s, key) : NJ_OK;
+}
+
+/* Where a way goes on by wildcards. `#` stands for what follows, and for nothing at all: sport/#
+ * matches sport. */
+static inline enum nj_err
+follow_wildcards(struct nj_search *s, uint64_t key, uint32_t levels, unsigned marks)
+{
+    enum nj_err err = NJ_OK;
+
+    if ((marks & NJ_WAY_HASH) != 0)
+        err = add_candidate(s, nj_way_key(key, s->hash));
+    if ((marks & NJ_WAY_PLUS) != 0 && levels != s->end && err == NJ_OK)
+        err = branch_off(s, nj_way_key(key, s->plus), levels + 1);
+    return err;
+}
+
+static enum nj_err
+follow_ways(struct nj_search *s)
 {
     /* A wildcard at the beginning matches no name that begins with `$`. [MQTT5-4.7.2-1]
      * [MQTT311-4.7.2-1] */
-    bool is_system = name.n > 0 && name.p[0] == '$';
-    struct nj_fork at = {.branch = &index->root, .rest = name};
-    size_t forks = 0;
+    bool is_system = s->name.n > 0 && s->name.p[0] == '$';
+    uint32_t last = NJ_MIN(s->depth - 1, s->end);
+    enum nj_err err = NJ_OK;
 
-    for (;;) {
-        const struct nj_branch *b = at.branch, *wild, *child;
-        bool may_be_wild = !(is_system && b == &index->root);
-        enum nj_err err = NJ_OK;
+    for (uint32_t i = 0; i <= last; i++) {
+        const struct nj_name_level *level = &s->level[i];
+        unsigned marks = nj_table_marks(s->ways, &level->way);
 
-        /* `#` stands for what follows, and for nothing at all: sport/# matches sport. */
-        wild = may_be_wild ? nj_branch_follow(&b->hash) : NULL;
-        if (wild != NULL)
-            err = collect(&wild->place, m);
-        if (err == NJ_OK && at.done)
-            err = collect(&b->place, m);
-        if (err != NJ_OK)
-            return err;
+        if (i > 0 || !is_system)
+            err = follow_wildcards(s, level->key, i, marks);
+        if ((marks & NJ_WAY_LEVEL) == 0 || err != NJ_OK)
+            break;
+    }
+    while (s->forks > 0 && err == NJ_OK) {
+        struct nj_fork at = s->fork[--s->forks];
+        unsigned marks = nj_table_marks(s->ways, &at.way);
 
-        child = wild = NULL;
-        if (!at.done) {
-            struct nj_str level = nj_topic_level(&at.rest, &at.done);
+        err = follow_wildcards(s, at.key, at.levels, marks);
+        if ((marks & NJ_WAY_LEVEL) != 0 && at.levels != s->end && err == NJ_OK)
+            err = branch_off(s, nj_way_key(at.key, s->level[at.levels].hash), at.levels + 1);
+    }
+    return err;
+}
 
-            wild = may_be_wild ? nj_branch_follow(&b->plus) : NULL;
-            child = next_branch(index, path, &at, level);
-            at.depth++;
-        }
-        if (child != NULL && wild != NULL &&
-            !push_fork(m, &forks, &(struct nj_fork){wild, at.rest, at.done, at.depth}))
-            return NJ_ENOMEM;
-        if (child != NULL || wild != NULL)
-            at.branch = child != NULL ? child : wild;
-        else if (forks > 0)
-            at = m->fork[--forks];
-        else
-            return NJ_OK;
+static bool
+is_same(const void *name, const struct nj_entry *e)
+{
+    return nj_str_eq(nj_place_text(nj_place_of(e)), *(const struct nj_str *)name);
+}
+
+void
+nj_search_begin(struct nj_search *s, struct nj_index *index, struct nj_str name, uint64_t hash)
+{
+    s->filters = nj_table_lines(&index->filters);
+    (void)nj_table_seek_entry(s->filters, hash);
+    s->ways = nj_table_lines(&index->ways.table);
+    s->plus = index->ways.plus;
+    s->hash = index->ways.hash;
+    s->name = name;
+    s->name_hash = hash;
+    /* Relaxed: no older than the generation that the reader knows. */
+    s->depth = atomic_load_explicit(&index->ways.depth, memory_order_relaxed);
+    s->forks = 0;
+    s->candidates = 0;
+    s->step = FOLLOW;
+    s->err = s->depth > 0 ? cut(s) : NJ_OK;
+}
+
+void
+nj_search_go_on(struct nj_search *s)
+{
+    if (s->step == FOLLOW) {
+        struct nj_table_seek same = nj_table_seek(s->filters, s->name_hash);
+
+        nj_table_fetch(s->filters, &same);
+        if (s->depth > 0 && s->err == NJ_OK)
+            s->err = follow_ways(s);
+        s->step = FETCH;
+    } else if (s->step == FETCH) {
+        for (size_t i = 0; i < s->candidates; i++)
+            nj_table_fetch(s->filters, &s->candidate[i].seek);
+        s->step = FINISH;
     }
 }
 
 enum nj_err
-nj_index_match(struct nj_index *index, struct nj_str name, struct nj_matches *m)
+nj_search_finish(struct nj_search *s, struct nj_matches *m)
 {
-    uint64_t hash = nj_hash(name);
-    const struct nj_place *place;
-    struct path path;
+    struct nj_table_seek same = nj_table_seek(s->filters, s->name_hash);
+    const struct nj_entry *e;
     enum nj_err err;
 
-    nj_table_fetch_signpost(&index->filters, hash);
-    look_ahead(index, name, &path);
-    nj_table_fetch_entry(&index->filters, hash);
-    for (unsigned i = 0; i < path.count; i++)
-        nj_table_fetch_entry(&index->branches, path.hash[i]);
-
-    err = match_branches(index, name, &path, m);
+    while (s->step != FINISH)
+        nj_search_go_on(s);
+    err = s->err == NJ_OK ? collect_candidates(s, m) : s->err;
     if (err != NJ_OK)
         return err;
-    place = nj_index_find_filter(index, name, hash);
-    return place != NULL ? collect(place, m) : NJ_OK;
+    e = nj_table_find(s->filters, &same, is_same, &s->name);
+    return e != NULL ? collect(nj_place_of(e), m) : NJ_OK;
+}
+
+void
+nj_search_fini(struct nj_search *s)
+{
+    nj_free(s->candidate);
+    nj_free(s->fork);
+    nj_free(s->level);
+    *s = (struct nj_search){.name = {NULL, 0}};
+}
+
+enum nj_err
+nj_index_match(struct nj_index *index, struct nj_str name, uint64_t hash, struct nj_matches *m)
+{
+    struct nj_search *s = &m->search;
+
+    nj_search_begin(s, index, name, hash);
+    return nj_search_finish(s, m);
 }
 
 void
 nj_matches_fini(struct nj_matches *m)
 {
     nj_free(m->list);
-    nj_free(m->fork);
+    nj_search_fini(&m->search);
     *m = (struct nj_matches){.list = NULL};
 }

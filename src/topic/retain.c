@@ -6,133 +6,10 @@
 #include "base/hash.h"
 #include "base/mem.h"
 
-/* ---- nodes ---- */
-
 unsigned
 nj_retain_stripe_of(struct nj_str first_level)
 {
     return (unsigned)(nj_hash(first_level) % NJ_RETAIN_STRIPES);
-}
-
-static struct nj_retain_node *
-node_of(struct nj_entry *e)
-{
-    return nj_container_of(e, struct nj_retain_node, entry);
-}
-
-static uint64_t
-hash_below(const struct nj_retain_node *parent, struct nj_str level)
-{
-    return nj_hash_under(parent->entry.key, level);
-}
-
-struct nj_retain_node *
-nj_retain_find_child(const struct nj_retain_stripe *stripe, const struct nj_retain_node *parent,
-                     struct nj_str level)
-{
-    struct nj_entry *e = nj_table_find(&stripe->nodes, hash_below(parent, level));
-
-    for (; e != NULL; e = nj_table_find_next(e)) {
-        struct nj_retain_node *node = node_of(e);
-
-        if (node->parent == parent && nj_str_eq(nj_retain_node_text(node), level))
-            return node;
-    }
-    return NULL;
-}
-
-/* Relaxed: under the mutex, to compare. */
-static struct nj_retain_node *
-link_of(const _Atomic(struct nj_retain_node *) *link)
-{
-    return atomic_load_explicit(link, memory_order_relaxed);
-}
-
-static struct nj_msg *
-msg_of(const struct nj_retain_node *node)
-{
-    return atomic_load_explicit(&node->msg, memory_order_relaxed);
-}
-
-static struct nj_retain_node *
-add_child(struct nj_retain_stripe *stripe, struct nj_retain_node *parent, struct nj_str level)
-{
-    struct nj_retain_node *node = nj_ledger_alloc(&stripe->ledger, sizeof(*node) + level.n);
-    struct nj_retain_node *first = link_of(&parent->child);
-
-    if (node == NULL)
-        return NULL;
-    node->parent = parent;
-    node->text_n = (uint16_t)level.n;
-    if (level.n > 0)
-        memcpy(node->text, level.p, level.n);
-    atomic_store_explicit(&node->next, first, memory_order_relaxed);
-    if (first != NULL)
-        first->prev = node;
-    nj_table_insert(&stripe->nodes, &node->entry, hash_below(parent, level));
-    /* Release: complete before a walk finds it. */
-    atomic_store_explicit(&parent->child, node, memory_order_release);
-    return node;
-}
-
-static void
-take_away(struct nj_retain_stripe *stripe, struct nj_retain_node *node)
-{
-    struct nj_retain_node *next = link_of(&node->next);
-
-    if (next != NULL)
-        next->prev = node->prev;
-    /* Release: what is behind `next` was complete for us; so it is for who comes by here. */
-    atomic_store_explicit(node->prev != NULL ? &node->prev->next : &node->parent->child, next,
-                          memory_order_release);
-    nj_table_remove(&stripe->nodes, &node->entry);
-    node->is_gone = true;
-    nj_ledger_drop(&stripe->ledger, &node->rcu, sizeof(*node) + node->text_n);
-}
-
-void
-nj_retain_prune(struct nj_retain_stripe *stripe, struct nj_retain_node *node)
-{
-    while (node->parent != NULL && msg_of(node) == NULL && link_of(&node->child) == NULL &&
-           node->pins == 0) {
-        struct nj_retain_node *parent = node->parent;
-
-        take_away(stripe, node);
-        node = parent;
-    }
-}
-
-static struct nj_retain_node *
-find_node(struct nj_retain_stripe *stripe, struct nj_str topic)
-{
-    struct nj_retain_node *node = stripe->root;
-    bool done = false;
-
-    while (!done && node != NULL)
-        node = nj_retain_find_child(stripe, node, nj_topic_level(&topic, &done));
-    return node;
-}
-
-/* NULL without memory, and nothing is left of the try. */
-static struct nj_retain_node *
-make_node(struct nj_retain_stripe *stripe, struct nj_str topic)
-{
-    struct nj_retain_node *node = stripe->root;
-    bool done = false;
-
-    while (!done) {
-        struct nj_str level = nj_topic_level(&topic, &done);
-        struct nj_retain_node *child = nj_retain_find_child(stripe, node, level);
-
-        if (child == NULL)
-            child = add_child(stripe, node, level);
-        if (child == NULL) {
-            nj_retain_prune(stripe, node);
-            return NULL;
-        }
-        node = child;
-    }
-    return node;
 }
 
 /* ---- ceilings ---- */
@@ -174,76 +51,97 @@ reserve_both(struct nj_retain *shelf, uint64_t messages, uint64_t bytes)
 
 /* ---- setting ---- */
 
-static void
-count_mortal(struct nj_retain_stripe *stripe, struct nj_retain_node *node, bool is_mortal)
+static bool
+is_mortal(const struct nj_msg *msg)
 {
-    bool was_mortal = atomic_load_explicit(&node->is_mortal, memory_order_relaxed);
+    return msg->expires != NJ_NEVER;
+}
 
-    atomic_store_explicit(&node->is_mortal, is_mortal, memory_order_relaxed);
-    atomic_fetch_add_explicit(&stripe->mortals, (uint64_t)is_mortal - was_mortal,
-                              memory_order_relaxed);
+/* Under the mutex of the stripe, hence no locked instruction. Relaxed: who reads the number without
+ * it wants to know whether to look. */
+static void
+count(_Atomic uint64_t *number, int change)
+{
+    uint64_t now = atomic_load_explicit(number, memory_order_relaxed) + (uint64_t)change;
+
+    atomic_store_explicit(number, now, memory_order_relaxed);
 }
 
 struct nj_msg *
 nj_retain_take(struct nj_retain *shelf, struct nj_retain_stripe *stripe,
-               struct nj_retain_node *node)
+               const struct nj_row_place *place)
 {
-    struct nj_msg *old = msg_of(node);
+    struct nj_msg *old = nj_row_remove(&stripe->row, place);
 
-    atomic_store_explicit(&node->msg, NULL, memory_order_relaxed);
-    count_mortal(stripe, node, false);
+    count(&stripe->count, -1);
+    count(&stripe->mortals, -is_mortal(old));
     give_back(&shelf->messages, 1);
     give_back(&shelf->bytes, nj_msg_bytes(old));
     return old;
 }
 
-/* What is returned by way of `old` has left the shelf. */
 static enum nj_retain_result
-put(struct nj_retain *shelf, struct nj_retain_stripe *stripe, struct nj_msg *msg,
-    struct nj_msg **old)
+add(struct nj_retain *shelf, struct nj_retain_stripe *stripe, struct nj_msg *msg,
+    const struct nj_row_place *place)
 {
-    struct nj_retain_node *node = find_node(stripe, nj_msg_topic(msg));
-    struct nj_msg *before = node != NULL ? msg_of(node) : NULL;
-    uint64_t more = before == NULL, less_bytes = before != NULL ? nj_msg_bytes(before) : 0;
-    uint64_t bytes = nj_msg_bytes(msg);
-    uint64_t more_bytes = bytes > less_bytes ? bytes - less_bytes : 0;
-    enum nj_retain_result result = reserve_both(shelf, more, more_bytes);
+    enum nj_retain_result result = reserve_both(shelf, 1, nj_msg_bytes(msg));
 
     if (result != NJ_RETAIN_SET)
         return result;
-    if (node == NULL)
-        node = make_node(stripe, nj_msg_topic(msg));
-    if (node == NULL) {
-        give_back(&shelf->messages, more);
-        give_back(&shelf->bytes, more_bytes);
+    if (!nj_row_insert(&stripe->row, place, msg)) {
+        give_back(&shelf->messages, 1);
+        give_back(&shelf->bytes, nj_msg_bytes(msg));
         return NJ_RETAIN_NO_MEMORY;
     }
-    if (bytes < less_bytes)
-        give_back(&shelf->bytes, less_bytes - bytes);
-    count_mortal(stripe, node, msg->expires != NJ_NEVER);
-    /* Release: its flags first. Who follows the pointer holds the mutex. */
-    atomic_store_explicit(&node->msg, nj_msg_ref(msg), memory_order_release);
-    *old = before;
+    (void)nj_msg_ref(msg);
+    count(&stripe->count, 1);
+    count(&stripe->mortals, is_mortal(msg));
     return NJ_RETAIN_SET;
 }
 
 static enum nj_retain_result
-take_off(struct nj_retain *shelf, struct nj_retain_stripe *stripe, struct nj_str topic,
-         struct nj_msg **old)
+replace(struct nj_retain *shelf, struct nj_retain_stripe *stripe, struct nj_msg *msg,
+        const struct nj_row_place *place, struct nj_msg **old)
 {
-    struct nj_retain_node *node = find_node(stripe, topic);
+    struct nj_msg *before = place->page->msg[place->at];
+    uint64_t bytes = nj_msg_bytes(msg), bytes_before = nj_msg_bytes(before);
+    enum nj_retain_result result =
+        reserve_both(shelf, 0, bytes > bytes_before ? bytes - bytes_before : 0);
 
-    if (node == NULL || msg_of(node) == NULL)
-        return NJ_RETAIN_NOTHING;
-    *old = nj_retain_take(shelf, stripe, node);
-    nj_retain_prune(stripe, node);
-    return NJ_RETAIN_REMOVED;
+    if (result != NJ_RETAIN_SET)
+        return result;
+    if (bytes < bytes_before)
+        give_back(&shelf->bytes, bytes_before - bytes);
+    count(&stripe->mortals, is_mortal(msg) - is_mortal(before));
+    place->page->msg[place->at] = nj_msg_ref(msg);
+    *old = before;
+    return NJ_RETAIN_SET;
+}
+
+/* What is returned by way of `old` has left the shelf. */
+static enum nj_retain_result
+set(struct nj_retain *shelf, struct nj_retain_stripe *stripe, struct nj_msg *msg,
+    struct nj_msg **old)
+{
+    struct nj_row_key key = {.head = nj_msg_topic(msg)};
+    struct nj_row_place place;
+
+    nj_row_seek(&stripe->row, &key, &place);
+    if (msg->payload_n == 0) {
+        if (!place.is_there)
+            return NJ_RETAIN_NOTHING;
+        *old = nj_retain_take(shelf, stripe, &place);
+        return NJ_RETAIN_REMOVED;
+    }
+    if (place.is_there)
+        return replace(shelf, stripe, msg, &place, old);
+    return add(shelf, stripe, msg, &place);
 }
 
 enum nj_retain_result
 nj_retain_set(struct nj_retain *shelf, struct nj_msg *msg)
 {
-    struct nj_str topic = nj_msg_topic(msg), rest = topic;
+    struct nj_str rest = nj_msg_topic(msg);
     bool done = false;
     struct nj_retain_stripe *stripe =
         &shelf->stripe[nj_retain_stripe_of(nj_topic_level(&rest, &done))];
@@ -251,11 +149,7 @@ nj_retain_set(struct nj_retain *shelf, struct nj_msg *msg)
     enum nj_retain_result result;
 
     nj_mutex_lock(&stripe->mutex);
-    if (msg->payload_n == 0)
-        result = take_off(shelf, stripe, topic, &old);
-    else
-        result = put(shelf, stripe, msg, &old);
-    nj_ledger_settle(&stripe->ledger);
+    result = set(shelf, stripe, msg, &old);
     nj_mutex_unlock(&stripe->mutex);
     nj_msg_unref(old);
     return result;
@@ -287,15 +181,8 @@ nj_retain_new(struct nj_retain **out, const struct nj_retain_opts *opts)
     if (shelf == NULL)
         return NJ_ENOMEM;
     nj_mutex_init(&shelf->sweeping);
-    for (unsigned i = 0; i < NJ_RETAIN_STRIPES; i++) {
+    for (unsigned i = 0; i < NJ_RETAIN_STRIPES; i++)
         nj_mutex_init(&shelf->stripe[i].mutex);
-        nj_table_init(&shelf->stripe[i].nodes);
-    }
-    for (unsigned i = 0; i < NJ_RETAIN_STRIPES; i++) {
-        shelf->stripe[i].root = nj_zalloc(sizeof(struct nj_retain_node));
-        if (shelf->stripe[i].root == NULL)
-            goto fail;
-    }
     shelf->sweeper = nj_retain_open_all(shelf);
     if (shelf->sweeper == NULL)
         goto fail;
@@ -308,28 +195,14 @@ fail:
     return NJ_ENOMEM;
 }
 
-static void
-free_nodes(struct nj_retain_stripe *stripe)
-{
-    struct nj_entry *after;
-
-    for (struct nj_entry *e = nj_table_walk(&stripe->nodes, NULL); e != NULL; e = after) {
-        after = nj_table_walk(&stripe->nodes, e);
-        nj_msg_unref(msg_of(node_of(e)));
-        nj_free(node_of(e));
-    }
-}
-
 void
 nj_retain_free(struct nj_retain *shelf)
 {
     if (shelf == NULL)
         return;
-    nj_free(shelf->sweeper); /* its pin goes with the nodes */
+    nj_retain_close(shelf->sweeper);
     for (unsigned i = 0; i < NJ_RETAIN_STRIPES; i++) {
-        free_nodes(&shelf->stripe[i]);
-        nj_free(shelf->stripe[i].root);
-        nj_table_fini(&shelf->stripe[i].nodes);
+        nj_row_fini(&shelf->stripe[i].row);
         nj_mutex_fini(&shelf->stripe[i].mutex);
     }
     nj_mutex_fini(&shelf->sweeping);

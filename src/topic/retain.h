@@ -2,12 +2,11 @@
 /* retain.h — the last message published with RETAIN on each topic, one shelf for all workers.
  *
  * Invariant: a stored message is never empty, and the shelf's bytes equal the sum of what it holds.
- * Read under RCU; written under mutexes striped by the hash of the topic's first level. */
+ * Read and written under mutexes striped by the hash of the topic's first level. */
 #ifndef NJ_TOPIC_RETAIN_H
 #define NJ_TOPIC_RETAIN_H
 
 #include "base/err.h"
-#include "base/rcu.h"
 #include "mqtt/msg.h"
 #include "mqtt/topic.h"
 
@@ -37,29 +36,29 @@ enum nj_retain_result {
  * Make `msg` the retained message of its topic, replacing any other. An empty payload removes it.
  *
  * msg     kept by a reference of the shelf's own; the caller's is untouched in every case.
- * Thread  any registered RCU reader; takes one stripe's mutex.   Cost  O(levels).
+ * Thread  any; takes one stripe's mutex.   Cost  O(log n) comparisons of topics.
  * Spec    [MQTT5-3.3.1-5] [MQTT5-3.3.1-6] [MQTT5-3.3.1-7] [MQTT311-3.3.1-5] [MQTT311-3.3.1-10]
  */
 enum nj_retain_result nj_retain_set(struct nj_retain *shelf, struct nj_msg *msg);
 
 /* A reader's place in the shelf: delivery may stop after any message and go on turns later,
  * whatever is set or removed meanwhile. What is there from beginning to end is found once; what
- * comes or goes meanwhile may be found or not, and what goes and comes again even twice.
- * Thread: one registered RCU reader at a time, which may be quiescent between the calls. */
+ * comes or goes meanwhile may be found or not, and nothing is found twice. Between the calls it
+ * holds a reference to the last message it has looked at. Thread: one at a time. */
 struct nj_retain_cursor;
 
 /* `filter` is valid, without share prefix, and copied. NULL without memory. */
 struct nj_retain_cursor *nj_retain_open(struct nj_retain *shelf, struct nj_str filter);
 /* The next message that matches, skipping those that have expired at `now`; a reference that the
- * caller gives back. NULL with *is_end true at the end; NULL with *is_end false when `steps` nodes
+ * caller gives back. NULL with *is_end true at the end; NULL with *is_end false when `steps` topics
  * were looked at without a find: call again, later. */
 struct nj_msg *nj_retain_next(struct nj_retain_cursor *c, nj_time now, unsigned steps,
                               bool *is_end);
 /* NULL is accepted. */
 void nj_retain_close(struct nj_retain_cursor *c);
 
-/* Remove what has expired, looking at no more than `steps` nodes per call; goes round, and stops
- * where a round ends. Returns how many were removed. Thread: any registered RCU reader. */
+/* Remove what has expired, looking at no more than `steps` messages per call; goes round, and stops
+ * where a round ends. Returns how many were removed. Thread: any. */
 size_t nj_retain_sweep(struct nj_retain *shelf, nj_time now, unsigned steps);
 
 struct nj_retain_stats {

@@ -1,70 +1,54 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A walk over the tree, depth first, that goes only where the filter may lead: one lookup for a
- * plain level, the list of siblings for `+` and for what `#` stands for.
+/* A walk along the rows, which leaps over what the filter cannot match: from each topic it is told
+ * where the next one that might match can lie at the earliest.
  *
- * Within one call the walk follows the tree under RCU. The mutex of a stripe is taken for a moment
- * where a message is found, to take a reference while the shelf still holds its own, and once at
- * the end of the call, to pin the node the walk stands on: a pinned node stays in the tree and its
- * links are kept up, so that the walk can go on turns later. A node that went meanwhile is no place
- * to wait; then the walk moves on, along the links the node had when it went, to the first one that
- * is still there. Any node that is reached this way has been in the tree since the call began,
- * hence RCU keeps it. */
+ * Between two calls the walk is nowhere in a row: it keeps the last message it looked at, by a
+ * reference, and goes on behind that topic, wherever this is by then. As long as nothing has come
+ * or gone in the row, the place is still known, and the next message is the next one. The mutex of
+ * a stripe is held for LOOKS messages at most. */
 #include "topic/retain_priv.h"
 
-#include "base/assert.h"
 #include "base/mem.h"
 
-/* What is done next with the node the walk stands on. */
-enum stage {
-    STAGE_LOOK,    /* look at it */
-    STAGE_DESCEND, /* it was looked at: its children */
-    STAGE_LEAVE,   /* they are done, too: its siblings, then its parent's */
-};
+#define LOOKS 32u
 
-struct level {
-    uint32_t start;
-    uint16_t n;
-    bool is_plus;
-};
+/* A look at so much of a topic counts for one. */
+#define LOOK_BYTES 1024u
 
 struct nj_retain_cursor {
     struct nj_retain *shelf;
-    struct nj_retain_node *at;
-    struct nj_retain_node *pinned; /* NULL: none */
-    unsigned stripe, pinned_stripe, last_stripe;
-    enum stage stage;
-    uint32_t depth;   /* of `at`, a root's is 0 */
-    uint32_t level_n; /* without a `#` at the end */
-    bool is_multi;    /* there is one */
-    bool is_wild;     /* begins with a wildcard: sees no `$`. [MQTT5-4.7.2-1] [MQTT311-4.7.2-1] */
-    char *text;       /* behind the levels */
-    struct level level[];
+    struct nj_msg *last; /* looked at in this stripe; a reference. NULL: none yet */
+    bool was_match;
+    bool is_wild; /* begins with a wildcard: sees no `$`. [MQTT5-4.7.2-1] [MQTT311-4.7.2-1] */
+    unsigned stripe, end_stripe;
+    struct nj_row_page *page; /* where `last` is, while the row has not changed */
+    unsigned at;
+    uint64_t changes;
+    uint32_t plain_n; /* the levels before the first wildcard */
+    uint32_t filter_n;
+    char filter[];
 };
 
 /* ---- opening ---- */
 
 static struct nj_retain_cursor *
-cursor_new(struct nj_retain *shelf, size_t level_n, size_t text_n)
+cursor_new(struct nj_retain *shelf, struct nj_str filter)
 {
-    struct nj_retain_cursor *c = nj_zalloc(sizeof(*c) + level_n * sizeof(c->level[0]) + text_n);
+    struct nj_retain_cursor *c = nj_zalloc(sizeof(*c) + filter.n);
 
     if (c == NULL)
         return NULL;
     c->shelf = shelf;
-    c->text = (char *)&c->level[level_n];
-    c->last_stripe = NJ_RETAIN_STRIPES - 1;
-    c->at = shelf->stripe[0].root;
+    c->end_stripe = NJ_RETAIN_STRIPES;
+    c->filter_n = (uint32_t)filter.n;
+    memcpy(c->filter, filter.p, filter.n);
     return c;
 }
 
 struct nj_retain_cursor *
 nj_retain_open_all(struct nj_retain *shelf)
 {
-    struct nj_retain_cursor *c = cursor_new(shelf, 0, 0);
-
-    if (c != NULL)
-        c->is_multi = true;
-    return c;
+    return cursor_new(shelf, NJ_STR("#"));
 }
 
 static bool
@@ -76,227 +60,237 @@ is_wildcard(struct nj_str level, char which)
 struct nj_retain_cursor *
 nj_retain_open(struct nj_retain *shelf, struct nj_str filter)
 {
-    struct nj_retain_cursor *c = cursor_new(shelf, nj_topic_levels(filter), filter.n);
-    struct nj_str rest = filter, level;
+    struct nj_retain_cursor *c = cursor_new(shelf, filter);
+    struct nj_str rest = filter, first = filter, level;
     bool done = false;
 
     if (c == NULL)
         return NULL;
-    memcpy(c->text, filter.p, filter.n);
+    c->is_wild = true;
     while (!done) {
         level = nj_topic_level(&rest, &done);
-        if (is_wildcard(level, '#')) {
-            c->is_multi = true;
+        if (is_wildcard(level, '#') || is_wildcard(level, '+'))
             break;
-        }
-        c->level[c->level_n++] = (struct level){
-            .start = (uint32_t)(level.p - filter.p),
-            .n = (uint16_t)level.n,
-            .is_plus = is_wildcard(level, '+'),
-        };
+        if (c->is_wild)
+            first = level;
+        c->is_wild = false;
+        c->plain_n = (uint32_t)(level.p + level.n - filter.p);
     }
-    c->is_wild = c->level_n == 0 || c->level[0].is_plus;
     if (!c->is_wild) {
-        level = (struct nj_str){c->text, c->level[0].n};
-        c->stripe = c->last_stripe = nj_retain_stripe_of(level);
-        c->at = shelf->stripe[c->stripe].root;
+        c->stripe = nj_retain_stripe_of(first);
+        c->end_stripe = c->stripe + 1;
     }
     return c;
 }
 
+/* ---- leaping ---- */
+
+enum verdict {
+    VERDICT_MATCH,
+    VERDICT_NO_MATCH,
+    VERDICT_END, /* nor will anything behind it */
+};
+
+/* Over the topic alone: what lies below it comes next. */
+static struct nj_row_key
+behind(struct nj_str topic)
+{
+    return (struct nj_row_key){topic, NJ_STR("/")};
+}
+
+/* Over the topic's first `n` bytes, some levels, with all that lies below them. */
+static struct nj_row_key
+behind_all_below(struct nj_str topic, size_t n)
+{
+    /* No other text that is not below them comes earlier. */
+    static const char least[] = {'\0'};
+
+    return (struct nj_row_key){{topic.p, n}, {least, sizeof(least)}};
+}
+
+/* Whether the filter matches the topic, and where the next topic that it might match lies at the
+ * earliest. */
+static enum verdict
+judge(const struct nj_retain_cursor *c, struct nj_str topic, struct nj_row_key *next)
+{
+    struct nj_str filter = {c->filter, c->filter_n}, rest = topic;
+    bool filter_done = false, topic_done = false, has_plus = false;
+    size_t plus_n = 0; /* up to the end of the last level that a `+` stands for */
+
+    *next = behind(topic);
+    if (c->is_wild && topic.n > 0 && topic.p[0] == '$') {
+        *next = (struct nj_row_key){.head = NJ_STR("%")}; /* it comes next to `$` */
+        return VERDICT_NO_MATCH;
+    }
+    do {
+        struct nj_str wanted = nj_topic_level(&filter, &filter_done), level;
+
+        if (is_wildcard(wanted, '#'))
+            return VERDICT_MATCH;
+        if (topic_done)
+            return VERDICT_NO_MATCH; /* what might match lies below */
+        level = nj_topic_level(&rest, &topic_done);
+        if (is_wildcard(wanted, '+')) {
+            has_plus = true;
+            plus_n = (size_t)(level.p + level.n - topic.p);
+        } else {
+            int order = nj_row_order(wanted, level);
+
+            if (order > 0) {
+                *next = (struct nj_row_key){{topic.p, (size_t)(level.p - topic.p)}, wanted};
+                return VERDICT_NO_MATCH;
+            }
+            if (order < 0)
+                goto leap;
+        }
+    } while (!filter_done);
+    if (topic_done)
+        return VERDICT_MATCH;
+leap:
+    if (!has_plus)
+        return VERDICT_END;
+    *next = behind_all_below(topic, plus_n);
+    return VERDICT_NO_MATCH;
+}
+
 /* ---- walking ---- */
 
-/* Acquire: the node is complete. */
-static struct nj_retain_node *
-follow(const _Atomic(struct nj_retain_node *) *link)
+/* A walk within one stripe, under its mutex. What it looks at is lent until it ends. */
+struct walk {
+    struct nj_retain_cursor *c;
+    struct nj_row *row;
+    struct nj_msg *at; /* looked at last; NULL: none yet */
+    struct nj_row_place place;
+    bool is_placed; /* `place` is that of `at` */
+    bool is_end;    /* of this stripe */
+    enum verdict verdict;
+    struct nj_row_key next; /* where to go on, unless that is the next message */
+};
+
+static struct walk
+begin_walk(struct nj_retain_cursor *c)
 {
-    return atomic_load_explicit(link, memory_order_acquire);
-}
+    struct walk w = {.c = c, .row = &c->shelf->stripe[c->stripe].row, .at = c->last};
 
-/* Whether all siblings at this depth are gone through, or one is looked up. */
-static bool
-is_listed(const struct nj_retain_cursor *c, uint32_t depth)
-{
-    return depth > c->level_n ? c->is_multi : c->level[depth - 1].is_plus;
-}
-
-/* `node` or the first sibling after it that the walk may see at this depth. */
-static struct nj_retain_node *
-skip_unseen(const struct nj_retain_cursor *c, struct nj_retain_node *node, uint32_t depth)
-{
-    if (c->is_wild && depth == 1)
-        while (node != NULL && node->text_n > 0 && node->text[0] == '$')
-            node = follow(&node->next);
-    return node;
-}
-
-static struct nj_retain_node *
-first_child(const struct nj_retain_cursor *c)
-{
-    const struct level *level;
-
-    if (c->depth >= c->level_n && !c->is_multi)
-        return NULL;
-    if (is_listed(c, c->depth + 1))
-        return skip_unseen(c, follow(&c->at->child), c->depth + 1);
-    level = &c->level[c->depth];
-    return nj_retain_find_child(&c->shelf->stripe[c->stripe], c->at,
-                                (struct nj_str){c->text + level->start, level->n});
-}
-
-static struct nj_retain_node *
-next_sibling(const struct nj_retain_cursor *c)
-{
-    if (!is_listed(c, c->depth))
-        return NULL;
-    return skip_unseen(c, follow(&c->at->next), c->depth);
-}
-
-static void
-enter(struct nj_retain_cursor *c, struct nj_retain_node *node, uint32_t depth, enum stage stage)
-{
-    c->at = node;
-    c->depth = depth;
-    c->stage = stage;
-}
-
-/* Leave the node: to its next sibling, or its parent, which is left next. A root cannot be left. */
-static void
-leave_node(struct nj_retain_cursor *c)
-{
-    struct nj_retain_node *sibling = next_sibling(c);
-
-    if (sibling != NULL)
-        enter(c, sibling, c->depth, STAGE_LOOK);
-    else
-        enter(c, c->at->parent, c->depth - 1, STAGE_LEAVE);
-}
-
-/* To the next node to be looked at; false at the end. The way up is paid for by the way down. */
-static bool
-advance(struct nj_retain_cursor *c)
-{
-    while (c->stage != STAGE_LOOK) {
-        struct nj_retain_node *child = c->stage == STAGE_DESCEND ? first_child(c) : NULL;
-
-        if (child != NULL) {
-            enter(c, child, c->depth + 1, STAGE_LOOK);
-        } else if (c->at->parent != NULL) {
-            leave_node(c);
-        } else if (c->stripe < c->last_stripe) {
-            c->stripe++;
-            enter(c, c->shelf->stripe[c->stripe].root, 0, STAGE_LOOK);
-        } else {
-            c->stage = STAGE_LEAVE;
-            return false;
-        }
-    }
-    c->stage = STAGE_DESCEND;
-    return true;
-}
-
-static bool
-is_match(const struct nj_retain_cursor *c)
-{
-    return c->depth == c->level_n || (c->is_multi && c->depth > c->level_n);
-}
-
-/* ---- waiting ---- */
-
-/* Under the stripe's mutex. */
-static void
-release(struct nj_retain_stripe *stripe, struct nj_retain_node *node)
-{
-    node->pins--;
-    nj_retain_prune(stripe, node);
-    nj_ledger_settle(&stripe->ledger);
-}
-
-static void
-unpin(struct nj_retain_cursor *c)
-{
-    struct nj_retain_stripe *stripe = &c->shelf->stripe[c->pinned_stripe];
-
-    if (c->pinned == NULL)
-        return;
-    nj_mutex_lock(&stripe->mutex);
-    release(stripe, c->pinned);
-    nj_mutex_unlock(&stripe->mutex);
-    c->pinned = NULL;
-}
-
-/* Under the stripe's mutex: wait at the node the walk stands on, or at the next one that is still
- * there. A pin in another stripe must be taken out before. */
-static void
-pin(struct nj_retain_cursor *c, struct nj_retain_stripe *stripe)
-{
-    while (c->at->is_gone) {
-        leave_node(c);
-        NJ_ASSERT_HOT(c->at != NULL); /* a root is never gone */
-    }
-    c->at->pins++;
-    if (c->pinned != NULL)
-        release(stripe, c->pinned);
-    c->pinned = c->at;
-    c->pinned_stripe = c->stripe;
-}
-
-static void
-wait_here(struct nj_retain_cursor *c)
-{
-    struct nj_retain_stripe *stripe = &c->shelf->stripe[c->stripe];
-
-    if (c->pinned_stripe != c->stripe)
-        unpin(c);
-    nj_mutex_lock(&stripe->mutex);
-    pin(c, stripe);
-    nj_mutex_unlock(&stripe->mutex);
-}
-
-/* The message at the node the walk stands on, unless it has gone or has expired; then the walk
- * waits here. */
-static struct nj_msg *
-pick_up(struct nj_retain_cursor *c, nj_time now)
-{
-    struct nj_retain_stripe *stripe = &c->shelf->stripe[c->stripe];
-    struct nj_msg *msg;
-
-    if (c->pinned_stripe != c->stripe)
-        unpin(c);
-    nj_mutex_lock(&stripe->mutex);
-    msg = atomic_load_explicit(&c->at->msg, memory_order_relaxed);
-    if (msg != NULL && msg->expires > now) {
-        nj_msg_ref(msg);
-        pin(c, stripe);
+    if (w.at == NULL) {
+        w.next = (struct nj_row_key){.head = {c->filter, c->plain_n}};
+        w.verdict = VERDICT_NO_MATCH;
+    } else if (c->was_match) {
+        w.next = behind(nj_msg_topic(w.at));
     } else {
-        msg = NULL;
+        w.verdict = judge(c, nj_msg_topic(w.at), &w.next);
     }
+    w.is_placed = w.at != NULL && c->changes == w.row->changes;
+    w.place.page = c->page;
+    w.place.at = c->at;
+    return w;
+}
+
+/* Returns what the walk kept until now, for the caller to unref without the mutex. */
+static struct nj_msg *
+end_walk(struct walk *w)
+{
+    struct nj_retain_cursor *c = w->c;
+    struct nj_msg *before = c->last;
+
+    if (w->is_end) {
+        c->last = NULL;
+        c->stripe++;
+        return before;
+    }
+    c->was_match = w->verdict == VERDICT_MATCH;
+    c->page = w->place.page;
+    c->at = w->place.at;
+    c->changes = w->row->changes;
+    if (w->at == before)
+        return NULL;
+    c->last = nj_msg_ref(w->at);
+    return before;
+}
+
+/* To the next message that might match; false at the stripe's end. */
+static bool
+look(struct walk *w)
+{
+    if (w->is_placed && w->verdict == VERDICT_MATCH)
+        w->place.at++;
+    else if (w->is_placed)
+        nj_row_seek_near(w->row, &w->next, &w->place);
+    else
+        nj_row_seek(w->row, &w->next, &w->place);
+    if (w->place.page != NULL && w->place.at == w->place.page->n) {
+        w->place.page = w->place.page->next[0];
+        w->place.at = 0;
+    }
+    w->is_placed = true;
+    if (w->place.page == NULL) {
+        w->is_end = true;
+        return false;
+    }
+    w->at = w->place.page->msg[w->place.at];
+    w->verdict = judge(w->c, nj_msg_topic(w->at), &w->next);
+    w->is_end = w->verdict == VERDICT_END;
+    return !w->is_end;
+}
+
+static unsigned
+steps_of(const struct nj_msg *msg)
+{
+    return 1 + msg->topic_n / LOOK_BYTES;
+}
+
+static void
+pay(unsigned *steps, unsigned for_it)
+{
+    *steps -= NJ_MIN(*steps, for_it);
+}
+
+/* The next match in the stripe; a reference for the caller. NULL: the stripe is through, the steps
+ * are, or others should have the mutex. */
+static struct nj_msg *
+find_in_stripe(struct nj_retain_cursor *c, nj_time now, unsigned *steps)
+{
+    struct nj_retain_stripe *stripe = &c->shelf->stripe[c->stripe];
+    struct nj_msg *found = NULL, *before;
+    struct walk w;
+
+    nj_mutex_lock(&stripe->mutex);
+    w = begin_walk(c);
+    for (unsigned looks = 0; looks<LOOKS && * steps> 0 && found == NULL && look(&w); looks++) {
+        pay(steps, steps_of(w.at));
+        if (w.verdict == VERDICT_MATCH && w.at->expires > now)
+            found = nj_msg_ref(w.at);
+    }
+    before = end_walk(&w);
     nj_mutex_unlock(&stripe->mutex);
-    return msg;
+    nj_msg_unref(before);
+    return found;
+}
+
+/* Relaxed: what comes at this moment may be found or not. */
+static bool
+is_zero(const _Atomic uint64_t *number)
+{
+    return atomic_load_explicit(number, memory_order_relaxed) == 0;
 }
 
 struct nj_msg *
 nj_retain_next(struct nj_retain_cursor *c, nj_time now, unsigned steps, bool *is_end)
 {
-    do {
-        struct nj_msg *msg = NULL;
+    struct nj_msg *found = NULL;
 
-        if (!advance(c)) {
-            unpin(c);
-            *is_end = true;
-            return NULL;
-        }
-        /* Relaxed: only whether there is one. */
-        if (is_match(c) && atomic_load_explicit(&c->at->msg, memory_order_relaxed) != NULL)
-            msg = pick_up(c, now);
-        if (msg != NULL) {
-            *is_end = false;
-            return msg;
-        }
-    } while (steps-- > 1);
-    wait_here(c);
-    *is_end = false;
-    return NULL;
+    while (c->stripe < c->end_stripe && steps > 0 && found == NULL) {
+        unsigned stripe = c->stripe;
+
+        if (c->last == NULL && is_zero(&c->shelf->stripe[stripe].count))
+            c->stripe++;
+        else
+            found = find_in_stripe(c, now, &steps);
+        if (c->stripe != stripe)
+            pay(&steps, 1);
+    }
+    *is_end = found == NULL && c->stripe == c->end_stripe;
+    return found;
 }
 
 void
@@ -304,34 +298,34 @@ nj_retain_close(struct nj_retain_cursor *c)
 {
     if (c == NULL)
         return;
-    unpin(c);
+    nj_msg_unref(c->last);
     nj_free(c);
 }
 
 /* ---- sweeping ---- */
 
-/* Whether a message was removed. The mutex is taken only where something expires some day. */
+/* Remove the next message of the stripe that has expired; whether there was one. */
 static bool
-expire(struct nj_retain_cursor *c, nj_time now)
+sweep_stripe(struct nj_retain_cursor *c, nj_time now, unsigned *steps)
 {
     struct nj_retain_stripe *stripe = &c->shelf->stripe[c->stripe];
-    struct nj_msg *msg;
-    bool is_due;
+    struct nj_msg *expired = NULL, *before;
+    struct walk w;
 
-    if (!atomic_load_explicit(&c->at->is_mortal, memory_order_relaxed))
-        return false;
     nj_mutex_lock(&stripe->mutex);
-    msg = atomic_load_explicit(&c->at->msg, memory_order_relaxed);
-    is_due = msg != NULL && msg->expires <= now;
-    if (is_due) {
-        (void)nj_retain_take(c->shelf, stripe, c->at);
-        nj_retain_prune(stripe, c->at);
-        nj_ledger_settle(&stripe->ledger);
+    w = begin_walk(c);
+    for (unsigned looks = 0; looks<LOOKS && * steps> 0 && expired == NULL && look(&w); looks++) {
+        pay(steps, 1);
+        if (w.at->expires <= now)
+            expired = w.at;
     }
+    before = end_walk(&w);
+    if (expired != NULL)
+        (void)nj_retain_take(c->shelf, stripe, &w.place);
     nj_mutex_unlock(&stripe->mutex);
-    if (is_due)
-        nj_msg_unref(msg);
-    return is_due;
+    nj_msg_unref(before);
+    nj_msg_unref(expired);
+    return expired != NULL;
 }
 
 size_t
@@ -341,18 +335,18 @@ nj_retain_sweep(struct nj_retain *shelf, nj_time now, unsigned steps)
     size_t removed = 0;
 
     nj_mutex_lock(&shelf->sweeping);
-    for (; steps > 0; steps--) {
-        if (!advance(c)) { /* round: from the first stripe on, at the next call */
-            c->stripe = 0;
-            enter(c, shelf->stripe[0].root, 0, STAGE_LOOK);
-            break;
-        }
-        if (c->at->parent != NULL)
-            removed += expire(c, now);
-        else if (atomic_load_explicit(&shelf->stripe[c->stripe].mortals, memory_order_relaxed) == 0)
-            c->stage = STAGE_LEAVE; /* nothing to be done in this stripe */
+    while (steps > 0 && c->stripe < c->end_stripe) {
+        unsigned stripe = c->stripe;
+
+        if (c->last == NULL && is_zero(&shelf->stripe[stripe].mortals))
+            c->stripe++;
+        else
+            removed += sweep_stripe(c, now, &steps);
+        if (c->stripe != stripe)
+            pay(&steps, 1);
     }
-    wait_here(c);
+    if (c->stripe == c->end_stripe)
+        c->stripe = 0; /* round: from the first stripe on, at the next call */
     nj_mutex_unlock(&shelf->sweeping);
     return removed;
 }

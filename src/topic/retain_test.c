@@ -19,7 +19,6 @@ open_shelf(void **state)
 {
     struct fixture *f = nj_zalloc(sizeof(*f));
 
-    nj_rcu_register();
     assert_non_null(f);
     assert_int_equal(nj_retain_new(&f->shelf, &(struct nj_retain_opts){0, PLENTY}), NJ_OK);
     *state = f;
@@ -33,8 +32,6 @@ close_shelf(void **state)
 
     nj_retain_free(f->shelf);
     nj_free(f);
-    nj_rcu_barrier();
-    nj_rcu_unregister();
     return 0;
 }
 
@@ -95,7 +92,6 @@ find_at(struct fixture *f, const char *filter, nj_time now)
     while (!is_end) {
         struct nj_msg *msg = nj_retain_next(c, now, 1, &is_end);
 
-        nj_rcu_quiescent();
         if (msg == NULL)
             continue;
         count++;
@@ -223,13 +219,11 @@ sweep_removes_what_has_expired_step_by_step(void **state)
     set_until(f, NJ_STR("$SYS/x"), "x", 1000);
     for (int i = 0; i < 500; i++) {
         assert_int_equal(nj_retain_sweep(f->shelf, 999, 3), 0);
-        nj_rcu_quiescent();
     }
     assert_true(nj_retain_sweep(f->shelf, 1000, 3) <= 3);
     removed = 101 - messages(f);
     for (int i = 0; i < 500; i++) {
         removed += nj_retain_sweep(f->shelf, 1000, 3);
-        nj_rcu_quiescent();
     }
     assert_int_equal(removed, 51);
     assert_int_equal(messages(f), 50);
@@ -289,31 +283,34 @@ static void
 without_memory_the_shelf_is_unchanged(void **state)
 {
     struct fixture *f = *state;
-    struct nj_msg *msg;
     unsigned failures = 0;
 
-    set(f, "a/b", "1");
-    msg = nj_msg_new(&(struct nj_msg_parts){
-        .topic = NJ_STR("a/b/c/d/e"), .payload = NJ_STR("2"), .expires = NJ_NEVER});
-    assert_non_null(msg);
-    for (uint64_t allowed = 0;; allowed += 16) {
+    for (size_t i = 0; i < 2000; i++) {
+        char topic[32];
+        struct nj_msg *msg;
         enum nj_retain_result result;
         size_t before = bytes(f);
 
-        nj_rcu_barrier();
-        nj_mem_limit_set(nj_mem_used() + allowed);
+        snprintf(topic, sizeof(topic), "a/%zu", i * 37 % 2000);
+        msg = nj_msg_new(&(struct nj_msg_parts){
+            .topic = nj_str_of(topic), .payload = NJ_STR("2"), .expires = NJ_NEVER});
+        assert_non_null(msg);
+        nj_mem_limit_set(nj_mem_used() + 1);
         result = nj_retain_set(f->shelf, msg);
         nj_mem_limit_set(0);
-        if (result == NJ_RETAIN_SET)
-            break;
-        assert_int_equal(result, NJ_RETAIN_NO_MEMORY);
-        assert_int_equal(messages(f), 1);
-        assert_int_equal(bytes(f), before);
-        failures++;
+        if (result == NJ_RETAIN_NO_MEMORY) {
+            assert_int_equal(messages(f), i);
+            assert_int_equal(bytes(f), before);
+            assert_int_equal(find(f, topic), 0);
+            failures++;
+            result = nj_retain_set(f->shelf, msg);
+        }
+        nj_msg_unref(msg);
+        assert_int_equal(result, NJ_RETAIN_SET);
+        assert_int_equal(messages(f), i + 1);
     }
-    nj_msg_unref(msg);
     assert_true(failures > 3);
-    assert_int_equal(find(f, "#"), 2);
+    assert_int_equal(find(f, "#"), 2000);
 }
 
 /* ---- size ---- */
@@ -384,7 +381,6 @@ cursor_goes_on_when_its_place_is_removed(void **state)
 
         topic[2] = (char)('0' + i);
         assert_int_equal(set(f, topic, ""), NJ_RETAIN_REMOVED);
-        nj_rcu_barrier();
     }
     set(f, "b/1", "y");
     assert_null(nj_retain_next(c, 0, 1000, &is_end));
@@ -579,7 +575,6 @@ finds_what_its_plain_twin_finds(void **state)
             for (size_t i = 0; i < TOPICS; i++)
                 there += t->topic[i].number != 0;
             assert_int_equal(messages(f), there);
-            nj_rcu_quiescent();
         }
         for (size_t i = 0; i < CURSORS; i++)
             close_cursor(&t->cursor[i]);
@@ -587,6 +582,65 @@ finds_what_its_plain_twin_finds(void **state)
             set(f, t->topic[i].name, "");
         assert_int_equal(messages(f), 0);
         assert_int_equal(bytes(f), 0);
+    }
+}
+
+/* ---- many in one row ---- */
+
+#define MANY 3000
+
+static void
+many_name(char *out, size_t size, struct nj_rand *r, size_t i)
+{
+    char levels[64];
+
+    random_levels(r, levels, sizeof(levels), false);
+    snprintf(out, size, "s/%zu/%s/%zu", i % 17, levels, i);
+}
+
+/* What was there all the time is found once, whatever else comes and goes around the cursor. */
+static void
+walks_over_many_pages_find_what_stays(void **state)
+{
+    static char name[MANY][128];
+    struct fixture *f = *state;
+    struct nj_rand r;
+
+    nj_rand_seed(&r, 5);
+    for (size_t i = 0; i < MANY; i++) {
+        many_name(name[i], sizeof(name[i]), &r, i);
+        assert_int_equal(set(f, name[i], "stays"), NJ_RETAIN_SET);
+    }
+    for (unsigned round = 0; round < 60; round++) {
+        char filter[128], levels[64], passing[160];
+        struct nj_retain_cursor *c;
+        bool is_end = false;
+        size_t expected = 0, count = 0;
+
+        random_levels(&r, levels, sizeof(levels), true);
+        /* One that ends in `#` as it is, any other with all that lies below. */
+        snprintf(filter, sizeof(filter), "%s/+/%s%s", round % 3 == 0 ? "+" : "s", levels,
+                 strchr(levels, '#') == NULL ? "/#" : "");
+        for (size_t i = 0; i < MANY; i++)
+            expected += nj_topic_matches(nj_str_of(filter), nj_str_of(name[i]));
+        c = nj_retain_open(f->shelf, nj_str_of(filter));
+        assert_non_null(c);
+        while (!is_end) {
+            struct nj_msg *msg = nj_retain_next(c, 0, 1 + (unsigned)nj_rand_below(&r, 40), &is_end);
+
+            for (unsigned i = 0; msg != NULL && i < 3; i++) {
+                snprintf(passing, sizeof(passing), "%s/passing", name[nj_rand_below(&r, MANY)]);
+                set(f, passing, round % 2 == 0 ? "passes" : "");
+            }
+            if (msg != NULL) {
+                assert_true(nj_topic_matches(nj_str_of(filter), nj_msg_topic(msg)));
+                count += nj_str_eq(nj_msg_payload(msg), NJ_STR("stays"));
+            }
+            nj_msg_unref(msg);
+        }
+        nj_retain_close(c);
+        if (count != expected)
+            fail_msg("%s: %zu instead of %zu", filter, count, expected);
     }
 }
 
@@ -608,6 +662,7 @@ main(void)
         TEST(a_hundred_thousand_are_found_in_small_steps),
         TEST(cursor_goes_on_when_its_place_is_removed),
         TEST(finds_what_its_plain_twin_finds),
+        TEST(walks_over_many_pages_find_what_stays),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,6 +13,25 @@ nj_sub_opts_pack(const struct nj_sub_opts *opts)
            opts->identifier << 4;
 }
 
+struct nj_sub *
+nj_sub_new(struct nj_sub_set *set, struct nj_place *place, struct nj_ledger *ledger)
+{
+    struct nj_sub *sub = &set->first;
+
+    if (sub->place != NULL)
+        sub = nj_ledger_alloc(ledger, sizeof(*sub));
+    if (sub != NULL)
+        sub->place = place;
+    return sub;
+}
+
+void
+nj_sub_drop(struct nj_sub_set *set, struct nj_sub *sub, struct nj_ledger *ledger)
+{
+    if (sub != &set->first)
+        nj_ledger_drop(ledger, &sub->rcu, sizeof(*sub));
+}
+
 static size_t
 array_bytes(uint32_t capacity)
 {

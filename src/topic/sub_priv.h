@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sub_priv.h — one subscription, and the set of them that hangs on a filter or a share group.
  *
- * Most filters have one subscriber, some have a hundred thousand. So a set is one word: nothing,
- * the only subscription, or an array with a gap where one was removed. A reader takes a view of it
- * and looks at each; a gap is skipped. Appending stores the slot, then the count. When half of the
- * slots are gaps the array is replaced by a shorter one.
+ * Most filters have one subscriber, some have a hundred thousand. So what readers see of a set is
+ * one word: nothing, the only subscription, or an array with a gap where one was removed. A reader
+ * takes a view of it and looks at each; a gap is skipped. Appending stores the slot, then the
+ * count. When half of the slots are gaps the array is replaced by a shorter one.
+ *
+ * The first subscription lies in the set itself, beside the filter's text that a reader has just
+ * looked at. It is used once: whoever still looks at it must not see another.
  *
  * Thread: one writer (the index's mutex); readers any, registered with RCU. */
 #ifndef NJ_TOPIC_SUB_PRIV_H
@@ -15,7 +18,7 @@
 
 struct nj_place;
 
-/* Readers look at `who` and `opts` only. */
+/* Readers look at `opts` and `who` only. */
 struct nj_sub {
     union {
         struct {
@@ -23,10 +26,10 @@ struct nj_sub {
         };
         struct nj_rcu_head rcu; /* once it is on none of the subscriber's and is dropped */
     };
-    struct nj_subscriber *who;
     struct nj_place *place; /* what it hangs on */
-    _Atomic uint32_t opts;  /* all four in one word, so that they change together */
     uint32_t slot;          /* in the place's set */
+    _Atomic uint32_t opts;  /* all four in one word, so that they change together */
+    struct nj_subscriber *who;
 };
 
 uint32_t nj_sub_opts_pack(const struct nj_sub_opts *opts);
@@ -54,9 +57,16 @@ struct nj_sub_array {
 };
 
 struct nj_sub_set {
+    struct nj_sub first;    /* used if it has a place */
     _Atomic uintptr_t list; /* 0; a struct nj_sub; or, with the lowest bit set, an array */
 };
 
+/* One that is to be added to the set of `place`, from memory of the set's or the ledger's. NULL
+ * without any. */
+struct nj_sub *nj_sub_new(struct nj_sub_set *set, struct nj_place *place,
+                          struct nj_ledger *ledger) NJ_NODISCARD;
+/* One that is in no set: nobody has seen it, or nobody finds it any more. */
+void nj_sub_drop(struct nj_sub_set *set, struct nj_sub *sub, struct nj_ledger *ledger);
 /* NJ_ENOMEM: unchanged. */
 NJ_NODISCARD enum nj_err nj_sub_set_add(struct nj_sub_set *set, struct nj_sub *sub,
                                         struct nj_ledger *ledger);

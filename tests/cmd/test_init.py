@@ -2,8 +2,10 @@
 # run-tests: one thread
 """`nightjar init`: what it prints works as it stands, with nightjar's programs and with others; what must be refused
 is; a level can be raised; nothing is overwritten. And what each level shows to who listens on the wire."""
+import itertools
 import json
 import os
+import pwd
 import queue
 import re
 import resource
@@ -67,9 +69,20 @@ def test_printed_commands_work_as_typed(made, level, tools):
     assert broker.exchange(*setup.of(tools)) == "test hello"
 
 
+@pytest.mark.parametrize("level", LEVELS)
+def test_what_outlives_the_broker_lies_in_the_set_up(made, level):
+    setup, broker = made(level)
+    assert broker.exchange(*setup.of("nightjar")) == "test hello"
+    with open(setup / "broker.conf", encoding="utf-8") as f:
+        account = re.search("^user (.*)$", f.read(), re.M)[1] if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
+    state = os.stat(setup / "state")
+    assert (pwd.getpwuid(state.st_uid).pw_name, state.st_mode & 0o777) == (account, 0o700)
+    assert os.path.getsize(setup / "state/data.mdb") > 0
+
+
 @pytest.mark.skipif(not os.access(MOSQUITTO, os.X_OK), reason="mosquitto is not installed")
 @each_tool
-@pytest.mark.parametrize("level", ("open", "mtls"))  # 2.0 does not read passwords with 2.1's salts
+@pytest.mark.parametrize("level", LEVELS)
 def test_printed_commands_work_with_mosquitto_as_the_broker(place, level, tools):
     setup = Setup(level, place / "home")
     with setup.broker(setup.theirs[0]) as broker:
@@ -383,6 +396,16 @@ def test_raised_from_the_first_level_to_the_last(place):
     assert code == 2 and "none above" in err
 
 
+@each_tool
+@pytest.mark.parametrize("old, new", [p for p in itertools.combinations(LEVELS, 2) if p[1] != LEVELS[LEVELS.index(p[0]) + 1]])
+def test_a_raise_may_leave_levels_out(place, old, new, tools):
+    setup = Setup(old, place / "home")
+    setup.upgrade("--level", new)
+    assert setup.level == new and "goes by it until it is started again" in setup.text
+    with setup.broker() as broker:
+        assert broker.exchange(*setup.of(tools)) == "test hello"
+
+
 def test_a_raise_keeps_the_port_if_it_is_no_usual_one_and_the_operators_lines(place):
     setup = Setup("password", place / "home", "--port", free_port())
     port = setup.port
@@ -417,6 +440,7 @@ def test_a_raise_to_mtls_gives_every_user_a_certificate(place):
         assert run([NIGHTJAR, "passwd", "-b", setup / "users", user, "secret"])[0] == 0
     setup.upgrade()
     assert "1 user cannot connect any more" in setup.text and "'no/certificate'" in setup.text
+    assert re.search(r"^  clients/ +the same for 1 other$", setup.text, re.M)
     with setup.broker() as broker:
         mark = broker.log.mark
         folder = setup / "clients/second"

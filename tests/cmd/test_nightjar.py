@@ -21,7 +21,7 @@ def test_help_lists_what_is_and_names_what_is_not_yet():
     is_now, later = done.stdout.split("Not yet:")
     assert done.returncode == GOOD
     assert re.search(r"^  version +\w", is_now, re.M)
-    assert re.search(r"^  sniff +\w", later, re.M)
+    assert re.search(r"^  acl +\w", later, re.M)
     assert nightjar("--help").stdout == done.stdout == nightjar("-h").stdout
 
 
@@ -57,11 +57,11 @@ def test_a_word_near_to_nothing_is_answered_without_a_guess():
 
 
 def test_a_command_to_come_says_so():
-    for words in ["sniff"], ["mosquitto_ctrl"], ["sniff", "--help"]:
+    for words in ["acl"], ["mosquitto_ctrl"], ["acl", "--help"]:
         done = nightjar(*words)
         assert done.returncode == COULD_NOT
         assert "not available yet" in done.stderr
-    assert "Not available yet" in nightjar("help", "sniff").stdout
+    assert "Not available yet" in nightjar("help", "acl").stdout
 
 
 def test_under_the_name_of_a_program_of_mosquitto_it_is_that_program(tmp_path):

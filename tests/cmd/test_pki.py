@@ -2,6 +2,7 @@
 # run-tests: one thread
 """`nightjar pki`: what it makes is good in the eyes of openssl, mosquitto and paho; what it refuses, it explains."""
 import contextlib
+import ipaddress
 import json
 import os
 import pathlib
@@ -14,8 +15,9 @@ import subprocess
 
 import pytest
 
-from support.broker import NIGHTJAR, Broker
+from support.broker import MOSQUITTO, NIGHTJAR, Broker
 from support.peer import TIMEOUT
+from support.setup import Place
 from support.tool import environment, run
 
 GOOD, FOUND, COULD_NOT = 0, 1, 2
@@ -132,6 +134,19 @@ def test_without_san_a_server_has_all_names_of_the_machine_and_they_are_printed(
     pki.verify("hosts/broker/server.crt", "-verify_ip", "127.0.0.1")
 
 
+@pytest.mark.skipif(not shutil.which("ip"), reason="iproute2 is not installed")
+def test_without_san_a_server_has_every_address_of_the_machine(pki):
+    """But for those that are good on one link alone, and mean another host on the next."""
+    interfaces = json.loads(subprocess.run(["ip", "-j", "address", "show", "up"], capture_output=True, check=True,
+                                           timeout=10).stdout)
+    there = {ipaddress.ip_address(a["local"]) for i in interfaces for a in i.get("addr_info", ())}
+    pki("init")
+    names = re.search(r"names: (.*)", pki("server", "broker"))[1].split(", ")
+    given = {ipaddress.ip_address(n[3:]) for n in names if n.startswith("IP:")}
+    loopback = {ipaddress.ip_address("127.0.0.1"), ipaddress.ip_address("::1")}
+    assert given == {a for a in there if a.version == 4 or not a.is_link_local} | loopback
+
+
 def test_serial_numbers_are_random_and_positive(ready):
     serials = [ready.field(f, "-serial").split("=")[1] for f in
                ("ca.crt", "hosts/broker/server.crt", "clients/sensor1/client.crt")]
@@ -195,6 +210,14 @@ def test_the_esp32_profile_is_small_and_comes_as_a_header_that_compiles(ready):
     subprocess.run(["cc", "-Wall", "-Werror", "-o", ready.place / "print", program], check=True, timeout=60)
     printed = subprocess.run([ready.place / "print"], capture_output=True, check=True, text=True, timeout=10).stdout
     assert printed == "".join((ready.dir / "clients/esp" / f).read_text() for f in ("ca.crt", "client.crt", "client.key"))
+
+
+def test_the_default_profile_is_the_one_without_a_word(ready):
+    ready("client", "usual", "--profile", "default")
+    usual, other = (re.sub(r"sensor1|usual|[0-9a-fA-F]{2}(:[0-9a-fA-F]{2})+:?", "", ready.text(f"clients/{name}/client.crt"))
+                    for name in ("usual", "sensor1"))
+    assert re.findall("X509v3 .*", usual) == re.findall("X509v3 .*", other)
+    assert sorted(os.listdir(ready.dir / "clients/usual")) == ["ca.crt", "client.crt", "client.key"]
 
 
 def test_a_name_in_any_script_is_kept(ready):
@@ -362,6 +385,7 @@ def test_a_request_is_signed_and_its_key_never_comes_here(ready):
     said = ready("sign", csr)
     assert "DNS:gate.example, IP:10.0.0.7" in said
     ready.verify("hosts/gate.example/server.crt", "-purpose", "sslserver", "-verify_ip", "10.0.0.7")
+    assert re.search(f"copy to it:\n  {ready.dir}/hosts/gate.example/server.crt\n  {ready.dir}/hosts/gate.example/ca.crt$", said)
     assert "O = Lab, CN = gate.example" in ready.field("hosts/gate.example/server.crt", "-subject")
     assert sorted(os.listdir(ready.dir / "hosts/gate.example")) == ["ca.crt", "server.crt"]
     public = ready.openssl("pkey", "-in", "own.key", "-pubout")
@@ -488,6 +512,24 @@ def test_revoking_a_name_reaches_what_was_renewed_and_a_serial_number_only_that(
     assert [r["state"] for r in json.loads(ready("list", "--json"))["certificates"]] == ["revoked"] * 4
 
 
+def test_what_was_revoked_is_renewed_with_another_key_only(ready):
+    """Else whoever has the key would be let in again."""
+    key = ready.field("clients/sensor1/client.crt", "-pubkey")
+    before = (ready.dir / "clients/sensor1/client.crt").read_bytes()
+    ready("revoke", "sensor1", "--reason", "keyCompromise")
+    said = ready("inspect", ready.file("clients/sensor1/client.crt"), code=FOUND)
+    assert re.search(r"^Verdict: fault: .* is revoked by .*/crl.pem\.$", said, re.M)
+    assert "is revoked: renewed for the same key" in ready("renew", "sensor1", code=COULD_NOT)
+    assert (ready.dir / "clients/sensor1/client.crt").read_bytes() == before
+    ready("renew", "sensor1", "--new-key")
+    assert ready.field("clients/sensor1/client.crt", "-pubkey") != key
+    ready.verify("clients/sensor1/client.crt", "-crl_check", "-CRLfile", ready.file("crl.pem"))
+    assert "Verdict: good" in ready("inspect", ready.file("clients/sensor1/client.crt"))
+    ready("sign", ready.request("/CN=far"))
+    ready("revoke", "far")
+    assert "--new-key" in ready("renew", "far", code=COULD_NOT)
+
+
 def test_a_host_and_a_client_of_one_name_have_to_be_told_apart(ready):
     ready("client", "broker")
     for words in ["renew", "broker"], ["revoke", "broker"], ["export", "broker", "--pem"]:
@@ -552,6 +594,25 @@ def test_renewing_keeps_key_subject_names_and_use(ready):
     assert mode(ready.file("hosts/broker/server.key")) == 0o600
 
 
+def test_renewing_can_give_other_names_also_where_the_key_is_elsewhere(ready):
+    ready("sign", ready.request("/CN=far.example", "-addext", "subjectAltName=DNS:far.example"))
+    for host in "hosts/broker", "hosts/far.example":
+        public = ready.field(f"{host}/server.crt", "-pubkey")
+        said = ready("renew", host, "--san", "new.example,10.0.0.9")
+        assert "names: DNS:new.example, IP:10.0.0.9\n" in said
+        assert "DNS:new.example, IP Address:10.0.0.9" in ready.text(f"{host}/server.crt")
+        assert ready.field(f"{host}/server.crt", "-pubkey") == public
+    assert sorted(os.listdir(ready.dir / "hosts/far.example")) == ["ca.crt", "server.crt"]
+    said = ready("inspect", ready.file("hosts/broker/server.crt"), "--host", "old.example", code=FOUND)
+    mend = said.splitlines()[-1].split()
+    assert mend[:3] == ["nightjar", "pki", "renew"]
+    ready(*mend[2:])
+    for name in "new.example", "old.example":
+        assert "Verdict: good" in ready("inspect", ready.file("hosts/broker/server.crt"), "--host", name)
+    for words in ["renew", "--san", "x.example"], ["renew", "--ca", "--san", "x.example"]:
+        assert "say which" in ready(*words, code=COULD_NOT)
+
+
 def test_a_small_client_stays_small_and_its_header_follows(ready):
     ready("client", "esp", "--profile", "esp32")
     ready("renew", "esp", "--new-key")
@@ -574,6 +635,19 @@ def test_what_ends_soon_is_renewed_without_naming_it(ready):
     assert "clients/soon/client.crt" in said and "sensor1" not in said
     assert "Nothing ends within 30 days" in ready("renew")
     assert ready("renew", "--within", 1000).count("Renewed:") == 3
+
+
+def test_what_ends_with_the_authority_is_not_renewed_in_vain(pki):
+    pki("init", "--days", 20)
+    pki("client", "soon")
+    said = pki("list")
+    assert re.search(r"^Authority .* good only until \d{4}-\d\d-\d\d\n  nightjar pki renew --ca$", said, re.M)
+    before = pki.field("clients/soon/client.crt", "-serial")
+    pki("renew", code=FOUND, told="the authority ends on ")
+    assert pki.field("clients/soon/client.crt", "-serial") == before
+    pki("renew", "--ca")
+    assert "Renewed: pki/clients/soon/client.crt" in pki("renew")
+    assert "only until" not in pki("list")
 
 
 def test_the_authority_is_renewed_with_its_key_and_all_stays_good(ready):
@@ -606,7 +680,7 @@ def test_an_encrypted_key_opens_with_its_pass_phrase_only(pki, tmp_path):
     pki("init", "--encrypt", "--passin", "file:secret")
     assert "BEGIN ENCRYPTED PRIVATE KEY" in (pki.dir / "ca.key").read_text()
     pki("client", "a", "--passin", "pass:open sesame")
-    pki("client", "b", "--passin", "stdin", stdin="open sesame\n")
+    pki("client", "b", "--passin=stdin", stdin="open sesame\n")
     pki("client", "c", "--passin", "env:PHRASE", env={"PHRASE": "open sesame"})
     pki.verify("clients/c/client.crt")
     pki("list")  # needs no key
@@ -755,13 +829,30 @@ def test_help_lists_verbs_and_options(pki):
 
 
 @pytest.mark.parametrize("words, why", [
-    (["sever", "x"], "did you mean 'server'?"), (["server"], "needs a NAME"), (["server", "a", "b"], "takes no 'b'"),
+    (["sever", "x"], "did you mean 'server'?"), (["server"], "needs its NAME"), (["server", "a", "b"], "takes no 'b'"),
     (["init", "--sann", "x"], "did you mean '--san'?"), (["list", "--san", "x"], "`list` has no option --san"),
     (["init", "--days"], "needs its DAYS"), (["init", "--days", "0"], "from 1 to 36500"), (["client", "a", "--profile", "esp"], "no profile"),
+    (["init", "--days=0"], "from 1 to 36500"), (["init", "--rsa=yes"], "takes no value"), (["init", "--", "a"], "takes no 'a'"),
     (["client", "a", "--profile", "esp32", "--rsa"], "leave out --rsa")])
 def test_mistakes_on_the_command_line(pki, words, why):
     assert why in pki(*words, code=COULD_NOT)
     assert not pki.dir.exists()
+
+
+def test_commands_that_are_advised_are_for_the_same_folder(pki):
+    where = ["--dir", "my ca"]
+    option = "--dir 'my ca'"
+    for verb in ["list"], ["client", "a"]:
+        assert f"nightjar pki init {option}" in pki(*verb, *where, code=COULD_NOT)
+    assert f"nightjar pki server NAME {option}," in pki("init", "--days", 20, *where)
+    pki("client", "a", *where)
+    assert f"nightjar pki renew a {option};" in pki("client", "a", *where, code=COULD_NOT)
+    for words in ["renew", "b"], ["revoke", "b"], ["export", "b", "--pem"]:
+        assert f"nightjar pki list {option}" in pki(*words, *where, code=COULD_NOT)
+    assert f"nightjar pki renew --ca {option}\n" in pki("list", *where)
+    pki("renew", *where, code=FOUND, told=f"nightjar pki renew --ca {option}\n")
+    (pki.place / "my ca/crl.pem").unlink()
+    assert f"nightjar pki crl {option}\n" in pki("list", *where, code=FOUND)
 
 
 def test_without_a_verb_the_help_is_shown_and_nothing_is_done(pki):
@@ -769,6 +860,43 @@ def test_without_a_verb_the_help_is_shown_and_nothing_is_done(pki):
 
 
 # ---------------------------------------------------------------------------- in use
+
+
+@pytest.mark.parametrize("kind", ["nightjar", pytest.param("mosquitto", marks=pytest.mark.skipif(
+    not os.access(MOSQUITTO, os.X_OK), reason="mosquitto is not installed"))])
+@pytest.mark.parametrize("who", ["certificate", "password"])
+def test_printed_lines_are_a_configuration_and_options_that_work(kind, who):
+    """Also what is printed for root, whose broker becomes somebody else."""
+    place = Place()
+    try:
+        pki = Authority(place.dir)
+        pki("init")
+        first, other = pki("server", "broker").split("or for those with a password")
+        lines = re.findall(r"^  ((?:listener|certfile|keyfile|cafile|require_\w+|use_\w+|crlfile) .*)$", first, re.M)
+        words = pki("client", "sensor1").splitlines()[-1].split()
+        command = re.search(r"^  (chown (\S+) .*)$", other, re.M)
+        assert (command is not None) == (os.geteuid() == 0)
+        if command:
+            subprocess.run(["sh", "-c", command[1]], check=True, timeout=10)
+            lines += [f"user {command[2]}"]
+        if who == "password":
+            file = place / "users"
+            assert run([NIGHTJAR, "passwd", "-c", "-b", file, "ciel", "secret"])[0] == 0
+            if command:
+                shutil.chown(file, command[2])
+            lines = [x for x in lines if x.split()[0] in ("listener", "certfile", "keyfile", "user")]
+            lines += [re.search(r"^  (password_file) FILE$", other, re.M)[1] + f" {file}"]
+            words = [*words[:2], "-u", "ciel", "-P", "secret"]
+        assert lines[0] == "listener 8883"
+        broker = Broker(kind, "\n".join(["listener {port}", *lines[1:], ""])).start()
+        try:
+            for program in [NIGHTJAR, "pub"], ["mosquitto_pub"]:
+                done = run([*program, "-h", "localhost", "-p", str(broker.port), *words, "-t", "a", "-m", "b"])
+                assert done == (0, b"", b""), broker.log.text
+        finally:
+            broker.stop()
+    finally:
+        place.remove()
 
 
 def test_a_handshake_with_openssls_own_client_and_server(ready):

@@ -49,7 +49,8 @@ def log(network, authority, tmp_path_factory):
                       f"listener 8883 127.0.0.2\n{pairs['host']}{pairs['domain']}"
                       f"listener 8884 127.0.0.2\n{pairs['host']}")
     process = subprocess.Popen([*network.inside, NIGHTJAR, "broker", "-v", "-c", config], stdin=subprocess.DEVNULL,
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment())
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                               env={**environment(), "XDG_STATE_HOME": str(config.parent)})
     log = Log(process.stdout)
     log.wait(r"version \S+ running$")
     yield log

@@ -49,6 +49,8 @@ def test_a_clean_tree_passes(tree):
     ("src/store/a.c", '"broker/session.h"', "store may not include broker"),
     ("src/io/a.c", '"config/opts.h"', "io may not include config"),
     ("src/cmd/pub.c", '"server/conn.h"', "cmd may not include server"),
+    ("src/cmd/bench/a.c", '"mqtt/packet.h"', "cmd/bench/ may not include mqtt/packet.h"),
+    ("src/cmd/bench/a.c", "<nightjar/client.h>", "must do without"),
     ("src/daemon/a.c", '"server/conn_priv.h"', "is private to server/"),
     ("src/base/a.c", '"base/absent.h"', "does not exist"),
     ("src/base/a.c", '"str.h"', "is not written from src/"),
@@ -79,6 +81,8 @@ def test_layers_allow_what_is_drawn(tree):
     plant(tree, "src/config/a.c", '#include "broker/opts.h"\n')
     plant(tree, "src/base/rcu.c", "#include <urcu-qsbr.h>\n#include <pthread.h>\n")
     plant(tree, "src/daemon/a.c", '#include "broker/ports.h"\n')
+    plant(tree, "src/cmd/bench/b.h", "")
+    plant(tree, "src/cmd/bench/a.c", '#include "cmd/bench/b.h"\n#include "base/str.h"\n')
     assert found_by(tree, "layers") == ""
 
 

@@ -84,7 +84,8 @@ class Lab:
             f.write(text)
 
     def broker(self, hosts):
-        return RunningBroker(self, f"{NIGHTJAR} broker -c {self / 'broker.conf'}", inside=hosts.broker)
+        return RunningBroker(self, f"{NIGHTJAR} broker -c {self / 'broker.conf'}", inside=hosts.broker,
+                             env={"XDG_STATE_HOME": self.at("/var/lib")})
 
     def publish(self, hosts, program="mosquitto_pub", *more):
         """His command, from the folder with the key; the slash that he forgot is put in."""

@@ -75,6 +75,7 @@ make_will(struct nj_actor *a, struct nj_connect_out *c, uint8_t *payload, struct
         .expiry_s = UINT32_MAX,
     };
 
+    m.is_kept = a->kept_s > 0;
     a->will = (int)nj_twin_publish(a->twin, &m);
     a->will_delay_s = 0;
     if (a->version == NJ_MQTT_5 && chance(a, 50)) {
@@ -101,9 +102,25 @@ put_connect_properties(struct nj_actor *a, struct nj_writer *w)
         nj_property_put_number(w, NJ_PROPERTY_MAXIMUM_PACKET_SIZE, a->maximum_packet_size);
 }
 
+/* Of QoS 1 the broker has forgotten under which identifiers it was: they stand for others now. */
+static void
+forget_qos1(struct nj_actor *a)
+{
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < a->receiving_count; i++)
+        if (a->receiving[i].qos == 2)
+            a->receiving[kept++] = a->receiving[i];
+    a->receiving_count = kept;
+}
+
 static void
 reset_connection(struct nj_actor *a)
 {
+    if (a->crashes != a->twin->crash_count)
+        forget_qos1(a);
+    a->crashes = a->twin->crash_count;
+    a->began = a->twin->step;
     a->in_n = a->out_n = 0;
     a->request_count = 0;
     memset(a->alias_in, 0, sizeof(a->alias_in));
@@ -139,6 +156,8 @@ nj_actor_connect(struct nj_actor *a, bool is_clean_start)
         a->sending_count = a->receiving_count = 0;
     }
     a->wants_clean = c.clean_start;
+    /* Before MQTT 5, a session that begins clean ends with its connection. [MQTT311-3.1.2-6] */
+    a->kept_s = a->version != NJ_MQTT_5 && c.clean_start ? 0 : a->expiry_s;
     if (!a->is_observer && a->twin->count + 40 < NJ_TWIN_MESSAGES && chance(a, 30))
         make_will(a, &c, payload, &will_props);
     put_connect_properties(a, &props);
@@ -156,8 +175,6 @@ nj_actor_connect(struct nj_actor *a, bool is_clean_start)
     a->state = NJ_ACTOR_CONNECTING;
     a->was_silent = false;
     a->is_clean_start = c.clean_start;
-    /* Before MQTT 5, a session that begins clean ends with its connection. [MQTT311-3.1.2-6] */
-    a->kept_s = a->version != NJ_MQTT_5 && c.clean_start ? 0 : a->expiry_s;
     a->began_at = a->twin->now;
     nj_twin_say(a->twin, "c%u -> CONNECT (v%u clean %d expiry %u will %d delay %u)", a->index,
                 a->version, c.clean_start, a->expiry_s, a->will, a->will_delay_s);
@@ -193,19 +210,25 @@ lose_connection(struct nj_actor *a)
     }
 }
 
+static void
+break_off(struct nj_actor *a, bool is_in_order)
+{
+    if (is_in_order)
+        nj_sim_close(a->fd);
+    else
+        nj_sim_reset(a->fd);
+    a->fd = -1;
+    close_old(a);
+    lose_connection(a);
+}
+
 void
 nj_actor_break(struct nj_actor *a)
 {
     if (a->fd < 0)
         return;
     nj_twin_say(a->twin, "c%u breaks its connection", a->index);
-    if (chance(a, 50))
-        nj_sim_reset(a->fd);
-    else
-        nj_sim_close(a->fd);
-    a->fd = -1;
-    close_old(a);
-    lose_connection(a);
+    break_off(a, !chance(a, 50));
 }
 
 /* The old connection stays open, for the broker to end. */
@@ -244,21 +267,38 @@ closed(struct nj_actor *a)
 {
     bool may_be_keep_alive = a->was_silent;
     bool may_be_slow = a->state == NJ_ACTOR_CONNECTING && a->twin->now - a->began_at >= 10000;
+    /* Before MQTT 5 there is no other way to say that the store is full. */
+    bool may_be_full = a->version != NJ_MQTT_5 && a->twin->was_full >= a->began;
 
     nj_sim_close(a->fd);
     a->fd = -1;
     close_old(a);
     nj_twin_say(a->twin, "c%u is closed", a->index);
-    if (a->state == NJ_ACTOR_LEAVING && !may_be_keep_alive) {
+    if (a->state == NJ_ACTOR_LEAVING && !may_be_keep_alive && !may_be_full) {
         if (a->will >= 0)
             a->twin->messages[a->will].is_withdrawn = true;
-    } else if (!may_be_keep_alive && !may_be_slow) {
+    } else if (!may_be_keep_alive && !may_be_slow && !may_be_full) {
         nj_twin_fail(a->twin, "c%u: the broker has closed the connection", a->index);
     }
     if (a->state == NJ_ACTOR_LEAVING || a->will_delay_s > 0)
         a->will =
             -1; /* when the broker closed it is not known, so neither is when the will is due */
     lose_connection(a);
+}
+
+/* What has reached the client is read, or not; what it says now, nobody hears. */
+void
+nj_actor_on_crash(struct nj_actor *a)
+{
+    if (a->fd >= 0)
+        for (unsigned i = below(a, 4); i > 0 && a->fd >= 0; i--)
+            nj_actor_pump(a, true);
+    if (a->state == NJ_ACTOR_LEAVING)
+        a->will = -1; /* nobody knows whether the broker has read the DISCONNECT */
+    if (a->fd >= 0)
+        break_off(a, false);
+    if (a->kept_s == 0)
+        a->open_will = -1; /* perhaps the store knows of it, perhaps not */
 }
 
 static void
@@ -384,6 +424,13 @@ nj_actor_on_time(struct nj_actor *a)
     } else if (a->state == NJ_ACTOR_CONNECTING) {
         a->wants_clean = true; /* for the next attempt, if this one fails */
     }
+}
+
+void
+nj_actor_on_full(struct nj_actor *a)
+{
+    if (a->version != NJ_MQTT_5 && a->kept_s == 0 && a->state != NJ_ACTOR_DOWN)
+        nj_twin_doubt(a->twin, a->index);
 }
 
 void

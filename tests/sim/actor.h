@@ -64,6 +64,8 @@ struct nj_actor {
     bool wants_clean;          /* asked for, and not confirmed yet */
     uint32_t kept_s;           /* how long the session outlives this connection */
     nj_time began_at, came_at; /* the attempt; the last packet */
+    uint64_t began;            /* the step */
+    unsigned crashes;          /* of the broker, before it */
     bool was_silent;           /* perhaps, for longer than the keep alive allows */
     int will;                  /* message; -1: none */
     uint32_t will_delay_s;
@@ -110,6 +112,12 @@ void nj_actor_connect(struct nj_actor *a, bool is_clean_start);
 void nj_actor_subscribe_all(struct nj_actor *a);
 void nj_actor_break(struct nj_actor *a);
 void nj_actor_leave(struct nj_actor *a);
+
+/* The broker's process is gone, and the connection with it. */
+void nj_actor_on_crash(struct nj_actor *a);
+
+/* The store is full: the broker may end the connection, before the client learns of it. */
+void nj_actor_on_full(struct nj_actor *a);
 
 /* Time has passed: sessions and wills may have reached their end. */
 void nj_actor_on_time(struct nj_actor *a);

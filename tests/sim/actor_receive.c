@@ -46,6 +46,8 @@ on_connack(struct nj_actor *a, const struct nj_connack *p)
     /* 3.1 has no such flag: there the client cannot know, and goes on as if it were there. */
     if (a->version != NJ_MQTT_31)
         nj_twin_session_is(a->twin, a->index, p->session_present, a->is_clean_start);
+    if (a->kept_s > 0)
+        nj_twin_wills_are_settled(a->twin, a->index, a->will);
     nj_actor_on_time(a); /* it may have come long ago */
     if (p->session_present || (a->version == NJ_MQTT_31 && !a->is_clean_start)) {
         nj_actor_send_again(a);
@@ -186,6 +188,13 @@ on_pubrel(struct nj_actor *a, const struct nj_ack *p)
     nj_actor_put_ack(a, NJ_PUBCOMP, p->packet_id);
 }
 
+/* Because the store is full. */
+static uint8_t
+refusal(const struct nj_actor *a)
+{
+    return a->version == NJ_MQTT_5 ? NJ_REASON_QUOTA_EXCEEDED : NJ_REASON_UNSPECIFIED_ERROR;
+}
+
 static void
 on_suback(struct nj_actor *a, const struct nj_suback *p, bool is_unsubscribe)
 {
@@ -199,6 +208,9 @@ on_suback(struct nj_actor *a, const struct nj_suback *p, bool is_unsubscribe)
         nj_twin_fail(a->twin, "c%u: SUBACK or UNSUBACK for identifier %u", a->index, p->packet_id);
     if (is_unsubscribe) {
         nj_twin_unsubscribed(a->twin, a->index, r->text, r->step);
+    } else if (p->codes.n == 1 && (uint8_t)p->codes.p[0] == refusal(a) &&
+               a->twin->was_full >= r->step) {
+        session->subscriptions[r->subscription].gone = a->twin->step;
     } else {
         struct nj_twin_subscription *s = &session->subscriptions[r->subscription];
 

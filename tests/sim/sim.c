@@ -15,6 +15,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rcu.h"
+#include "broker/restore.h"
+#include "disk.h"
 #include "io/sim.h"
 #include "server/server.h"
 #include "store/store_mem.h"
@@ -31,18 +33,33 @@
 
 /* Each has shown a fault that is mended: PUBLISH before a CONNACK that the store held, QoS 0
  * overtaken in the queue, retained messages under the terms of a subscription that was replaced,
- * aliases that the client had not learnt, a full output after which nothing was read again. */
-static const uint64_t known_seeds[] = {14,  19,  20,  34,   64,   178,  263,  280,   298,    353,
-                                       529, 714, 767, 1122, 1727, 1983, 3540, 15086, 1235249};
+ * aliases that the client had not learnt, a full output after which nothing was read again.
+ *
+ * From 16777244 on there are a disk and crashes: a retained copy and the message itself taken for
+ * one by the store, a packet identifier of one of two copies forgotten, a message routed again to
+ * those who had it, a removal acknowledged before the one that had removed it was safe, one routed
+ * before what its client had sent on the connection before, a session that CONNACK had called
+ * present and a start took for expired. */
+static const uint64_t known_seeds[] = {
+    14,       19,       20,       34,       64,       178,       263,      280,      298,
+    353,      529,      714,      767,      1122,     1727,      1983,     3540,     15086,
+    1235249,  16777244, 16778455, 16781173, 16782509, 16782958,  16788835, 16791884, 16794618,
+    16795458, 16797372, 16803294, 16805549, 16821363, 16918938,  30013179, 30082730, 30101215,
+    40101778, 40112572, 40372579, 40537373, 40597475, 1286597791};
 
 struct world {
     struct nj_rand rand;
+    struct nj_rand fate; /* decides what the disk does, and when the process ends */
     struct nj_twin twin;
     struct nj_actor actors[NJ_TWIN_CLIENTS];
     struct nj_broker_opts broker_opts;
     struct nj_server_opts server_opts;
     struct nj_listener_opts listener_opts;
-    struct nj_store_mem stores[WORKERS];
+    uint64_t seed;
+    bool has_disk;       /* and so the process may end, and start again */
+    unsigned crash_turn; /* of 10,000 steps, how many are its end */
+    struct nj_disk disk;
+    struct nj_store_mem stores[WORKERS]; /* where there is no disk */
     struct nj_store_port *ports[WORKERS];
     struct nj_users users;
     struct nj_server *server;
@@ -178,21 +195,48 @@ choose_users(struct world *w, uint64_t seed)
     w->listener_opts.allow_anonymous = false;
 }
 
+/* The same holds here, so what has to do with it is decided by a generator of its own. */
 static void
-begin(struct world *w, uint64_t seed, bool is_verbose)
+choose_store(struct world *w, uint64_t seed)
 {
-    struct nj_sim_opts sim = {.seed = seed};
-    struct nj_door door = {.port = 1883};
+    w->has_disk = seed >= 1u << 24 && seed % 8 >= 2;
+    nj_rand_seed(&w->fate, seed ^ 0xfa7e);
+    nj_disk_init(&w->disk, &w->twin);
+    for (unsigned i = 0; i < WORKERS; i++) {
+        nj_store_mem_init(&w->stores[i]);
+        w->ports[i] = w->has_disk ? &w->disk.ports[i].port : &w->stores[i].port;
+    }
+    if (!w->has_disk)
+        return;
+    w->disk.leaves_out = nj_rand_below(&w->fate, 2) == 0;
+    w->disk.fills = nj_rand_below(&w->fate, 4) == 0;
+    w->crash_turn = nj_rand_below(&w->fate, 4) * 25;
+}
+
+static void
+start_server(struct world *w)
+{
+    struct nj_door door = {.fd = w->listener, .port = 1883};
     struct nj_server_deps deps = {
         .opts = &w->server_opts,
         .broker_opts = &w->broker_opts,
         .doors = &door,
         .door_count = 1,
         .stores = w->ports,
-        .seed = seed,
+        .seed = w->seed + w->twin.crash_count,
     };
     struct nj_diag diag = {0};
 
+    if (nj_server_new(&w->server, &deps, &diag) != NJ_OK)
+        nj_twin_fail(&w->twin, "%s", diag.text);
+}
+
+static void
+begin(struct world *w, uint64_t seed, bool is_verbose)
+{
+    struct nj_sim_opts sim = {.seed = seed};
+
+    w->seed = seed;
     (void)snprintf(seed_text, sizeof(seed_text), "seed %llu\n", (unsigned long long)seed);
     nj_rand_seed(&w->rand, seed ^ 0x5eed);
     nj_hash_key_set(seed, ~seed);
@@ -203,22 +247,20 @@ begin(struct world *w, uint64_t seed, bool is_verbose)
     w->twin.now = nj_sim_now();
     choose_options(w);
     choose_users(w, seed);
-    for (unsigned i = 0; i < WORKERS; i++) {
-        nj_store_mem_init(&w->stores[i]);
-        w->ports[i] = &w->stores[i].port;
-    }
-    w->listener = door.fd = nj_sim_listen();
-    if (nj_server_new(&w->server, &deps, &diag) != NJ_OK)
-        nj_twin_fail(&w->twin, "%s", diag.text);
+    choose_store(w, seed);
+    w->listener = nj_sim_listen();
+    start_server(w);
     w->clients = 2 + below(w, CLIENTS - 1);
     for (unsigned i = 0; i < NJ_TWIN_CLIENTS; i++)
         nj_actor_init(&w->actors[i], &w->twin, i, w->listener, &w->rand);
     nj_twin_say(&w->twin,
                 "%u workers, %u clients, window %u, short %u %%, pipe %zu bytes, lossy %d, "
-                "duplicates %d, output %llu bytes, passwords %d",
+                "duplicates %d, output %llu bytes, passwords %d, disk %d (leaves out %d, fills %d, "
+                "crashes %u)",
                 w->server_opts.workers, w->clients, w->broker_opts.max_inflight_messages,
                 sim.short_io_percent, sim.pipe_bytes, w->twin.is_lossy, w->twin.allow_duplicates,
-                (unsigned long long)w->server_opts.max_output_bytes, w->twin.asks_passwords);
+                (unsigned long long)w->server_opts.max_output_bytes, w->twin.asks_passwords,
+                w->has_disk, w->disk.leaves_out, w->disk.fills, w->crash_turn);
 }
 
 static void
@@ -227,6 +269,7 @@ end(struct world *w)
     for (unsigned i = 0; i < NJ_TWIN_CLIENTS; i++)
         nj_actor_fini(&w->actors[i]);
     nj_server_free(w->server);
+    nj_disk_fini(&w->disk);
     nj_sim_close(w->listener);
     nj_sim_end();
 }
@@ -237,9 +280,15 @@ end(struct world *w)
 static void
 move_store(struct world *w)
 {
-    struct nj_store_mem *store = &w->stores[below(w, w->server_opts.workers)];
-    uint64_t waiting = store->appended - store->safe;
+    struct nj_store_mem *store;
+    uint64_t waiting;
 
+    if (w->has_disk) {
+        nj_disk_move(&w->disk, &w->fate);
+        return;
+    }
+    store = &w->stores[below(w, w->server_opts.workers)];
+    waiting = store->appended - store->safe;
     if (chance(w, 50))
         nj_store_mem_hold(store, UINT64_MAX);
     else
@@ -251,6 +300,7 @@ release_stores(struct world *w)
 {
     for (unsigned i = 0; i < WORKERS; i++)
         nj_store_mem_hold(&w->stores[i], UINT64_MAX);
+    nj_disk_release(&w->disk);
 }
 
 static void
@@ -278,12 +328,60 @@ pass_some_time(struct world *w)
         pass_time(w, 100000 + below(w, 300000));
 }
 
+/* As daemon/state.c does it. */
+static void
+restore(struct world *w)
+{
+    struct nj_restore *r = nj_restore_begin(nj_server_broker(w->server), nj_sim_now());
+    struct nj_store_numbers numbers;
+
+    if (r == NULL || nj_disk_load(&w->disk, &nj_restore_reader, r, &numbers) != NJ_OK ||
+        nj_restore_finish(r, &numbers) != NJ_OK)
+        nj_twin_fail(&w->twin, "the start has failed");
+    nj_rcu_quiescent();
+    nj_restore_free(r);
+}
+
+/* The process ends between two turns, without a word, and another one is started. */
+static void
+crash(struct world *w)
+{
+    nj_twin_say(&w->twin, "---- the process ends ----");
+    nj_disk_crash(&w->disk);
+    for (unsigned i = 0; i < NJ_TWIN_CLIENTS; i++)
+        nj_actor_on_crash(&w->actors[i]);
+    nj_twin_crashed(&w->twin);
+    nj_server_free(w->server);
+    if (chance(w, 50))
+        pass_some_time(w);
+    nj_hash_key_set(w->seed + w->twin.crash_count, ~w->seed);
+    w->server_opts.workers = 1 + below(w, WORKERS);
+    nj_twin_say(&w->twin, "---- it starts again, with %u workers ----", w->server_opts.workers);
+    start_server(w);
+    restore(w);
+}
+
+static bool
+may_crash(const struct world *w)
+{
+    return w->has_disk && w->crash_turn > 0 && w->twin.crash_count < NJ_TWIN_CRASHES;
+}
+
 static void
 step(struct world *w)
 {
     uint32_t dice = below(w, 100);
 
     w->twin.step++;
+    if (w->disk.is_full) {
+        w->twin.was_full = w->twin.step;
+        for (unsigned i = 0; i < w->clients; i++)
+            nj_actor_on_full(&w->actors[i]);
+    }
+    if (may_crash(w) && nj_rand_below(&w->fate, 10000) < w->crash_turn) {
+        crash(w);
+        return;
+    }
     if (dice < 45)
         nj_server_turn(w->server, below(w, w->server_opts.workers), 0);
     else if (dice < 75)
@@ -410,6 +508,8 @@ run(uint64_t seed, bool is_verbose)
     steps = 50u << below(w, 6);
     for (unsigned i = 0; i < steps; i++)
         step(w);
+    if (may_crash(w) && nj_rand_below(&w->fate, 2) == 0)
+        crash(w);
     nj_twin_say(&w->twin, "---- the end ----");
     judge(w);
     judge_expiry(w);

@@ -183,6 +183,45 @@ nj_twin_session_is(struct nj_twin *t, unsigned client, bool is_present, bool is_
             end(t, &session->subscriptions[i]);
 }
 
+/* ---- crashes ---- */
+
+/* Nobody waits until the store knows of a will, but that a session which outlives its connection is
+ * told of (CONNACK) after it. */
+void
+nj_twin_crashed(struct nj_twin *t)
+{
+    NJ_ASSERT(t->crash_count < NJ_TWIN_CRASHES);
+    t->crashes[t->crash_count++] = t->step;
+    for (unsigned c = 0; c < NJ_TWIN_CLIENTS; c++)
+        memcpy(t->sessions[c].again, t->sessions[c].below_qos2, sizeof(t->sessions[c].again));
+    for (unsigned i = 0; i < t->count; i++) {
+        struct nj_twin_message *m = &t->messages[i];
+
+        if (!m->is_will || m->is_settled)
+            continue;
+        m->is_withdrawn = false;
+        m->is_due = m->is_due && m->is_kept;
+    }
+}
+
+unsigned
+nj_twin_crashes_since(const struct nj_twin *t, uint64_t step)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < t->crash_count; i++)
+        count += t->crashes[i] >= step;
+    return count;
+}
+
+void
+nj_twin_wills_are_settled(struct nj_twin *t, unsigned client, int will)
+{
+    for (unsigned i = 0; i < (will >= 0 ? (unsigned)will : t->count); i++)
+        if (t->messages[i].is_will && t->messages[i].publisher == client)
+            t->messages[i].is_settled = true;
+}
+
 /* ---- judging what arrives ---- */
 
 static bool
@@ -235,7 +274,9 @@ nj_twin_taken(struct nj_twin *t, unsigned message, uint8_t reason)
     struct nj_twin_message *m = &t->messages[message];
 
     if (reason >= 0x80) {
-        m->is_refused = true;
+        if (reason != NJ_REASON_QUOTA_EXCEEDED || t->was_full < m->sent)
+            nj_twin_fail(t, "message %u is refused with 0x%02x", message, reason);
+        m->is_refused = m->sends == 1; /* else an earlier one may have been taken */
         return;
     }
     if (reason == NJ_REASON_NO_MATCHING_SUBSCRIBERS)
@@ -300,6 +341,8 @@ judge_qos(const struct nj_twin *t, unsigned client, const struct nj_twin_message
         const struct nj_twin_subscription *s = &session->subscriptions[i];
         uint8_t qos = NJ_MIN(s->qos, m->qos);
 
+        if (s->no_local && m->publisher == client) /* [MQTT5-3.8.3-3] */
+            continue;
         if (p->retain ? may_bring_retained(session, s, m) || may_apply(s, m) : may_apply(s, m))
             is_possible = is_possible || qos == p->qos;
         if (!p->retain && !is_shared(s) && !s->no_local && must_apply(s, m))
@@ -402,6 +445,21 @@ may_come_by_group(const struct nj_twin *t, unsigned client, const struct nj_twin
     return false;
 }
 
+/* Came at QoS 1 before a crash: that it was acknowledged, the store may not have known. Or it comes
+ * by an older subscription, as the store does not know the one by which it came at QoS 0 or 1. */
+static bool
+is_repeated(struct nj_twin_session *session, unsigned number, const struct nj_publish *p)
+{
+    for (int before = 0; before < 2; before++)
+        if (session->again[before][number] > 0 && (before > 0 || p->qos > 0)) {
+            session->again[before][number]--;
+            return true;
+        }
+    if (p->qos < 2)
+        session->below_qos2[p->qos][number]++;
+    return false;
+}
+
 static void
 judge_copies(struct nj_twin *t, unsigned client, const struct nj_twin_message *m, unsigned number,
              const struct nj_publish *p)
@@ -413,6 +471,11 @@ judge_copies(struct nj_twin *t, unsigned client, const struct nj_twin_message *m
      * group leave behind may come to a member more than once. */
     if (m->qos == 1)
         allowed *= may_come_by_group(t, client, m) ? 8u : m->sends;
+    /* That a will was published, the store may not have known. */
+    if (m->is_will)
+        allowed *= 1 + nj_twin_crashes_since(t, m->sent);
+    if (is_repeated(session, number, p))
+        return;
     session->copies[number]++;
     if (session->copies[number] > allowed)
         nj_twin_fail(t, "c%u: message %u (QoS %u, sent %u times) came as copy %u of %u at QoS %u",
@@ -420,7 +483,8 @@ judge_copies(struct nj_twin *t, unsigned client, const struct nj_twin_message *m
 }
 
 /* [MQTT5-4.6.0-5] [MQTT5-4.6.0-6] [MQTT311-4.6.0-5] [MQTT311-4.6.0-6] What is sent again at QoS 1
- * may come after later ones, if those were the first that met a subscription. */
+ * may come after later ones, if those were the first that met a subscription; so may at QoS 2 what
+ * was refused at first. */
 static void
 judge_order(struct nj_twin *t, unsigned client, const struct nj_twin_message *m, unsigned number,
             const struct nj_publish *p)
@@ -429,7 +493,7 @@ judge_order(struct nj_twin *t, unsigned client, const struct nj_twin_message *m,
     uint16_t *last = &session->last[m->publisher][m->topic][m->qos][p->qos];
 
     if (session->arrivals[number] > 0 || may_come_by_group(t, client, m) || t->allow_duplicates ||
-        m->is_will || (m->qos == 1 && m->sends > 1))
+        m->is_will || (m->sends > 1 && (m->qos == 1 || t->was_full >= m->sent)))
         return;
     if (number < *last)
         nj_twin_fail(t,
@@ -502,6 +566,8 @@ nj_twin_arrived(struct nj_twin *t, unsigned client, const struct nj_twin_arrival
         return number;
     if (m->is_withdrawn)
         nj_twin_fail(t, "c%u: got will %u, which was taken back", client, number);
+    if (m->is_refused)
+        nj_twin_fail(t, "c%u: got message %u, which was refused", client, number);
     if (p->retain && !m->retain)
         nj_twin_fail(t, "c%u: message %u came with RETAIN, but has none", client, number);
     judge_qos(t, client, m, p, number);
@@ -559,7 +625,7 @@ judge_group(const struct nj_twin *t, unsigned number, const char *text)
 {
     const struct nj_twin_message *m = &t->messages[number];
     bool has_lasting_member = false, has_lost_member = false;
-    unsigned arrivals = 0, copies = 0;
+    unsigned arrivals = 0, copies = 0, crashes = nj_twin_crashes_since(t, m->sent);
 
     for (unsigned c = 1; c < NJ_TWIN_CLIENTS; c += 2) {
         const struct nj_twin_session *session = &t->sessions[c];
@@ -577,14 +643,16 @@ judge_group(const struct nj_twin *t, unsigned number, const char *text)
         arrivals += session->arrivals[number];
         copies += session->copies[number];
     }
-    if (m->qos == 2 && copies > 1)
+    /* One that went to a member whose session ended with a crash, the store need not know of. */
+    if (m->qos == 2 && copies > 1 && (crashes == 0 || !has_lost_member))
         nj_twin_fail(t, "group %s: message %u (QoS 2) came %u times", text, number, copies);
-    if (!has_lost_member && copies > m->sends)
+    if (!has_lost_member && crashes == 0 && copies > m->sends)
         nj_twin_fail(t, "group %s: message %u, sent %u times, came %u times", text, number,
                      m->sends, copies);
-    /* QoS 2 that is under way to a member which is lost, is lost with it. */
+    /* QoS 2 that is under way to a member which is lost, is lost with it; and with a crash all that
+     * was under way to a member whose session ended with it. */
     if (has_lasting_member && must_arrive(t, m) && arrivals == 0 &&
-        (m->qos == 1 || !has_lost_member))
+        ((m->qos == 1 && crashes == 0) || !has_lost_member))
         nj_twin_fail(t, "group %s: message %u (QoS %u) came to no member", text, number, m->qos);
 }
 
@@ -614,6 +682,7 @@ judge_retained_arrival(const struct nj_twin *t, unsigned number, unsigned client
 
         if (is_shared(s) || !matches(s, m) || s->retain_handling != 0 || s->qos == 0 ||
             s->granted == NJ_TWIN_NEVER || s->doubted != NJ_TWIN_NEVER || s->asked <= m->taken ||
+            nj_twin_crashes_since(t, s->asked) > 0 || /* what is still to come is not kept */
             (s->no_local && m->publisher == client) || session->is_limited)
             continue;
         if (session->arrivals[number] == 0)

@@ -23,6 +23,7 @@
 #define NJ_TWIN_MESSAGES      600
 #define NJ_TWIN_SUBSCRIPTIONS 64
 #define NJ_TWIN_NEVER         UINT64_MAX
+#define NJ_TWIN_CRASHES       8
 /* In place of a number: a message without payload, which removes a retained one. Which of them it
  * is cannot be told. */
 #define NJ_TWIN_EMPTY (NJ_TWIN_MESSAGES - 1)
@@ -38,6 +39,8 @@ struct nj_twin_message {
     bool is_refused;   /* answered with a failure */
     bool is_withdrawn; /* a will that must not be published */
     bool is_due;       /* a will that surely was */
+    bool is_kept;      /* a will of a session that outlives its connection */
+    bool is_settled;   /* and one whose fate the store knows */
     uint16_t bytes;
     uint32_t expiry_s; /* UINT32_MAX: none */
     nj_time sent_at, taken_at;
@@ -68,6 +71,8 @@ struct nj_twin_session {
     unsigned count;
     uint8_t copies[NJ_TWIN_MESSAGES];   /* that came as new ones, retained copies aside */
     uint8_t arrivals[NJ_TWIN_MESSAGES]; /* all */
+    /* of the copies, those at QoS 0 and 1; and how many of them may come again */
+    uint8_t below_qos2[2][NJ_TWIN_MESSAGES], again[2][NJ_TWIN_MESSAGES];
     /* the newest of each publisher, topic, QoS published and delivered; message number + 1 */
     uint16_t last[NJ_TWIN_CLIENTS][NJ_TWIN_TOPICS][3][3];
     bool is_limited; /* has a maximum packet size: large messages may be missing */
@@ -91,6 +96,9 @@ struct nj_twin {
     struct nj_twin_session sessions[NJ_TWIN_CLIENTS];
     struct nj_twin_event events[4 * NJ_TWIN_MESSAGES];
     unsigned event_count;
+    uint64_t crashes[NJ_TWIN_CRASHES]; /* steps */
+    unsigned crash_count;
+    uint64_t was_full; /* the last step at which the store was; 0: never */
 };
 
 void nj_twin_init(struct nj_twin *t, uint64_t seed, bool is_verbose);
@@ -125,6 +133,14 @@ void nj_twin_unsubscribed(struct nj_twin *t, unsigned client, const char *text, 
 void nj_twin_doubt(struct nj_twin *t, unsigned client);
 /* … and this is what CONNACK says. Judged against what is known. */
 void nj_twin_session_is(struct nj_twin *t, unsigned client, bool is_present, bool is_clean_start);
+
+/* ---- crashes ---- */
+
+/* The broker has lost all but what its store knows. */
+void nj_twin_crashed(struct nj_twin *t);
+unsigned nj_twin_crashes_since(const struct nj_twin *t, uint64_t step);
+/* A CONNACK that waited for the store: it knows what became of all wills before `will`. */
+void nj_twin_wills_are_settled(struct nj_twin *t, unsigned client, int will);
 
 /* ---- judging ---- */
 

@@ -7,6 +7,7 @@ thread, so that a test can wait for a line instead of sleeping. That thread may 
 the log must first have waited for the last line that counts, or have asked for a mark().
 """
 import collections
+import contextlib
 import itertools
 import os
 import random
@@ -119,12 +120,12 @@ class Log:
 class Broker:
     """`config` may use {port}, {port2}, {dir}; without one the broker runs in local-only mode on -p."""
 
-    def __init__(self, kind, config=None, args=("-v",), env=None, nofile=None, read_output=True):
+    def __init__(self, kind, config=None, args=("-v",), env=None, nofile=None, read_output=True, preexec=None):
         self.kind = kind
         self.dir = tempfile.mkdtemp(prefix="nj-test-")
         os.chmod(self.dir, 0o755)
         self.config, self.args, self.env, self.nofile = config, list(args), env, nofile
-        self.read_output = read_output
+        self.read_output, self.preexec = read_output, preexec
         self.process = None
         self.log = None
         self.exit_code = None
@@ -159,6 +160,8 @@ class Broker:
             f.write(self.fill(text))
             if os.getuid() == 0 and "\nuser " not in text:
                 f.write("\nuser root\n")  # sockets and logs lie in a directory of ours
+            if self.kind == "nightjar" and "\nworkers " not in text:
+                f.write("\nworkers 2\n")  # whatever this machine has: homes are not one
 
     def command(self):
         program = [NIGHTJAR, "broker"] if self.kind == "nightjar" else [MOSQUITTO]
@@ -168,13 +171,14 @@ class Broker:
         return program + ["-c", self.config_path] + [self.fill(a) for a in self.args]
 
     def spawn(self):
-        limits = None
+        prepare = self.preexec
         if self.nofile:
-            def limits():
+            def prepare():
                 resource.setrlimit(resource.RLIMIT_NOFILE, (self.nofile, self.nofile))
         self.process = subprocess.Popen(
             self.command(), cwd=self.dir, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, env={**os.environ, **(self.env or {})}, preexec_fn=limits)
+            stderr=subprocess.STDOUT, env={**os.environ, "XDG_STATE_HOME": self.dir, **(self.env or {})},
+            preexec_fn=prepare)
         self.log = Log(self.process.stdout, self.read_output)
 
     def drain(self):
@@ -221,13 +225,17 @@ class Broker:
         shutil.rmtree(self.dir, ignore_errors=True)
         for sign in ("AddressSanitizer", "LeakSanitizer", "ThreadSanitizer", "runtime error:",
                      "assertion"):
-            assert sign not in self.log.text, self.log.text[-8000:]
+            text = self.log.text
+            assert sign not in text, text[max(text.index(sign) - 200, 0):][:12000]
         return code
 
     def kill(self):
+        """Until its ports are free again: a child that looked at its store dies a moment later."""
         if self.process and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+            if self.log.thread.ident:
+                self.log.to_the_end()
 
     @property
     def alive(self):
@@ -269,3 +277,12 @@ class Broker:
     def rss_bytes(self):
         with open(f"/proc/{self.process.pid}/statm", encoding="ascii") as f:
             return int(f.read().split()[1]) * resource.getpagesize()
+
+
+@contextlib.contextmanager
+def during(request, broker):
+    """A test that fails shows what the broker wrote in its time, and one that ends the broker fails."""
+    request.node.brokers = getattr(request.node, "brokers", []) + [broker]
+    request.node.log_mark = broker.log.mark
+    yield
+    assert broker.alive, "the broker ended during this test:\n" + broker.log.text[-4000:]

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import tempfile
+import time
 
 
 def openssl(*args, cwd, stdin=None):
@@ -50,8 +51,8 @@ class Authority:
         openssl(*args, cwd=self.dir)
         return self.path(f"{name}.crt"), self.path(f"{name}.key")
 
-    def crl(self, *revoked, days=30):
-        """The list of those that are revoked; its path."""
+    def crl(self, *revoked, days=30, age=0):
+        """The list of those that are revoked, made `age` days ago, which ends `days` from now; its path."""
         with open(self.path("ca.conf"), "w", encoding="ascii") as f:
             f.write("[ca]\ndefault_ca=d\n[d]\ndatabase=index.txt\ndefault_md=sha256\ncrlnumber=crlnumber\n")
         open(self.path("index.txt"), "a", encoding="ascii").close()
@@ -63,17 +64,19 @@ class Authority:
             if not os.path.exists(self.path(f"{name}.revoked")):
                 openssl("ca", *pair, "-revoke", f"{name}.crt", cwd=self.dir)
             open(self.path(f"{name}.revoked"), "a", encoding="ascii").close()
-        openssl("ca", *pair, "-gencrl", "-crldays", str(days), "-out", "crl.new", cwd=self.dir)
+        made, ends = (time.strftime("%y%m%d%H%M%SZ", time.gmtime(time.time() + n * 86400)) for n in (-age, days))
+        openssl("ca", *pair, "-gencrl", "-crl_lastupdate", made, "-crl_nextupdate", ends, "-out", "crl.new", cwd=self.dir)
         os.replace(self.path("crl.new"), self.path("crl.pem"))
         return self.path("crl.pem")
 
-    def ocsp(self, name):
-        """A response of the CA's that `name` is good, in NAME.ocsp."""
+    def ocsp(self, name, days=7):
+        """A response of the CA's that `name` is good, which ends in so long; NAME.ocsp."""
         serial = openssl("x509", "-in", f"{name}.crt", "-noout", "-serial", cwd=self.dir).decode().split("=")[1].strip()
         with open(self.path("good.txt"), "w", encoding="ascii") as f:
             f.write(f"V\t350101000000Z\t\t{serial}\tunknown\t/CN={name}\n")
         ca = f"{self.name}.crt"
         openssl("ocsp", "-issuer", ca, "-cert", f"{name}.crt", "-reqout", f"{name}.req", cwd=self.dir)
         openssl("ocsp", "-index", "good.txt", "-rsigner", ca, "-rkey", f"{self.name}.key", "-CA", ca,
-                "-reqin", f"{name}.req", "-respout", f"{name}.ocsp", "-ndays", "7", cwd=self.dir)
+                "-reqin", f"{name}.req", "-respout", f"{name}.ocsp.new", "-ndays", str(days), cwd=self.dir)
+        os.replace(self.path(f"{name}.ocsp.new"), self.path(f"{name}.ocsp"))
         return self.path(f"{name}.ocsp")

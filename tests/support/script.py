@@ -20,6 +20,7 @@ class Script:
         self.heard = [[] for _ in connections]
         self.server = socket.create_server(("127.0.0.1", 0))
         self.server.settimeout(TIMEOUT)
+        self.news = threading.Condition()
         self.thread = threading.Thread(target=self.play, daemon=True)
 
     @property
@@ -51,13 +52,19 @@ class Script:
                     for _ in packets:
                         pass
 
-    @staticmethod
-    def packets(sock, heard):
+    def wait(self, count):
+        """Until so many packets have come on the last connection."""
+        with self.news:
+            assert self.news.wait_for(lambda: len(self.heard[-1]) >= count, TIMEOUT), self.heard
+
+    def packets(self, sock, heard):
         buffer = b""
         while True:
             n = mqtt.split(buffer)
             if n:
-                heard.append(buffer[:n])
+                with self.news:
+                    heard.append(buffer[:n])
+                    self.news.notify_all()
                 buffer = buffer[n:]
                 yield heard[-1]
                 continue

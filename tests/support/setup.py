@@ -84,13 +84,14 @@ class Setup:
 class RunningBroker:
     """The printed line that starts the broker, running; its log is made to say all, in the operator's own lines."""
 
-    def __init__(self, setup, line, inside=()):
+    def __init__(self, setup, line, inside=(), env=None):
         self.setup = setup
         with open(setup / "broker.conf", "r+", encoding="utf-8") as f:
             if not f.read().endswith(LOG_ALL):
                 f.write(LOG_ALL)
         self.process = subprocess.Popen([*inside, "bash", "-c", f"exec {line}"], stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment())
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                        env={**environment(), **(env or {})})
         self.log = Log(self.process.stdout)
 
     def __enter__(self):

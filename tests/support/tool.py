@@ -42,9 +42,10 @@ def linked_tools(directory):
 
 
 def environment():
-    """A user without option files, in a fixed time zone and locale."""
+    """A user without option files, in a fixed time zone and locale; a broker that is not told where its state is to
+    lie does not start."""
     return {"PATH": os.environ["PATH"], "HOME": tempfile.gettempdir(), "TZ": "UTC", "LC_ALL": "C.UTF-8",
-            "XDG_CONFIG_HOME": "/nonexistent",
+            "XDG_CONFIG_HOME": "/nonexistent", "XDG_STATE_HOME": "/dev/null",
             **{k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}}
 
 

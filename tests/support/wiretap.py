@@ -85,10 +85,12 @@ class Wiretap:
         except FileNotFoundError:
             return False
 
-    def fields(self, which, *names, speaks="mqtt"):
+    def fields(self, which, *names, speaks="mqtt", keys=None):
         """The values of fields in the packets that a display filter finds, one tuple for each packet that has any.
-        The port is read as `speaks`: mqtt, or tls where MQTT may be within."""
+        The port is read as `speaks`: mqtt, or tls where MQTT may be within; `keys` is a file of TLS's keys."""
         words = ["tshark", "-n", "-r", self.file, "-d", f"tcp.port=={self.port},{speaks}", "-Y", which, "-T", "fields"]
+        if keys:
+            words += ["-o", f"tls.keylog_file:{keys}", "-d", f"tls.port=={self.port},mqtt"]
         for name in names:
             words += ["-e", name]
         done = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE * 2, check=True)

@@ -50,7 +50,7 @@ WORKS = {"clock", "name", "tcp", "connect", "subscribe", "publish"}
     (["-L", "mqtt://127.0.0.1:{port}/some/topic"], WORKS), (["localhost:{port}", "-A", "127.0.0.1"], WORKS),
     (["--unix", "{unix}"], WORKS - {"name", "tcp"} | {"unix"}), (["-o", "{file}"], WORKS),
     (["127.0.0.1:{port}", "-V", "5", "-I", "doc", "-k", "30", "--will-topic", "gone", "-q", "0"], WORKS),
-    (["127.0.0.1:{port}", "-t", "some/#"], WORKS - {"publish"})), ids=" ".join)
+    (["127.0.0.1:{port}", "-t", "some/#"], WORKS)), ids=" ".join)
 def test_every_way_to_the_broker_is_gone(plain, tmp_path, words, does):
     (tmp_path / "options").write_text(f"# pub's, say\n-h 127.0.0.1\n-p {plain.port}\n-i one\n")
     words = [w.format(port=plain.port, unix=plain.unix, file=tmp_path / "options") for w in words]
@@ -113,10 +113,27 @@ def client(setup, **more):
 def test_password_of_a_key_comes_from_the_environment(secure, lab, password, name):
     setup = lab.setup()
     words = client(setup, key=lab.encrypted(setup.client["key"]))
-    code, found, _, _ = doctor(f"127.0.0.1:{secure.port}", *words, env=password and {"NIGHTJAR_KEY_PASSWORD": password})
+    code, found, steps, _ = doctor(f"127.0.0.1:{secure.port}", *words, env=password and {"NIGHTJAR_KEY_PASSWORD": password})
     assert code == (1 if name else 0)
     assert name is None or not found[name]["is_guess"]
+    assert name is None or set(found) <= {name, "old_version"} and steps["certificate"]["result"] == "skipped"
     assert name is not None or set(found) <= {"old_version"}
+
+
+@pytest.mark.parametrize("more, names", (({}, {"half_a_pair"}), ({"key": "/nowhere/client.key"}, {"file_missing"})), ids=str)
+def test_a_certificate_that_cannot_be_shown_is_one_mistake(secure, lab, more, names):
+    setup = lab.setup()
+    words = client(setup, **more)
+    if not more:
+        del words[words.index("--key"):]
+    code, found, steps, _ = doctor(f"127.0.0.1:{secure.port}", *words)
+    assert (code, set(found) - {"old_version"}) == (1, names)
+    assert steps["certificate"]["result"] == "skipped" and "1.2" in steps["versions"]["came"]
+
+
+def test_no_certificate_is_certain_where_tls_1_3_says_so(secure, lab):
+    code, found, _, _ = doctor(f"127.0.0.1:{secure.port}", "--cafile", lab.setup().client["cafile"])
+    assert (code, set(found) - {"old_version"}, found["no_certificate"]["is_guess"]) == (1, {"no_certificate"}, False)
 
 
 def test_protocol_that_the_broker_does_not_speak(secure, lab):

@@ -4,6 +4,7 @@
 holding them; what is wrong with a token is said, its PIN is not. mosquitto_pub 2.0.11 has the options too, and looks
 for a file of the key's name."""
 import concurrent.futures
+import json
 import os
 import shutil
 import signal
@@ -132,6 +133,15 @@ def test_a_reload_takes_another_key_of_the_token_or_keeps_the_old(token, broker)
     assert token.handshake(broker) == token.serial("later")
 
 
+def test_a_token_that_is_open_asks_for_no_pin_again(token, broker):
+    """So a wrong one goes unnoticed until the next start. To ask would be to log out, and to end the key in use."""
+    mark = broker.log.mark
+    broker.write_config(token.config("later", token.key("later", "999999")))
+    broker.signal(signal.SIGHUP)
+    broker.log.wait("certificates on the disk are in force", mark)
+    assert token.handshake(broker) == token.serial("later")
+
+
 def test_what_is_wrong_with_a_token_is_said_without_its_pin(token, broker):
     def said(key, env=None, more=()):
         code, out, err = run([NIGHTJAR, "pub", *token.client(broker, key), "-m", "x", *more], env={**token.env, **(env or {})})
@@ -160,6 +170,23 @@ def test_doctor_misses_no_file_where_the_key_is_in_a_token(token, broker):
     assert code == 0 and PIN not in out.decode(), out.decode()
     code, out, _ = run([NIGHTJAR, "doctor", "--config", broker.config_path, "--files"], env=token.env)
     assert "half_a_pair" not in out.decode() and "file_missing" not in out.decode(), out.decode()
+
+
+@pytest.mark.parametrize("key, says", (
+    (Token.key("lamp", "999999"), "the token refuses the PIN"), (Token.key("lamp", None), "the token wants a PIN"),
+    (Token.key("nobody"), "no such key in it")))
+@pytest.mark.parametrize("ca", ("ca.crt", "clients/lamp/client.crt"))      # also beside another mistake
+def test_doctor_names_what_is_wrong_with_a_token(token, broker, key, says, ca):
+    words = ["localhost:" + str(broker.port), *token.client(broker, key)[6:], "--json"]
+    words[words.index("--cafile") + 1] = token.file(ca)
+    # Without a key the engine is unloaded, and libp11 then leaves its tables of methods behind.
+    env = {**token.env, "LSAN_OPTIONS": "detect_leaks=0"}
+    code, out, _ = run([NIGHTJAR, "doctor", *words], env=env)
+    steps = {s["step"]: s for s in json.loads(out)["steps"]}
+    (found,) = steps["key"]["findings"]
+    assert (code, found["name"]) == (1, "key_in_token") and says in found["cause"] and found["mend"]
+    assert "999999" not in out.decode() and "no_certificate" not in out.decode()
+    assert ca == "ca.crt" or steps["certificate"]["result"] == "skipped"
 
 
 def test_a_broker_that_cannot_open_its_token_does_not_start(token):

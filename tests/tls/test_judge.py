@@ -13,8 +13,8 @@ import time
 import pytest
 
 import rows
-from support.broker import NIGHTJAR
-from support.tool import environment
+from support.broker import NIGHTJAR, Log, free_port
+from support.tool import environment, run
 
 IDS = sorted(rows.ROWS)
 
@@ -25,13 +25,14 @@ def user_of(setup):
 
 
 def doctor(setup, *more, cwd=None, user=None, env=None, program=NIGHTJAR):
-    """(exit code, report) of `nightjar doctor --files --json` for both ends."""
+    """(exit code, report) of `nightjar doctor --files --json` for both ends, or for the broker's alone."""
     port = 8883 if setup.port_is_8883 else 18883
     config = os.path.join(cwd, "broker.conf")
     with open(config, "w", encoding="ascii") as f:
         f.write(setup.config(port))
     os.chmod(config, 0o644)
-    command = [program, "doctor", f"{setup.host}:{port}", "--config", config, "--files", "--json", *more]
+    where = [f"{setup.host}:{port}"] if setup.client else []
+    command = [program, "doctor", *where, "--config", config, "--files", "--json", *more]
     command += [a for name, path in setup.client.items() if path for a in (f"--{name}", path)]
     done = subprocess.run(command, capture_output=True, cwd=cwd, user=user, check=False,
                           env={**environment(), **(env or {})}, timeout=60)
@@ -156,8 +157,73 @@ def test_an_intermediate_that_is_over_is_found_in_its_file(lab, tmp_path, ends, 
             setup.client = lab.setup().client
         code, report = doctor(setup, cwd=str(tmp_path))
         found = findings(report, "fault", "warning")
-        assert name in found and (alone or code == (name == "expired")), json.dumps(report, indent=1)
+        assert name in found and code == (name == "expired"), json.dumps(report, indent=1)
         assert found[name]["file"] == setup.broker["certfile"] and "intermediate" in found[name]["mend"]
+
+
+def test_an_intermediate_that_is_not_sent_is_missed_without_a_client(lab, tmp_path):
+    leaf = lab.server(lab.intermediate())
+    setup = lab.setup(leaf)
+    setup.client = {}
+    code, report = doctor(setup, cwd=str(tmp_path))
+    found = findings(report, "fault")
+    assert code == 1 and set(found) == {"no_intermediate"} and found["no_intermediate"]["mend"].startswith("cat ")
+    for certfile, ca in ((lab.joined(leaf, lab.intermediate()), lab.ca().path),
+                         (leaf.path, lab.joined(lab.ca(), lab.intermediate()))):      # OpenSSL finds it there
+        setup.broker.update(certfile=certfile, cafile=ca)
+        assert doctor(setup, cwd=str(tmp_path))[0] == 0
+
+
+def test_a_list_of_the_revoked_that_ends_soon_is_warned_of(lab, tmp_path):
+    for days, names in ((3, {"crl_expires_soon"}), (20, set())):
+        setup = lab.setup(broker={"crlfile": lab.crl(lab.ca(), last=-rows.DAY, upto=days * rows.DAY)})
+        code, report = doctor(setup, cwd=str(tmp_path))
+        assert code == 0 and set(findings(report, "warning")) == names
+
+
+def test_a_ca_is_called_by_its_file_and_subject_whoever_was_given_it(lab, tmp_path):
+    setup = rows.ROWS["04c"].make(lab)
+    for given in ("broker", "client"):
+        if given == "client":
+            setup.broker = lab.setup(broker_ca=lab.ca("other", "/O=Somebody else/CN=Other CA")).broker
+        expired = findings(doctor(setup, cwd=str(tmp_path))[1], "fault")["expired"]
+        assert expired["cause"].startswith("the CA certificate (CN=ISIS lab CA,") and expired["file"] == setup.client["cafile"]
+
+
+# ------------------------------------------------------------------------------------- names of files
+
+@pytest.mark.parametrize("wrong, right, names", (
+    ("broker.crt", "brocker.crt", {"file_missing"}), ("certfile ", "certfle ", {"config_refused"}),
+    ("keyfile ", "key_file ", {"config_refused"})))
+def test_a_slip_of_the_pen_is_one_mistake(lab, tmp_path, wrong, right, names):
+    files = {name: tmp_path / f"broker.{end}" for name, end in (("certfile", "crt"), ("keyfile", "key"))}
+    for name, path in files.items():
+        shutil.copy(lab.setup().broker[name], path)
+    setup = lab.setup(broker={name: str(path) for name, path in files.items()})
+    setup.client = {}
+    text = setup.config().replace(wrong, right)
+    setup.config = lambda _: text.format(port=18883)
+    code, report = doctor(setup, cwd=str(tmp_path))
+    found = {f["name"]: f for s in report["steps"] for f in s["findings"]}
+    assert code == 1 and set(found) == names, json.dumps(report, indent=1)
+    assert wrong.strip() in next(iter(found.values()))["mend"]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root becomes another")
+def test_a_folder_that_the_brokers_user_may_not_enter(lab, tmp_path):
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    shutil.copy(lab.server().path, closed / "broker.crt")
+    (closed / "broker.crt").chmod(0o644)
+    for folder in (tmp_path, *tmp_path.parents):
+        if len(folder.parts) > 2:
+            folder.chmod(folder.stat().st_mode | 0o011)
+    setup = lab.setup(broker={"certfile": str(closed / "broker.crt"), "keyfile": lab.of_root(lab.server().key, 0o644)},
+                      broker_user="nobody")
+    setup.client = {}
+    found = findings(doctor(setup, cwd=str(tmp_path))[1], "warning")
+    assert f"may not enter {closed}, so cannot read {closed}/broker.crt" in found["file_of_another"]["cause"]
+    assert found["key_exposed"]["mend"].split("\n")[0].startswith("chown nobody ")
 
 
 # ------------------------------------------------------------------------------------- the clock
@@ -202,6 +268,24 @@ def test_a_list_of_the_future_is_a_matter_of_clocks(lab, tmp_path):
     found = findings(report, "fault")
     assert code == 1 and set(found) == {"crl_not_yet_valid"}
     assert found["crl_not_yet_valid"]["mend"] == SET_CLOCK
+
+
+@pytest.mark.parametrize("days, name, says", (
+    (1000, "clock_ahead", "the broker's clock is ahead"), (-1000, "clock_behind", "the broker's clock is behind")))
+def test_a_broker_with_another_clock_is_known_by_its_refusal(lab, days, name, says):
+    """No broker has an option for that; a server of openssl's has."""
+    setup, port = lab.setup(), free_port()
+    command = ["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-cert", setup.broker["certfile"], "-key",
+               setup.broker["keyfile"], "-CAfile", setup.broker["cafile"], "-Verify", "1", "-verify_return_error",
+               "-attime", str(int(time.time()) + days * 86400)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as server:
+        Log(server.stdout).wait("^ACCEPT")
+        options = [a for option, path in setup.client.items() for a in (f"--{option}", path)]
+        code, out, _ = run([NIGHTJAR, "doctor", f"127.0.0.1:{port}", "--json", "-W", "5", *options])
+        server.kill()
+    guesses = [f for s in json.loads(out)["steps"] for f in s["findings"] if f["is_guess"]]
+    assert code == 1 and (guesses[0]["name"], guesses[0]["end"]) == (name, "broker") and says in guesses[0]["cause"]
+    assert not {"expired", "not_yet_valid"} & {f["name"] for f in guesses}
 
 
 def is_clock_kept():

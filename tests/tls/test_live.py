@@ -73,7 +73,6 @@ class Running:
     def log(self):
         return self.error.log if self.error else self.broker.log.text
 
-
     def says(self, text, clean):
         """Once its reader has it: the broker may write it after its client has gone."""
         deadline = time.monotonic() + TIMEOUT
@@ -241,7 +240,8 @@ def test_port_8883_itself(lab, tmp_path, kind, number):
         if reason := network.refused():
             pytest.skip(reason)
         with subprocess.Popen([*network.inside, *program, "-v", "-c", config], stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment()) as broker:
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              env={**environment(), "XDG_STATE_HOME": str(tmp_path)}) as broker:
             log = Log(broker.stdout)
             log.wait(r"version \S+ running$")
             if number in rows.table():

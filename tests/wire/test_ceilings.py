@@ -130,6 +130,24 @@ def test_max_retained_messages(start):
         peer.fence()
 
 
+@pytest.mark.parametrize("qos", (0, 1, 2))
+def test_max_retained_messages_before_mqtt_5(start, qos):
+    """There is no answer that says no: the message is delivered and acknowledged, and is not kept. The log says
+    so."""
+    broker = start(OPEN + "max_retained_messages 1\nsys_interval 0\n")
+    with broker.peer(V311) as peer, broker.peer(V311) as watcher:
+        peer.connect("a")
+        peer.publish("r/0", "kept", qos=1, retain=True)
+        peer.subscribe("r/1", qos=qos)
+        peer.publish("r/1", "x", qos=qos, retain=True)
+        peer.receive("r/1", "x", qos=qos, retain=False)
+        broker.log.wait(r"Dropped message .*'r/1'.*max_retained_messages")
+        watcher.connect("b")
+        watcher.subscribe("r/#", qos=qos)
+        watcher.receive("r/0", "kept", retain=True)
+        watcher.fence()
+
+
 def test_max_queued_messages_is_named(start):
     broker = start(OPEN + "max_queued_messages 2\n")
     with broker.peer(V311) as absent, broker.peer(V311) as publisher:

@@ -93,7 +93,7 @@ def test_bad_files_are_3_and_say_where(broker_program, config, text, line, words
         assert [w for w in words if w not in said] == []
 
 
-LATER = ["connection a", "acl_file /x", "plugin /x", "persistence true", "protocol websockets",
+LATER = ["connection a", "acl_file /x", "plugin /x", "protocol websockets",
          "enable_proxy_protocol 1"]
 
 
@@ -412,12 +412,23 @@ def test_daemon_goes_to_the_background(config, tmp_path, broker_program):
     os.chmod(tmp_path, 0o777)
     path = config(f"listener {port} 127.0.0.1\nallow_anonymous true\npid_file {tmp_path}/pid\nlog_dest none\n"
                   + ("user root\n" if os.getuid() == 0 else ""))
-    code, _, _ = broker_program("-c", path, "-d")
+    code, _, _ = broker_program("-c", path, "-d", env={"XDG_STATE_HOME": str(tmp_path)})
     assert code == 0
+    assert can_connect(port)  # it returns when clients may come
     pid_path = tmp_path / "pid"
-    assert eventually(lambda: pid_path.exists() and pid_path.read_text() and can_connect(port))
     os.kill(int(pid_path.read_text()), signal.SIGTERM)
     assert eventually(lambda: not pid_path.exists() and not can_connect(port))
+
+
+@pytest.mark.parametrize("line, code, why", [
+    ("persistence_location /dev/null/here", 1, "Unable to make the directory /dev/null/here"),
+    ("pid_file /dev/null/here", 14, "Unable to write pid file '/dev/null/here'")])
+def test_daemon_that_cannot_start_says_so_before_the_command_returns(config, broker_program, tmp_path, line, code, why):
+    """Its log goes nowhere, and it has no standard error of its own any more."""
+    path = config(f"listener {free_port()} 127.0.0.1\n{line}\nlog_dest none\n" + ("user root\n" if os.getuid() == 0 else ""))
+    ended, _, err = broker_program("-c", path, "-d", env={"XDG_STATE_HOME": str(tmp_path)})
+    assert ended == code
+    assert why in err.decode()
 
 
 def can_connect(port):

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """$SYS/broker/…: Mosquitto's topics, what they count, when they come."""
+import os
 import re
+import signal
 
 import pytest
 
@@ -178,6 +180,49 @@ def test_clients_cannot_write_below_sys(client, values):
     assert snapshot(client, "$SYS/broker/version") == before
 
 
+def number(watcher, topic, wanted):
+    """Wait until the topic's number is one that `wanted` accepts."""
+    watcher.subscribe("$SYS/broker/" + topic)
+    while not wanted(int(watcher.receive("$SYS/broker/" + topic).payload)):
+        pass
+
+
+def only_ours(broker_kind):
+    if broker_kind == "mosquitto":
+        pytest.skip("a topic of nightjar's")
+
+
+def test_memory_that_was_refused_is_counted(start, broker_kind):
+    """A packet larger than memory_limit: there is no room to read it into."""
+    only_ours(broker_kind)
+    broker = start(CONFIG + "memory_limit 8000000\nmax_packet_size 100000000\n")
+    with broker.peer(V5) as greedy, broker.peer(V5) as watcher:
+        watcher.connect("watcher")
+        number(watcher, "heap/refused", lambda n: n == 0)
+        greedy.connect("greedy")
+        try:
+            greedy.publish("t", bytes(20000000), qos=0)
+        except ConnectionError:
+            pass
+        number(watcher, "heap/refused", lambda n: n > 0)
+
+
+def test_log_lines_that_were_lost_are_counted(start, broker_kind):
+    """The reader of the log goes away: each line after that is a write that fails, and a line lost."""
+    only_ours(broker_kind)
+    broker = start(CONFIG + "log_dest stdout\n", read_output=False)
+    with broker.peer(V5) as watcher:
+        watcher.connect("watcher")
+        number(watcher, "logging/lines/dropped", lambda n: n == 0)
+        with open(os.devnull, "rb") as nothing:
+            os.dup2(nothing.fileno(), broker.process.stdout.fileno())
+        broker.drain()
+        with broker.peer(V311) as noisy:
+            noisy.connect("noisy")
+        number(watcher, "logging/lines/dropped", lambda n: n > 0)
+        number(watcher, "logging/writes/failed", lambda n: n > 0)
+
+
 def test_log_can_be_read_as_messages(start):
     """log_dest topic: one topic per type, not retained, the text with its time stamp."""
     broker = start("listener {port} 127.0.0.1\nallow_anonymous true\nlog_dest topic\nlog_dest stderr\n"
@@ -195,3 +240,109 @@ def test_log_can_be_read_as_messages(start):
             if re.search(rb"noisy 1 some/topic$", p.payload):
                 assert p.topic == "$SYS/broker/log/M/subscribe"
                 found.add("M")
+
+
+def test_each_type_of_line_has_its_topic(start):
+    """E, W, N, I and M/…, at QoS 2, not retained, gone after 20 seconds; debug lines never, or they would be about
+    themselves."""
+    broker = start("listener {port} 127.0.0.1\nallow_anonymous true\nlog_dest topic\nlog_type all\n", args=())
+    with broker.peer(V5) as watcher, broker.peer(V5) as other:
+        watcher.connect("watcher")
+        watcher.subscribe("$SYS/broker/log/#", qos=2)
+        other.connect("other")
+        other.subscribe("some/topic")
+        other.unsubscribe("some/topic")
+        other.send(mqtt.ack(mqtt.PUBACK, 77))
+        other.publish("some/topic", "x", qos=1)
+        broker.write_config("nonsense\n")
+        broker.signal(signal.SIGHUP)
+        seen = {}
+        while set(seen) != set("EWNIM"):
+            p = watcher.receive()
+            assert p.qos == 2 and not p.retain and 0 < p.props.get("message_expiry_interval") <= 20
+            assert re.match(rb"\d{10}: ", p.payload) and b"PUBLISH" not in p.payload
+            seen.setdefault(p.topic.split("/")[3], []).append(p.payload)
+    assert any(b"nonsense" in line for line in seen["E"])
+    assert any(b"unknown packet identifier 77" in line for line in seen["W"])
+    assert any(b"New client connected" in line for line in seen["N"])
+    assert any(b"Reloading config" in line for line in seen["I"])
+
+
+def test_log_lines_that_are_dropped_say_nothing_about_themselves(start):
+    """A subscriber of the log is away and its queue is full: that is one line, not one for each line."""
+    broker = start("listener {port} 127.0.0.1\nallow_anonymous true\nlog_dest topic\nlog_dest stdout\nlog_type all\n"
+                   "max_queued_messages 5\n", args=())
+    with broker.peer(V5) as away, broker.peer(V5) as other:
+        away.connect("away", clean=False, properties={"session_expiry_interval": 100})
+        away.subscribe("$SYS/broker/log/#", qos=1)
+        away.disconnect()
+        broker.disconnected("away")
+        other.connect("other")
+        for n in range(50):
+            other.subscribe(f"t/{n}")
+        other.disconnect()
+        broker.disconnected("other")
+    # A line becomes a message after it has been written: only the line about messages says that they have come.
+    broker.log.wait("being dropped")
+    broker.mark()
+    assert [line for line in broker.log.since() if "being dropped" in line] == \
+        ["Outgoing messages are being dropped for client away."]
+
+
+STORE = """disk/sessions disk/messages disk/bytes disk/bytes/maximum disk/full disk/errors disk/quarantined refused
+commits/count commits/changes commits/changes/each commits/changes/cancelled commits/microseconds
+commits/microseconds/maximum backups/count backups/failed backups/milliseconds backups/newest""".split()
+
+
+def test_what_the_store_holds_and_has_done_is_told(start, broker_kind):
+    """A message is one, however many wait for it; Mosquitto's own topics below store/ keep their meaning."""
+    only_ours(broker_kind)
+    broker = start(CONFIG + "store_max_bytes 1000000000\n")
+    with broker.peer(V311) as one, broker.peer(V311) as two, broker.peer(V5) as watcher:
+        for name, peer in ("one", one), ("two", two):
+            peer.connect(name, clean=False)
+            peer.subscribe("t", qos=1)
+            peer.disconnect()
+        watcher.connect("watcher")
+        for n in range(5):
+            watcher.publish("t", str(n), qos=1)
+        wait_for(watcher, {"store/disk/sessions": "2", "store/disk/messages": "5", "store/disk/full": "0",
+                           "store/disk/bytes/maximum": "1000000000", "store/disk/errors": "0", "store/refused": "0"})
+        with broker.peer(V311) as one:
+            one.connect("one", clean=False, present=True)
+            for n in range(5):
+                one.receive("t", str(n))
+            one.disconnect()
+        with broker.peer(V311) as two:
+            two.connect("two", clean=True)
+        wait_for(watcher, {"store/disk/sessions": "1", "store/disk/messages": "0"})
+    values = {name: int(value) for name, value in snapshot(lambda version: opened(broker, version),
+                                                           "$SYS/broker/store/#").items()}
+    assert set(values) == {"store/" + name for name in STORE} | {"store/messages/count", "store/messages/bytes"}
+    assert 0 < values["store/disk/bytes"] < 1000000000
+    assert all(values["store/commits/" + name] > 0 for name in ("count", "changes", "microseconds", "microseconds/maximum"))
+
+
+def opened(broker, version):
+    peer = broker.peer(version)
+    peer.connect("")
+    return peer
+
+
+def test_what_a_full_store_refuses_is_told(start, broker_kind):
+    only_ours(broker_kind)
+    broker = start(CONFIG + "store_max_bytes 1000000\n")
+    with broker.peer(V5) as peer, broker.peer(V5) as watcher:
+        peer.connect("p")
+        codes = (peer.publish(f"t/{n}", "x" * 20000, qos=1, retain=True).code for n in range(100))
+        assert next(code for code in codes if code >= 0x80) == 0x97
+        watcher.connect("watcher")
+        wait_for(watcher, {"store/disk/full": "1", "store/refused": "1"})
+
+
+def test_without_persistence_there_is_nothing_to_tell_of_a_store(start, broker_kind):
+    only_ours(broker_kind)
+    broker = start(CONFIG + "persistence false\n")
+    value_of(lambda version: opened(broker, version), "uptime", lambda v: v != "0 seconds")  # all has been told once
+    values = snapshot(lambda version: opened(broker, version), "$SYS/broker/store/#")
+    assert set(values) == {"store/messages/count", "store/messages/bytes"}

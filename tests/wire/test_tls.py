@@ -15,8 +15,8 @@ import threading
 
 import pytest
 
-from support import mqtt, peer
-from support.broker import Broker, Log, NotStarted, free_port
+from support import mqtt, peer, wiretap
+from support.broker import Broker, Log, NotStarted, during, free_port
 from support.certs import Authority, openssl
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is missing")
@@ -72,6 +72,14 @@ class Doors:
         p.sock = (context or self.context()).wrap_socket(p.sock, server_hostname=host, session=session)
         return p
 
+    def ticket(self, port, name=None):
+        """A context that has been here, and the session that it may come back with."""
+        context = self.context(name)
+        with self.peer(port, context) as p:
+            p.connect("ticket")
+            p.fence()
+            return context, p.sock.session
+
 
 @pytest.fixture(scope="module")
 def doors(certs, broker_kind):
@@ -85,10 +93,8 @@ def doors(certs, broker_kind):
 
 @pytest.fixture
 def b(request, doors):
-    request.node.brokers = [doors.broker]
-    request.node.log_mark = doors.broker.log.mark
-    yield doors
-    assert doors.broker.alive
+    with during(request, doors.broker):
+        yield doors
 
 
 def since(request):
@@ -164,22 +170,14 @@ def test_certificate_is_chosen_by_the_name_that_is_asked_for(b):
 
 
 def test_session_is_resumed_by_ticket(b):
-    context = b.context()
-    with b.peer(b.tls, context) as p:
-        p.connect("first")
-        p.fence()
-        session = p.sock.session
+    context, session = b.ticket(b.tls)
     with b.peer(b.tls, context, session=session) as p:
         assert p.sock.session_reused
         p.connect("second")
 
 
 def test_resumed_session_has_the_certificate_of_the_first(b, request):
-    context = b.context("ciel")
-    with b.peer(b.mutual, context) as p:
-        p.connect("shown")
-        p.fence()
-        session = p.sock.session
+    context, session = b.ticket(b.mutual, "ciel")
     with b.peer(b.mutual, context, session=session) as p:
         assert p.sock.session_reused
         p.connect("resumed")
@@ -188,11 +186,7 @@ def test_resumed_session_has_the_certificate_of_the_first(b, request):
 
 def test_ticket_of_another_listener_does_not_resume(b):
     """One that wants no certificate gives none that stands for a certificate elsewhere."""
-    context = b.context("ciel")
-    with b.peer(b.tls, context) as p:
-        p.connect("elsewhere")
-        p.fence()
-        session = p.sock.session
+    context, session = b.ticket(b.tls, "ciel")
     with b.peer(b.mutual, context, session=session) as p:
         assert not p.sock.session_reused
 
@@ -395,11 +389,7 @@ def test_reload_is_all_or_nothing(b, certs):
 
 def test_ticket_of_before_a_reload_does_not_resume(b):
     """So who was revoked meanwhile shows its certificate again."""
-    context = b.context()
-    with b.peer(b.tls, context) as p:
-        p.connect("ticket")
-        p.fence()
-        session = p.sock.session
+    context, session = b.ticket(b.tls)
     reload(b)
     with b.peer(b.tls, context, session=session) as p:
         assert not p.sock.session_reused
@@ -468,7 +458,7 @@ def test_passphrase_of_a_key_is_asked_for_once_and_kept_for_reloads(certs, broke
     lock(phrase)
     terminal, slave = pty.openpty()
     with subprocess.Popen(broker.command(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          start_new_session=True, pass_fds=[slave],
+                          start_new_session=True, pass_fds=[slave], env={**os.environ, "XDG_STATE_HOME": broker.dir},
                           preexec_fn=lambda: fcntl.ioctl(slave, termios.TIOCSCTTY, 0)) as process:
         os.close(slave)
         log, seen = Log(process.stdout), b""
@@ -560,13 +550,19 @@ def test_response_of_ocsp_is_stapled(certs, broker_kind):
 def test_keylog_lets_wireshark_read(certs, broker_kind):
     if broker_kind != "nightjar":
         pytest.skip("about nightjar's own words")
+    reason = wiretap.refused()
+    if reason:
+        pytest.skip(reason)
     d = Doors(certs, args=("-v", "--tls-keylog", "{dir}/keys"))
     d.broker.start()
     try:
         path = os.path.join(d.broker.dir, "keys")
-        with d.peer(d.tls) as p:
+        with wiretap.Wiretap(d.tls) as tap, d.peer(d.tls) as p:
             p.connect("logged")
+            p.publish("secret/topic", b"x", qos=1)
         assert os.stat(path).st_mode & 0o777 == 0o600
-        assert "SERVER_TRAFFIC_SECRET_0 " in open(path, encoding="ascii").read()
+        assert tap.fields("mqtt.topic", "mqtt.topic", speaks="tls") == []
+        assert tap.fields("mqtt.topic", "mqtt.topic", speaks="tls", keys=path) == [("secret/topic",)]
+        tap.close()
     finally:
         assert d.broker.stop() == 0

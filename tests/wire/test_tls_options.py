@@ -2,6 +2,7 @@
 """What a listener's directives about TLS do, one listener each: each test fails where its directive is not heeded."""
 import os
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -9,7 +10,7 @@ import subprocess
 import pytest
 
 from support import mqtt, peer
-from support.broker import Broker, free_port
+from support.broker import Broker, during, free_port
 from support.certs import Authority, openssl
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is missing")
@@ -77,9 +78,8 @@ def module_site(broker_kind):
 
 @pytest.fixture
 def site(module_site, request):
-    request.node.brokers, request.node.log_mark = [module_site.broker], module_site.broker.log.mark
-    yield module_site
-    assert module_site.broker.alive
+    with during(request, module_site.broker):
+        yield module_site
 
 
 def test_ciphers_of_1_2(site):
@@ -129,6 +129,24 @@ def test_unix_socket_may_have_tls(site):
     assert "speaks MQTT without TLS" in site.broker.log.wait("TLS handshake with .* failed: ", mark).string
 
 
+def test_new_files_are_shown_on_every_transport_and_connections_stay(site):
+    def come(path):
+        p = peer.Peer(path) if path else site.broker.peer(port=site.port["plain"])
+        p.sock = site.context().wrap_socket(p.sock, server_hostname="localhost")
+        p.connect(f"reload-{id(p)}")
+        return p, p.sock.getpeercert()["serialNumber"]
+
+    ways = (None, os.path.join(site.broker.dir, "tls.sock"))
+    old = [come(way) for way in ways]
+    site.certs.issue("broker", sans="DNS:localhost,IP:127.0.0.1", usage="serverAuth", key="broker")
+    mark = site.broker.log.mark
+    site.broker.signal(signal.SIGHUP)
+    site.broker.log.wait("certificates on the disk are in force", mark)
+    for (before, serial), way in zip(old, ways):
+        assert come(way)[1] != serial
+        before.fence()
+
+
 def s_client(site, *words, say=b""):
     done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{site.port['plain']}", "-CAfile",
                            site.certs.ca, *words], input=say, capture_output=True, timeout=30, check=False)
@@ -142,7 +160,9 @@ def test_no_compression_and_no_early_data(site):
 
 
 def test_no_renegotiation(site):
+    mark = site.broker.log.mark
     assert "no renegotiation" in s_client(site, "-tls1_2", say=b"R\n").lower()
+    site.broker.log.wait("TLS with .* failed: refused here: the client asks to negotiate anew", mark)
 
 
 def test_certificates_without_end_are_not_read(site):
@@ -155,19 +175,15 @@ def test_certificates_without_end_are_not_read(site):
     site.come("strict", name="ciel").fence()
 
 
-def test_hello_of_a_hundred_kilobytes_is_refused(site):
-    hello = b"\x01" + (100_000).to_bytes(3, "big") + bytes(100_000)
+def test_hello_that_claims_a_hundred_kilobytes_is_refused_at_once(site):
     mark = site.broker.log.mark
     with site.broker.peer(port=site.port["plain"]) as p:
-        try:
-            for at in range(0, len(hello), 16384):
-                part = hello[at:at + 16384]
-                p.send(b"\x16\x03\x01" + len(part).to_bytes(2, "big") + part)
-            while p.sock.recv(1000):
-                pass
-        except ConnectionError:
-            pass
-    site.broker.log.wait("TLS handshake with .* failed: refused here: ", mark)
+        p.send(b"\x16\x03\x01\x00\x04\x01" + (100_000).to_bytes(3, "big"))
+        p.sock.settimeout(peer.TIMEOUT)
+        assert p.sock.recv(100) == b"\x15\x03\x03\x00\x02\x02\x32"  # fatal, decode_error
+        assert p.sock.recv(100) == b""
+    site.broker.log.wait(r"TLS handshake with .* failed: refused here: the client's first message \(ClientHello\) "
+                         "claims to be of 100000 bytes", mark)
 
 
 def test_memory_of_openssl_is_counted(site, start):

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Turns: what one connection may ask of them, however much it sends, reads or does not read. */
+#include "server/kit_test.h"
+#include "server/worker.h"
+
+/* Whole packets of PUBLISH_5("x"), as many as fit, into `c`'s pipe. How many. */
+static unsigned
+publish_all(const struct client *c, unsigned most)
+{
+    unsigned count = 0;
+
+    while (count < most && nj_sim_write(c->fd, BYTES(PUBLISH_5("x"))) == 7)
+        count++;
+    return count;
+}
+
+static int64_t
+metric(enum nj_metric which)
+{
+    return (int64_t)nj_server_metric(world.server, which);
+}
+
+static void
+who_publishes_much_has_one_share_of_a_turn(void **state)
+{
+    struct client c[8];
+    const struct nj_worker *w;
+    unsigned sent = 0, most = 0; /* of them in one turn */
+
+    (void)state;
+    prepare_instead(1, 1 << 20);
+    start();
+    w = &world.server->workers[0];
+    for (unsigned i = 0; i < NJ_COUNT_OF(c); i++) {
+        char connect[] = CONNECT_5("?");
+
+        connect[sizeof(connect) - 2] = (char)('a' + i);
+        greet(&c[i], connect, sizeof(connect) - 1);
+    }
+    sent += publish_all(&c[0], 100000);
+    assert_true(sent > 3u * NJ_WORKER_BUDGET);
+    for (unsigned turn = 0; turn < 2; turn++) { /* alone, it has all */
+        int64_t before = metric(NJ_METRIC_PUBLISH_RECEIVED);
+
+        nj_server_turn(world.server, 0, 0);
+        assert_int_equal(metric(NJ_METRIC_PUBLISH_RECEIVED) - before, NJ_WORKER_BUDGET);
+    }
+    for (unsigned i = 1; i < NJ_COUNT_OF(c); i++)
+        sent += publish_all(&c[i], 30000);
+    nj_server_turn(world.server, 0, 0);
+    /* Together, they have no more, as many as the last turn knew of. It is the world that draws how
+     * many are read in a turn, so that they may be more in the next one. */
+    while (is_somebody_awake()) {
+        int64_t before = metric(NJ_METRIC_PUBLISH_RECEIVED);
+        unsigned were = NJ_MAX(w->busy, 1u);
+
+        nj_server_turn(world.server, 0, 0);
+        assert_int_equal(w->share, NJ_MAX(NJ_WORKER_BUDGET / were, NJ_WORKER_LEAST));
+        assert_in_range(metric(NJ_METRIC_PUBLISH_RECEIVED) - before, 0,
+                        w->share * w->busy + NJ_COUNT_OF(c) * NJ_WORKER_LEAST / 4);
+        most = NJ_MAX(most, were);
+    }
+    assert_true(most > NJ_COUNT_OF(c) / 2);
+    assert_int_equal(metric(NJ_METRIC_PUBLISH_RECEIVED), sent);
+    for (unsigned i = 0; i < NJ_COUNT_OF(c); i++)
+        close_client(&c[i]);
+}
+
+/* Their sockets have room for all that waits, so no event would say that they may have more. */
+static void
+those_who_are_written_much_to_share_a_turn(void **state)
+{
+    static char publish[100007] = "\x30\xa3\x8d\x06\x00\x01t\x00";
+    struct client p, s[16];
+    int64_t before;
+
+    (void)state;
+    prepare_instead(1, 1 << 22);
+    world.opts.max_output_bytes = 1 << 22;
+    start();
+    memset(publish + 8, 'x', sizeof(publish) - 8);
+    greet(&p, BYTES(CONNECT_5("p")));
+    for (unsigned i = 0; i < NJ_COUNT_OF(s); i++) {
+        char connect[] = CONNECT_5("?");
+
+        connect[sizeof(connect) - 2] = (char)('A' + i);
+        greet(&s[i], connect, sizeof(connect) - 1);
+        subscribe(&s[i]);
+    }
+    /* The first turn does not know yet how many they are. */
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(nj_sim_write(p.fd, publish, sizeof(publish)), sizeof(publish));
+    nj_server_turn(world.server, 0, 0);
+    for (unsigned i = 0; i < 20; i++)
+        assert_int_equal(nj_sim_write(p.fd, publish, sizeof(publish)), sizeof(publish));
+    while (is_somebody_awake()) {
+        before = metric(NJ_METRIC_BYTES_SENT);
+        nj_server_turn(world.server, 0, 0);
+        assert_in_range(metric(NJ_METRIC_BYTES_SENT) - before, 0,
+                        NJ_WORKER_WRITE_BYTES + NJ_WORKER_WRITE_LEAST);
+    }
+    for (unsigned i = 0; i < NJ_COUNT_OF(s); i++) {
+        s[i].seen = nj_realloc(s[i].seen, 1 << 22);
+        s[i].n = (size_t)nj_sim_read(s[i].fd, s[i].seen, 1 << 22);
+        assert_int_equal(s[i].n, 22 * sizeof(publish));
+        close_client(&s[i]);
+    }
+    close_client(&p);
+}
+
+/* The first letter from `from` on whose client identifier has its home there. */
+static char
+letter_at(uint16_t home, char from)
+{
+    while (nj_broker_home_of(world.server->broker, (struct nj_str){&from, 1}) != home)
+        from++;
+    return from;
+}
+
+static void
+mail_beyond_a_share_waits_for_the_next_turn_and_its_senders_with_it(void **state)
+{
+    char connect[] = CONNECT_5("?");
+    unsigned sent, turns = 0;
+    struct client p, s;
+
+    (void)state;
+    prepare_instead(2, 1 << 20);
+    world.opts.max_output_bytes = 1 << 20;
+    start();
+    connect[sizeof(connect) - 2] = letter_at(0, 'a');
+    greet(&p, connect, sizeof(connect) - 1);
+    connect[sizeof(connect) - 2] = letter_at(1, 'a');
+    greet(&s, connect, sizeof(connect) - 1);
+    subscribe(&s);
+    sent = publish_all(&p, 100000);
+    for (unsigned turn = 0; turn < 10; turn++)
+        nj_server_turn(world.server, 0, 0);
+    /* What it was reading when the box was full, and no more. */
+    assert_in_range(metric(NJ_METRIC_PUBLISH_RECEIVED), 8000, NJ_WORKER_BUDGET);
+    while (metric(NJ_METRIC_PUBLISH_SENT) < sent) {
+        int64_t before = metric(NJ_METRIC_PUBLISH_SENT);
+
+        assert_true(++turns < 1000);
+        assert_true(nj_server_next(world.server, 1) <= nj_sim_now());
+        nj_server_turn(world.server, 1, 0);
+        assert_in_range(metric(NJ_METRIC_PUBLISH_SENT) - before, 0, 8192 + 4096);
+        nj_sim_advance(1);
+        nj_server_turn(world.server, 0, 0);
+    }
+    settle();
+    read_all(&s);
+    assert_int_equal(s.n, sent * 7);
+    close_client(&p);
+    close_client(&s);
+}
+
+static void
+while_the_store_is_busy_nobody_is_read_who_has_a_session(void **state)
+{
+    struct client p, other;
+    unsigned sent;
+
+    (void)state;
+    prepare_instead(1, 1 << 16);
+    start();
+    greet(&p, BYTES(CONNECT_5("p")));
+    world.stores[0].is_busy = true;
+    sent = publish_all(&p, 1000);
+    greet(&other, BYTES(CONNECT_5("o"))); /* it had none */
+    for (unsigned turn = 0; turn < 10; turn++) {
+        nj_server_turn(world.server, 0, 0);
+        nj_sim_advance(1);
+    }
+    assert_int_equal(metric(NJ_METRIC_PUBLISH_RECEIVED), 0);
+    world.stores[0].is_busy = false;
+    assert_in_range(nj_server_next(world.server, 0) - nj_sim_now(), 0, 1); /* nothing wakes it */
+    nj_sim_advance(1);
+    settle();
+    assert_int_equal(metric(NJ_METRIC_PUBLISH_RECEIVED), sent);
+    close_client(&p);
+    close_client(&other);
+}
+
+/* Its output may hold a megabyte, but three quarters of all memory are in use. */
+static void
+where_memory_is_tight_who_does_not_read_has_less(void **state)
+{
+    static char publish[10007] = "\x30\x94\x4e\x00\x01t\x00";
+    struct client p, slow, other;
+
+    (void)state;
+    prepare_instead(1, 16384);
+    world.opts.max_output_bytes = 1 << 20;
+    start();
+    memset(publish + 7, 'x', sizeof(publish) - 7);
+    greet(&p, BYTES(CONNECT_5("p")));
+    greet(&slow, BYTES(CONNECT_5("s")));
+    subscribe(&slow);
+    greet(&other, BYTES(CONNECT_5("o")));
+    nj_mem_limit_set(nj_mem_used() + (4 << 20));
+    for (int i = 0; i < 50; i++)
+        say(&p, publish, sizeof(publish));
+    assert_int_equal(nj_server_cause(world.server, NJ_CAUSE_OUTPUT_FULL), 0);
+
+    nj_mem_limit_set(nj_mem_used() * 5 / 4);
+    for (int i = 0; i < 50; i++)
+        say(&p, publish, sizeof(publish));
+    assert_int_equal(nj_server_cause(world.server, NJ_CAUSE_OUTPUT_FULL), 50 - 1);
+    subscribe(&other); /* others do not notice */
+    say(&p, BYTES(PUBLISH_5("x")));
+    hears(&other, BYTES(PUBLISH_5("x")));
+    nj_mem_limit_set(0);
+    close_client(&p);
+    close_client(&slow);
+    close_client(&other);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(who_publishes_much_has_one_share_of_a_turn),
+        TEST(those_who_are_written_much_to_share_a_turn),
+        TEST(mail_beyond_a_share_waits_for_the_next_turn_and_its_senders_with_it),
+        TEST(while_the_store_is_busy_nobody_is_read_who_has_a_session),
+        TEST(where_memory_is_tight_who_does_not_read_has_less),
+    };
+
+    nj_log_types = 0;
+    return cmocka_run_group_tests_name("server/worker", tests, NULL, NULL);
+}

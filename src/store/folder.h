@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* folder.h — the directory of a store: whose it is, and how it was left.
+ *
+ *   data.mdb, lock.mdb   LMDB's
+ *   lock                 held by the process that has the store; its number stands in it
+ *   clean                there while nobody has the store, if all of it is on the disk
+ *   quarantine-TIME      records that were damaged, a line each
+ *   backup-N-TIME/       a data.mdb as of that time (shelf.h)
+ *   damaged-TIME/        a data.mdb that could not be read, whole, and a report */
+#ifndef NJ_STORE_FOLDER_H
+#define NJ_STORE_FOLDER_H
+
+#include "base/err.h"
+
+#include <limits.h>
+#include <stdbool.h>
+
+struct nj_folder {
+    char path[PATH_MAX];
+    int lock;       /* descriptor */
+    bool is_new;    /* there was no store */
+    bool was_clean; /* the one before us closed it */
+};
+
+bool nj_folder_has_store(const char *path);
+/* Make it, 0700, and what is above it for all to pass; one that is there is good. Writes whether it
+ * was not. Errors: NJ_ESYS. */
+NJ_NODISCARD enum nj_err nj_folder_make(const char *path, bool *is_new, struct nj_diag *diag);
+/* Make it where it is not there (0700), lock it, and take the mark of cleanness away. NJ_EEXIST:
+ * another process has it, and the diag says which; NJ_ESYS: nothing of it has changed. */
+NJ_NODISCARD enum nj_err nj_folder_open(struct nj_folder *folder, const char *path,
+                                        struct nj_diag *diag);
+/* `is_clean`: all that was committed is on the disk. What root has made becomes the directory's
+ * owner's. */
+void nj_folder_close(struct nj_folder *folder, bool is_clean);
+/* Put data.mdb aside; writes where. */
+NJ_NODISCARD enum nj_err nj_folder_put_aside(struct nj_folder *folder, char where[PATH_MAX],
+                                             struct nj_diag *diag);
+/* PATH/NAME; empty, which nothing opens, where that is too long. */
+void nj_folder_name(const struct nj_folder *folder, const char *name, char out[PATH_MAX]);
+/* What was made, named anew or removed in it is so on the disk. */
+bool nj_folder_sync(const char *path);
+/* PATH/PREFIX-20261122T150405Z, with a number behind it where that is there already. */
+void nj_folder_dated(const struct nj_folder *folder, const char *prefix, char out[PATH_MAX]);
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* intake.h — where the changes of all homes become one sequence, and wait for the writer.
+ *
+ *   homes ──append──► open batch        cancelled here: a QoS 1 message and its acknowledgement
+ *   writer ──take──►  batch in hand     frozen; what comes meanwhile goes to another one
+ *
+ * A batch holds copies of all that the changes point to, as it will stand in the tables. What came
+ * and was acknowledged while its batch was still open is dead: it is never written, and it is safe
+ * as soon as all that its home had appended before it is.
+ *
+ * Locks   one mutex, held for the copy of one change.
+ * Wakes   from outside the mutex. */
+#ifndef NJ_STORE_INTAKE_H
+#define NJ_STORE_INTAKE_H
+
+#include "base/clock.h"
+#include "store/record.h"
+
+/* A message as it will stand in the tables; several entries may share it. */
+struct nj_body {
+    uint64_t message;
+    size_t n;
+    char bytes[];
+};
+
+/* One change. */
+struct nj_entry {
+    struct nj_entry *following;    /* of all homes */
+    struct nj_entry *next_of_home; /* of this one, in this batch */
+    struct nj_body *body;          /* QUEUED, TAKEN, RETAINED that sets; NULL: none */
+    uint64_t session, message;
+    uint64_t number; /* that its home was given */
+    uint32_t value_n;
+    uint16_t home;
+    uint16_t packet_id;
+    uint8_t kind; /* enum nj_change_kind */
+    uint8_t qos;  /* QUEUED */
+    bool is_dead;
+    char value[]; /* its record, without its checksum; UNSUBSCRIBED, RETAINED that removes: the
+                     filter, the topic */
+};
+
+struct nj_page;
+struct nj_batch {
+    struct nj_entry *first;
+    uint64_t living; /* entries that are not dead */
+    uint64_t cancelled;
+    size_t bytes;      /* of memory in use */
+    int64_t offset_ms; /* see record.h */
+
+    /* private */
+    struct nj_entry *last;
+    struct nj_page *pages; /* the one in use first */
+    /* Entries that may yet be cancelled, by session and message. */
+    struct nj_entry **slots;
+    size_t slot_count, slot_capacity; /* a power of two, or 0 */
+};
+
+struct nj_intake;
+struct nj_intake_opts {
+    uint16_t home_count;
+    bool is_prompt;    /* all is safe at once */
+    size_t full_bytes; /* a batch that is larger: is_full(); half of it: is_busy() */
+};
+
+NJ_NODISCARD enum nj_err nj_intake_new(struct nj_intake **out, const struct nj_intake_opts *opts);
+void nj_intake_free(struct nj_intake *intake);
+
+struct nj_store_port *nj_intake_port(struct nj_intake *intake, uint16_t home);
+/* Before any thread but the caller's knows the intake; until then nobody is woken. */
+void nj_intake_wake_by(struct nj_intake *intake, void (*wake)(void *ctx, uint16_t home), void *ctx);
+
+/* ---- the writer's; one thread ---- */
+
+/* Wait for something to write, not past `until`; what has come before `since` is left to gather,
+ * unless it is much. NULL: there is none; *is_stopping then: and never will be. Lent until
+ * nj_intake_done(). Times are of nj_clock_monotonic_ms(). */
+struct nj_batch *nj_intake_take(struct nj_intake *intake, nj_time since, nj_time until,
+                                bool *is_stopping);
+/* What has been committed of the batch in hand: for each home its last entry of that, or NULL. */
+void nj_intake_commit(struct nj_intake *intake, struct nj_entry *const *last);
+/* The batch in hand is committed whole, or given up. */
+void nj_intake_done(struct nj_intake *intake);
+/* Wait until `until`, or until it is to stop: true. */
+bool nj_intake_rest(struct nj_intake *intake, nj_time until);
+/* Whether is_full() says so, beside what it finds itself; and a ceiling for a batch, where it is
+ * lower than `full_bytes`. */
+void nj_intake_set_full(struct nj_intake *intake, bool is_full, uint64_t ceiling_bytes);
+/* Nothing that is not safe becomes safe from here on, and it is full for ever; the homes are woken.
+ * So it is when there is no memory for a change, but that nobody is woken. */
+void nj_intake_fail(struct nj_intake *intake);
+
+/* Nothing is appended any more. */
+void nj_intake_stop(struct nj_intake *intake);
+
+#endif

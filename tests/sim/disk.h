@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* disk.h — a store that remembers, in its plainest form. The changes of all homes are one sequence,
+ * of which a prefix is committed:
+ *
+ *     image ◄── committed ──┤ QUEUED  SENDING  DELIVERED  TAKEN  …  ◄── append, copied
+ *
+ * The image is a list of changes itself: what the next one makes void is struck out, and the next
+ * one is written down if it says something that lasts. What is committed is told to each home some
+ * time later. A crash loses the rest, and homes are made again from the image.
+ *
+ * As the store on a real disk does, it may leave out what has come to nothing: a QoS 1 message for
+ * a receiver who has acknowledged it before it was committed is safe as soon as all that its home
+ * has appended before it is. */
+#ifndef NJ_SIM_DISK_H
+#define NJ_SIM_DISK_H
+
+#include "twin.h"
+
+#include "broker/ports.h"
+
+#define NJ_DISK_HOMES 3
+
+struct nj_disk;
+
+/* A change with all that it points to. */
+struct nj_disk_record {
+    struct nj_change change;
+    uint16_t home;
+    uint64_t number;
+    bool is_void; /* left out */
+
+    /* private: what the change points to */
+    struct nj_session_state state;
+    struct nj_will will;
+    struct nj_terms terms;
+    struct nj_sub_opts subscription;
+    struct nj_publication publication;
+    struct nj_msg *msg;
+    uint32_t *identifiers;
+    char *bytes;
+};
+
+struct nj_disk_list {
+    struct nj_disk_record **records;
+    size_t count, capacity;
+};
+
+struct nj_disk_port {
+    struct nj_store_port port;
+    struct nj_disk *disk;
+    uint64_t appended, told;
+};
+
+struct nj_disk {
+    const struct nj_twin *twin;
+    struct nj_disk_port ports[NJ_DISK_HOMES];
+    struct nj_disk_list image, log; /* committed; not committed */
+    struct nj_store_numbers numbers;
+    bool is_prompt; /* all is committed and told as soon as anybody asks */
+    bool is_full;
+    bool is_busy;
+    bool is_dead;    /* the process is gone: what is appended is heard by nobody */
+    bool leaves_out; /* what has come to nothing */
+    bool fills;      /* now and then it is full */
+};
+
+void nj_disk_init(struct nj_disk *d, const struct nj_twin *twin);
+void nj_disk_fini(struct nj_disk *d);
+
+/* Something a disk does, at random: it commits, tells, is full, or busy, or is not any more. */
+void nj_disk_move(struct nj_disk *d, struct nj_rand *rand);
+/* From now on it is never full, and prompt. */
+void nj_disk_release(struct nj_disk *d);
+
+/* The homes are gone, with what is not committed. */
+void nj_disk_crash(struct nj_disk *d);
+/* There are new ones. */
+NJ_NODISCARD enum nj_err nj_disk_load(struct nj_disk *d, const struct nj_store_reader *reader,
+                                      void *ctx, struct nj_store_numbers *numbers);
+
+#endif

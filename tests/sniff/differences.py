@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where `nightjar sniff` says otherwise than tshark 4.0.17, line by line, and why."""
+
+DIFFERENCES = [
+    {
+        "capture": "crafted_overlap", "file": "summary.txt", "line": 10,
+        "tshark": "   10   0.008999 192.168.56.101 \u2192 192.168.56.102 TCP 54 [TCP ACKed unseen segment] 1883 \u2192 41010 [ACK] "
+                  "Seq=5 Ack=82 Win=8192 Len=0",
+        "nightjar": "   10   0.008999 192.168.56.101 \u2192 192.168.56.102 TCP 54 1883 \u2192 41010 [ACK] Seq=5 Ack=82 Win=8192 Len=0",
+        "reason": "all bytes before number 82 were seen, in frames 8 and 9; that they overlap makes none of them unseen",
+    },
+]
+
+# tshark does not look for MQTT in WebSocket, so that its files say nothing of it; what the same session says without WebSocket
+# does. test_websocket.py compares with that, and the rows without MQTT with tshark's.
+UNWRAPPED = {"websocket_mqttjs_v5": "websocket_mqttjs_v5_unwrapped"}
+
+
+def length_of_bytes(value):
+    """A variable byte integer of which tshark shows the bytes, as one number."""
+    number = int(value)
+    raw = number.to_bytes((number.bit_length() + 7) // 8, "big")
+    return str(sum((byte & 0x7F) << 7 * place for place, byte in enumerate(raw)))
+
+
+# Fields of random traffic (test_differential.py): what tshark's value is put right with. Besides, it has one table of topic aliases for
+# both directions (test_an_alias_belongs_to_one_direction), and where a string has a NUL with something behind it, tshark says so
+# (_ws.expert.message) only when no byte before was replaced by U+FFFD: it compares the lengths.
+FIELD_DIFFERENCES = [
+    {
+        "field": "mqtt.property_len", "right": length_of_bytes,
+        "reason": "above 127 tshark shows the bytes of the length, read as one number, instead of the length: 33537 (0x8301) for 131",
+    },
+]
+
+
+def lets_endless_block(ours, theirs):
+    """A block of properties whose length does not end within four bytes, which the standard forbids: to us it is none, and the packet
+    malformed; tshark takes four of the bytes, and what it finds then is not there."""
+    return (ours, theirs) == ("", "1")
