@@ -5,7 +5,7 @@
 #define NJ_CMD_REPLAY_H
 
 #include "base/err.h"
-#include "sniff/script.h"
+#include "sniff/report/script.h"
 
 #include <netdb.h>
 

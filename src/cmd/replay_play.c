@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "cmd/replay.h"
 #include "mqtt/packet.h"
-#include "sniff/mqtt.h"
+#include "sniff/payload/mqtt.h"
 
 #include <errno.h>
 #include <fcntl.h>

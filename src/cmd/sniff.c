@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "cmd/cmd.h"
 #include "cmd/words.h"
-#include "sniff/source_pcap.h"
+#include "sniff/capture/source_pcap.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -4,10 +4,10 @@
 #ifndef NJ_CMD_SNIFF_H
 #define NJ_CMD_SNIFF_H
 
-#include "sniff/capture_write.h"
-#include "sniff/filter.h"
-#include "sniff/print.h"
-#include "sniff/report.h"
+#include "sniff/capture/capture_write.h"
+#include "sniff/filter/filter.h"
+#include "sniff/print/print.h"
+#include "sniff/report/report.h"
 
 #include <stdio.h>
 

@@ -4,8 +4,8 @@
 #include "cmd/cmd.h"
 #include "cmd/sniff.h"
 #include "cmd/sniff_stop.h"
-#include "sniff/source_pcap.h"
-#include "sniff/text.h"
+#include "sniff/capture/source_pcap.h"
+#include "sniff/tree/text.h"
 
 #include <errno.h>
 #include <grp.h>

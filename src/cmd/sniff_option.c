@@ -6,7 +6,7 @@
 #include "base/writer.h"
 #include "cmd/cmd.h"
 #include "cmd/sniff.h"
-#include "sniff/source_pcap.h"
+#include "sniff/capture/source_pcap.h"
 
 #include <errno.h>
 #include <stdlib.h>

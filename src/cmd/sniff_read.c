@@ -3,7 +3,7 @@
 #include "cmd/cmd.h"
 #include "cmd/sniff.h"
 #include "cmd/sniff_stop.h"
-#include "sniff/capture_hex.h"
+#include "sniff/capture/capture_hex.h"
 #include "sniff/dissector.h"
 
 #include <errno.h>

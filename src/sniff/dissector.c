@@ -5,7 +5,7 @@
 
 #include "base/mem.h"
 #include "sniff/dissector_priv.h"
-#include "sniff/link.h"
+#include "sniff/wire/link.h"
 
 enum nj_err
 nj_dissector_new(struct nj_dissector **out)

@@ -11,9 +11,9 @@
 #define NJ_SNIFF_DISSECTOR_H
 
 #include "base/err.h"
-#include "sniff/capture.h"
-#include "sniff/tls_keylog.h"
-#include "sniff/tree.h"
+#include "sniff/capture/capture.h"
+#include "sniff/payload/tls_keylog.h"
+#include "sniff/tree/tree.h"
 
 #define NJ_SNIFF_ADDRESS_BYTES 64
 

@@ -2,7 +2,7 @@
 /* dissector_link.c — Ethernet and its like, and ARP on it. */
 #include "base/reader.h"
 #include "sniff/dissector_priv.h"
-#include "sniff/link.h"
+#include "sniff/wire/link.h"
 
 #include <stdio.h>
 

@@ -5,7 +5,7 @@
 #define NJ_SNIFF_DISSECTOR_PRIV_H
 
 #include "sniff/dissector.h"
-#include "sniff/fragment.h"
+#include "sniff/wire/fragment.h"
 #include "sniff/stream.h"
 
 struct nj_dissector {

@@ -3,7 +3,7 @@
  * other. */
 #include "base/reader.h"
 #include "sniff/dissector_priv.h"
-#include "sniff/http.h"
+#include "sniff/payload/http.h"
 
 /* ---- MQTT on a stream ---- */
 

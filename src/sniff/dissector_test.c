@@ -6,10 +6,10 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "sniff/kit_test.h"
-#include "sniff/link.h"
-#include "sniff/print.h"
+#include "sniff/wire/link.h"
+#include "sniff/print/print.h"
 #include "sniff/stream.h"
-#include "sniff/tcp.h"
+#include "sniff/wire/tcp.h"
 
 static struct nj_dissector *dissector;
 static uint64_t number;

@@ -4,9 +4,9 @@
 #include "base/assert.h"
 #include "base/hash.h"
 #include "base/mem.h"
-#include "sniff/ladder.h"
-#include "sniff/print.h"
-#include "sniff/report.h"
+#include "sniff/report/ladder.h"
+#include "sniff/print/print.h"
+#include "sniff/report/report.h"
 
 #include <stdint.h>
 

@@ -4,8 +4,8 @@
 #include "base/assert.h"
 #include "base/hash.h"
 #include "base/mem.h"
-#include "sniff/capture_hex.h"
-#include "sniff/print.h"
+#include "sniff/capture/capture_hex.h"
+#include "sniff/print/print.h"
 
 #include <stdint.h>
 

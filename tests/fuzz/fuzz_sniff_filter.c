@@ -3,7 +3,7 @@
  * which its values are looked for. */
 #include "base/assert.h"
 #include "base/mem.h"
-#include "sniff/filter.h"
+#include "sniff/filter/filter.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 

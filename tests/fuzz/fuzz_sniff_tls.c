@@ -5,7 +5,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "base/reader.h"
-#include "sniff/tls.h"
+#include "sniff/payload/tls.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 

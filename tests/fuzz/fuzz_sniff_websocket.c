@@ -5,7 +5,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "base/reader.h"
-#include "sniff/websocket.h"
+#include "sniff/payload/websocket.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 

@@ -27,7 +27,7 @@ def printed(*words):
     return done.stdout.decode().split("\n")
 
 
-FIELDS = [line.split('"')[1] for line in (pathlib.Path(ROOT) / "src/sniff/field.def").read_text(encoding="utf-8").split("\n")
+FIELDS = [line.split('"')[1] for line in (pathlib.Path(ROOT) / "src/sniff/tree/field.def").read_text(encoding="utf-8").split("\n")
           if re.match(r"NJ_FIELD\((FRAME|ETH|VLAN|SLL|NULL|RAW|ARP|IP|IPV6|TCP|DATA)(_|,)", line)]
 # What is only a level of the tree has no name in tshark, or another text.
 NO_COLUMN = re.compile(r"(frame|eth|vlan|sll|null|raw|arp|ip|ipv6|tcp|data|tcp\.timestamps|tcp\.options\..*|frame\.protocols|"

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sniff/payload/tls_keylog.h"
+
+#include "base/hash.h"
+#include "base/mem.h"
+
+#include <openssl/crypto.h>
+#include <string.h>
+
+#define KEYLOG_BUCKETS (1u << 14)
+#define LINE_BYTES     1024u
+
+struct entry {
+    struct entry *next;
+    uint8_t name[1 + NJ_TLS_RANDOM_BYTES]; /* which secret, of which session */
+    uint8_t secret[NJ_TLS_SECRET_MAX];
+    size_t secret_bytes;
+};
+
+struct nj_keylog {
+    struct entry *bucket[KEYLOG_BUCKETS];
+    size_t count;
+    uint64_t refused;
+};
+
+static const char *const labels[] = {
+    [NJ_TLS_SECRET_MASTER] = "CLIENT_RANDOM",
+    [NJ_TLS_SECRET_CLIENT_EARLY] = "CLIENT_EARLY_TRAFFIC_SECRET",
+    [NJ_TLS_SECRET_CLIENT_HANDSHAKE] = "CLIENT_HANDSHAKE_TRAFFIC_SECRET",
+    [NJ_TLS_SECRET_SERVER_HANDSHAKE] = "SERVER_HANDSHAKE_TRAFFIC_SECRET",
+    [NJ_TLS_SECRET_CLIENT_TRAFFIC] = "CLIENT_TRAFFIC_SECRET_0",
+    [NJ_TLS_SECRET_SERVER_TRAFFIC] = "SERVER_TRAFFIC_SECRET_0",
+};
+
+enum nj_err
+nj_keylog_new(struct nj_keylog **out)
+{
+    struct nj_keylog *k = nj_zalloc(sizeof(*k));
+
+    if (k == NULL)
+        return NJ_ENOMEM;
+    *out = k;
+    return NJ_OK;
+}
+
+void
+nj_keylog_free(struct nj_keylog *k)
+{
+    if (k == NULL)
+        return;
+    for (size_t i = 0; i < KEYLOG_BUCKETS; i++) {
+        while (k->bucket[i] != NULL) {
+            struct entry *e = k->bucket[i];
+
+            k->bucket[i] = e->next;
+            OPENSSL_cleanse(e, sizeof(*e));
+            nj_free(e);
+        }
+    }
+    nj_free(k);
+}
+
+static size_t
+bucket_of_name(const uint8_t name[1 + NJ_TLS_RANDOM_BYTES])
+{
+    return nj_hash((struct nj_str){(const char *)name, 1 + NJ_TLS_RANDOM_BYTES}) % KEYLOG_BUCKETS;
+}
+
+static struct entry *
+find(const struct nj_keylog *k, const uint8_t name[1 + NJ_TLS_RANDOM_BYTES])
+{
+    struct entry *e = k->bucket[bucket_of_name(name)];
+
+    while (e != NULL && memcmp(e->name, name, sizeof(e->name)) != 0)
+        e = e->next;
+    return e;
+}
+
+static struct entry *
+get_or_make(struct nj_keylog *k, const uint8_t name[1 + NJ_TLS_RANDOM_BYTES])
+{
+    struct entry *e = find(k, name);
+    size_t bucket = bucket_of_name(name);
+
+    if (e != NULL)
+        return e;
+    if (k->count == NJ_KEYLOG_SECRETS_MAX)
+        return NULL;
+    e = nj_zalloc(sizeof(*e));
+    if (e == NULL)
+        return NULL;
+    memcpy(e->name, name, sizeof(e->name));
+    e->next = k->bucket[bucket];
+    k->bucket[bucket] = e;
+    k->count++;
+    return e;
+}
+
+/* The bytes that `hex` writes; 0: it writes none, or more than `max`. */
+static size_t
+read_hex(struct nj_str hex, uint8_t *out, size_t max)
+{
+    if (hex.n % 2 != 0 || hex.n / 2 > max)
+        return 0;
+    for (size_t i = 0; i < hex.n; i += 2) {
+        int high = nj_hex_digit(hex.p[i]), low = nj_hex_digit(hex.p[i + 1]);
+
+        if (high < 0 || low < 0)
+            return 0;
+        out[i / 2] = (uint8_t)(high << 4 | low);
+    }
+    return hex.n / 2;
+}
+
+/* The word that `line` begins with, and the space behind it, are taken from it. */
+static struct nj_str
+take_word(struct nj_str *line)
+{
+    struct nj_str word = {line->p, 0};
+
+    while (word.n < line->n && line->p[word.n] != ' ')
+        word.n++;
+    *line = nj_str_from(*line, NJ_MIN(word.n + 1, line->n));
+    return word;
+}
+
+static bool
+is_label(struct nj_str word, uint8_t *secret)
+{
+    for (size_t i = 0; i < NJ_COUNT_OF(labels); i++) {
+        if (!nj_str_eq(word, nj_str_of(labels[i])))
+            continue;
+        *secret = (uint8_t)i;
+        return true;
+    }
+    return false;
+}
+
+static void
+add_line(struct nj_keylog *k, struct nj_str line)
+{
+    uint8_t name[1 + NJ_TLS_RANDOM_BYTES], secret[NJ_TLS_SECRET_MAX];
+    size_t secret_bytes;
+    struct entry *e;
+
+    while (line.n > 0 && (line.p[line.n - 1] == '\r' || line.p[line.n - 1] == ' '))
+        line.n--;
+    if (line.n == 0 || line.p[0] == '#')
+        return;
+    /* Exporters, and secrets of other protocols, stand in the same files. */
+    if (!is_label(take_word(&line), &name[0]))
+        return;
+    if (read_hex(take_word(&line), name + 1, NJ_TLS_RANDOM_BYTES) != NJ_TLS_RANDOM_BYTES ||
+        (secret_bytes = read_hex(line, secret, sizeof(secret))) == 0 ||
+        (e = get_or_make(k, name)) == NULL) {
+        k->refused++;
+    } else {
+        memcpy(e->secret, secret, secret_bytes);
+        e->secret_bytes = secret_bytes;
+    }
+    OPENSSL_cleanse(secret, sizeof(secret));
+}
+
+void
+nj_keylog_add(struct nj_keylog *k, struct nj_str text)
+{
+    while (text.n > 0) {
+        const char *end = memchr(text.p, '\n', text.n);
+        size_t n = end != NULL ? (size_t)(end - text.p) : text.n;
+
+        add_line(k, (struct nj_str){text.p, n});
+        text = nj_str_from(text, end != NULL ? n + 1 : n);
+    }
+}
+
+enum nj_err
+nj_keylog_read(struct nj_keylog *k, FILE *file)
+{
+    char line[LINE_BYTES];
+    bool is_whole = true; /* what comes next begins a line */
+
+    while (fgets(line, sizeof(line), file) != NULL) {
+        size_t n = strlen(line);
+        bool has_end = n > 0 && line[n - 1] == '\n';
+
+        if (is_whole && (has_end || feof(file) != 0))
+            nj_keylog_add(k, (struct nj_str){line, n});
+        else if (is_whole)
+            k->refused++;
+        is_whole = has_end;
+    }
+    OPENSSL_cleanse(line, sizeof(line));
+    return ferror(file) != 0 ? NJ_ESYS : NJ_OK;
+}
+
+struct nj_str
+nj_keylog_find(const struct nj_keylog *k, enum nj_tls_secret secret,
+               const uint8_t random[NJ_TLS_RANDOM_BYTES])
+{
+    uint8_t name[1 + NJ_TLS_RANDOM_BYTES];
+    const struct entry *e;
+
+    name[0] = (uint8_t)secret;
+    memcpy(name + 1, random, NJ_TLS_RANDOM_BYTES);
+    e = find(k, name);
+    return e != NULL ? (struct nj_str){(const char *)e->secret, e->secret_bytes}
+                     : (struct nj_str){NULL, 0};
+}
+
+size_t
+nj_keylog_count(const struct nj_keylog *k)
+{
+    return k->count;
+}
+
+uint64_t
+nj_keylog_refused(const struct nj_keylog *k)
+{
+    return k->refused;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sniff/report/report_words.h"
+
+static const char *const words[NJ_WORD_COUNT][2] = {
+#define NJ_WORD(id, english, french) [NJ_WORD_##id] = {english, french},
+#include "sniff/report/report_words.def"
+#undef NJ_WORD
+};
+
+const char *
+nj_word_in(enum nj_language language, enum nj_word word)
+{
+    return words[word][language];
+}
+
+const char *
+nj_sentence_in(struct nj_text *t, enum nj_language language, enum nj_word word,
+               const char *const *values, size_t count)
+{
+    const char *from = words[word][language], *at;
+
+    nj_text_clear(t);
+    for (size_t i = 0; (at = strstr(from, "{}")) != NULL; from = at + 2) {
+        nj_text_put(t, (struct nj_str){from, (size_t)(at - from)});
+        if (i < count)
+            nj_text_put(t, nj_str_of(values[i++]));
+    }
+    nj_text_put(t, nj_str_of(from));
+    return nj_text_c(t);
+}
+
+enum nj_word
+nj_word_of_alert(unsigned alert)
+{
+    switch (alert) {
+    case 40:
+        return NJ_WORD_ALERT_HANDSHAKE;
+    case 42:
+        return NJ_WORD_ALERT_BAD_CERTIFICATE;
+    case 43:
+        return NJ_WORD_ALERT_PURPOSE;
+    case 44:
+        return NJ_WORD_ALERT_REVOKED;
+    case 45:
+        return NJ_WORD_ALERT_EXPIRED;
+    case 48:
+        return NJ_WORD_ALERT_UNKNOWN_CA;
+    case 50:
+        return NJ_WORD_ALERT_DECODE;
+    case 70:
+        return NJ_WORD_ALERT_VERSION;
+    case 116:
+        return NJ_WORD_ALERT_REQUIRED;
+    default:
+        return NJ_WORD_COUNT;
+    }
+}
