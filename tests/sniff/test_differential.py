@@ -21,7 +21,7 @@ SEEDS = range(int(os.environ.get("NJ_DIFFERENTIAL_SEEDS", "1")))
 CONNECTIONS, PACKETS = 60, 30
 PLACE = ["tcp.stream", "tcp.srcport"]
 
-with open(os.path.join(ROOT, "src", "sniff", "field.def"), encoding="utf-8") as definition:
+with open(os.path.join(ROOT, "src", "sniff", "tree", "field.def"), encoding="utf-8") as definition:
     FIELDS = re.findall(r'^NJ_FIELD\([^"]*"(mqtt\.[^"]*)"', definition.read(), re.M)
 
 pytestmark = pytest.mark.skipif(not shutil.which("tshark"), reason="tshark is not installed")
