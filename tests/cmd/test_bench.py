@@ -250,6 +250,11 @@ def test_a_rate_is_kept_and_its_latency_is_told(own):
         assert r["late_p99_us"] <= r["late_max_us"] <= points[-1]
 
 
+def test_a_rate_may_come_in_bursts(own):
+    r = found_by("p2p", own.port, "--publishers", "5", "--rate", "1000", "--burst", "20", "--warmup-ms", "100", "--measure-ms", "400")
+    assert r["delivered"] == 500
+
+
 def test_a_rate_counts_every_copy(own):
     r = found_by("fanout", own.port, "--subscribers", "7", "--rate", "500", "--warmup-ms", "0", "--measure-ms", "300")
     assert r["delivered"] == 7 * 150

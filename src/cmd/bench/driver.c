@@ -587,6 +587,7 @@ nj_crew_start(struct nj_crew *c, struct nj_scene *scene, bool flows, uint32_t wa
         set_up(c, i);
     c->timetable = (struct nj_timetable){.start_ns = nj_clock_monotonic_ns(),
                                          .rate = scene->opts.rate,
+                                         .burst = scene->opts.burst,
                                          .publishers = scene->opts.publishers};
     c->timetable.from_ns = c->timetable.start_ns + warmup_ms * INT64_C(1000000);
     c->timetable.end_ns = c->timetable.from_ns + measure_ms * INT64_C(1000000);

@@ -25,6 +25,7 @@ scene_opts(const struct nj_bench_opts *asked)
         .batch = asked->batch,
         .threads = asked->threads,
         .rate = asked->rate,
+        .burst = asked->burst,
         .turn_us = asked->turn_us,
         .is_persistent = asked->is_persistent || asked->is_offline,
         .is_offline = asked->is_offline,

@@ -46,6 +46,7 @@ struct nj_scene_opts {
     uint32_t batch;
     uint32_t threads;
     uint32_t rate;      /* 0: as the windows let through */
+    uint32_t burst;     /* of a rate: a publisher's messages that are due at once */
     uint32_t turn_us;   /* a turn of the generator takes at least so long */
     bool is_persistent; /* subscribers have sessions that outlive their connections */
     bool is_offline;    /* … and are not there */
