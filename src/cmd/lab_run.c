@@ -352,6 +352,10 @@ show(struct nj_lab *lab, struct nj_lab_process *p, const char *until)
     struct nj_str said;
     char path[128], *output;
 
+    if (!is_good && p->pid > 0) {
+        end(p->pid, SIGINT); /* its last words may say why */
+        p->pid = 0;
+    }
     path_of(lab, p->name, ".out", path);
     said = printed(path, p->shown, &output);
     p->shown += said.n;
