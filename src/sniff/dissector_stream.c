@@ -42,10 +42,19 @@ has_used_port(const struct nj_dissector *d, const struct nj_tcp *t)
     return false;
 }
 
+/* Whether nothing is missing so far, on neither side. */
+static bool
+is_whole(const struct nj_stream *s)
+{
+    return s->flow[0].has_syn && nj_reassembly_is_whole(&s->flow[0].bytes) && s->flow[1].has_syn &&
+           nj_reassembly_is_whole(&s->flow[1].bytes);
+}
+
 /* A client that speaks TLS or HTTP to a port of MQTT is shown as what it is. UNKNOWN: more has to
  * be ready. */
 static enum nj_spoken
-recognize(const struct nj_dissector *d, const struct nj_tcp *t, struct nj_str ready)
+recognize(const struct nj_dissector *d, const struct nj_stream *s, const struct nj_tcp *t,
+          struct nj_str ready)
 {
     bool is_used = has_used_port(d, t);
 
@@ -58,7 +67,8 @@ recognize(const struct nj_dissector *d, const struct nj_tcp *t, struct nj_str re
         return NJ_SPOKEN_WEBSOCKET;
     if (nj_http_may_begin(ready))
         return NJ_SPOKEN_UNKNOWN;
-    return is_used || begins_with_connect(ready) ? NJ_SPOKEN_MQTT : NJ_SPOKEN_OTHER;
+    return (is_used && is_whole(s)) || begins_with_connect(ready) ? NJ_SPOKEN_MQTT
+                                                                  : NJ_SPOKEN_OTHER;
 }
 
 /* The whole packets in what is ready, and of a frame that was cut also the one it cuts. */
@@ -97,6 +107,8 @@ read_mqtt(struct nj_dissector *d, struct nj_stream *s, unsigned direction, struc
     struct nj_mqtt_row row = {.info = &d->said};
     size_t taken = ready.n;
 
+    if (s->packets[direction].is_searching && nj_mqtt_may_make_sense(ready))
+        return 0;
     if (s->packets[direction].is_searching)
         s->packets[direction].is_searching = !nj_mqtt_makes_sense(&s->mqtt, ready);
     if (!s->packets[direction].is_searching && !s->packets[direction].is_ended)
@@ -110,6 +122,42 @@ read_mqtt(struct nj_dissector *d, struct nj_stream *s, unsigned direction, struc
 
 /* ---- WebSocket on a stream ---- */
 
+/* A WebSocket whose upgrade was not seen is known by a message that is MQTT from its first byte to
+ * its last. */
+static bool
+joins_websocket(struct nj_stream *s, unsigned direction, struct nj_str ready)
+{
+    struct nj_text message = {0};
+    bool is_client = false;
+    bool is_mqtt = nj_websocket_begins(ready, &message, &is_client) &&
+                   nj_mqtt_is_packets(nj_text_str(&message));
+
+    nj_text_fini(&message);
+    if (is_mqtt && s->websocket == NULL)
+        s->websocket = nj_websocket_stream_new();
+    if (!is_mqtt || s->websocket == NULL)
+        return false;
+    nj_websocket_stream_join(s->websocket, is_client ? direction : 1 - direction);
+    s->spoken_in_websocket = NJ_SPOKEN_MQTT;
+    s->packets[0].is_searching = s->packets[1].is_searching = true;
+    return true;
+}
+
+/* Of a stream whose beginning was not seen each segment may tell what it is. */
+static enum nj_spoken
+recognize_later(const struct nj_dissector *d, struct nj_stream *s, unsigned direction,
+                const struct nj_tcp *t, struct nj_str ready)
+{
+    if (joins_websocket(s, direction, ready))
+        return NJ_SPOKEN_WEBSOCKET;
+    /* 0x82 begins a SUBSCRIBE and a binary message alike: a part of one tells nothing. */
+    if (!has_used_port(d, t) || !nj_mqtt_makes_sense(&s->mqtt, ready) ||
+        (ready.p[0] == '\x82' && !nj_mqtt_is_packets(ready)))
+        return NJ_SPOKEN_OTHER;
+    s->packets[0].is_searching = s->packets[1].is_searching = true;
+    return NJ_SPOKEN_MQTT;
+}
+
 static bool
 is_mqtt_in_websocket(struct nj_stream *s, const struct nj_websocket_row *row)
 {
@@ -120,6 +168,22 @@ is_mqtt_in_websocket(struct nj_stream *s, const struct nj_websocket_row *row)
     return s->spoken_in_websocket == NJ_SPOKEN_MQTT;
 }
 
+/* What the frames carry, if it is MQTT. */
+static void
+read_carried(struct nj_dissector *d, struct nj_stream *s, unsigned direction,
+             const struct nj_websocket_row *row)
+{
+    size_t taken = row->plain.bytes.n;
+
+    if (!row->plain.is_new)
+        return;
+    if (row->plain.is_behind_gap)
+        s->packets[direction].is_searching = true;
+    if (is_mqtt_in_websocket(s, row))
+        taken = read_mqtt(d, s, direction, row->plain.bytes, false);
+    nj_websocket_stream_take(s->websocket, direction, nj_streams_pool(d->streams), taken);
+}
+
 /* `spoken` is what says that it is one; where it becomes none it is told so. Where a packet of MQTT
  * ends, its words stand for those of WebSocket. */
 static size_t
@@ -127,7 +191,7 @@ read_websocket(struct nj_dissector *d, struct nj_stream *s, unsigned direction,
                const struct nj_ready *ready, bool is_cut, enum nj_spoken *spoken, bool *is_awaited)
 {
     struct nj_websocket_row row = {.info = &d->said_by_websocket};
-    size_t taken;
+    struct nj_ready rest = *ready;
 
     if (s->websocket == NULL) {
         s->websocket = nj_websocket_stream_new();
@@ -136,26 +200,23 @@ read_websocket(struct nj_dissector *d, struct nj_stream *s, unsigned direction,
     if (s->websocket == NULL)
         return ready->bytes.n;
     nj_text_clear(&d->said_by_websocket);
-    taken = nj_websocket_stream_read(s->websocket, direction, *ready, is_cut,
-                                     nj_streams_pool(d->streams), &d->out.tree, &row);
+    do {
+        size_t taken = nj_websocket_stream_read(s->websocket, direction, rest, is_cut,
+                                                nj_streams_pool(d->streams), &d->out.tree, &row);
+
+        rest.bytes = nj_str_from(rest.bytes, taken);
+        rest.is_behind_gap = false;
+        if (row.protocol != NULL && d->said.n == 0)
+            d->out.protocol = row.protocol;
+        read_carried(d, s, direction, &row);
+    } while (row.has_more);
     *is_awaited = row.is_awaited;
     d->compressed_messages += row.compressed;
-    if (row.protocol != NULL)
-        d->out.protocol = row.protocol;
     if (row.is_over)
         *spoken = NJ_SPOKEN_OTHER;
-    if (row.plain.is_new) {
-        size_t plain_taken = row.plain.bytes.n;
-
-        if (row.plain.is_behind_gap)
-            s->packets[direction].is_searching = true;
-        if (is_mqtt_in_websocket(s, &row))
-            plain_taken = read_mqtt(d, s, direction, row.plain.bytes, false);
-        nj_websocket_stream_take(s->websocket, direction, nj_streams_pool(d->streams), plain_taken);
-    }
     if (d->said.n == 0)
         nj_text_put(&d->said, nj_text_str(&d->said_by_websocket));
-    return taken;
+    return ready->bytes.n - rest.bytes.n;
 }
 
 /* ---- TLS on a stream ---- */
@@ -197,6 +258,9 @@ read_inside(struct nj_dissector *d, struct nj_stream *s, unsigned direction, con
 
     if (s->spoken_inside == NJ_SPOKEN_UNKNOWN)
         s->spoken_inside = recognize_inside(d, t, plain->bytes);
+    if (s->spoken_inside == NJ_SPOKEN_OTHER && !is_whole(s) &&
+        joins_websocket(s, direction, plain->bytes))
+        s->spoken_inside = NJ_SPOKEN_WEBSOCKET;
     if (s->spoken_inside == NJ_SPOKEN_UNKNOWN)
         taken = 0;
     if (s->spoken_inside == NJ_SPOKEN_WEBSOCKET)
@@ -282,7 +346,9 @@ nj_dissector_read_stream(struct nj_dissector *d, struct nj_stream *s, unsigned d
         s->packets[direction].is_awaited = false;
     }
     if (s->spoken == NJ_SPOKEN_UNKNOWN && ready.is_new && ready.bytes.n > 0)
-        s->spoken = recognize(d, t, ready.bytes);
+        s->spoken = recognize(d, s, t, ready.bytes);
+    if (s->spoken == NJ_SPOKEN_OTHER && ready.is_new && ready.bytes.n > 0 && !is_whole(s))
+        s->spoken = recognize_later(d, s, direction, t, ready.bytes);
     if (s->spoken == NJ_SPOKEN_UNKNOWN) {
         nj_streams_take(d->streams, s, direction, 0);
         return;

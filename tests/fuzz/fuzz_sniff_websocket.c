@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Any bytes as a connection that is upgraded to WebSocket: what both sides send, in pieces: a byte
- * for the direction (bit 0), a gap before it (bit 1) and a cut frame (bit 2), one for its length,
- * and so many bytes. */
+ * for the direction (bit 0), a gap before it (bit 1), a cut frame (bit 2) and a place to join it
+ * (bit 3), one for its length, and so many bytes. */
 #include "base/assert.h"
 #include "base/mem.h"
 #include "base/reader.h"
@@ -15,23 +15,33 @@ read_piece(struct nj_websocket_stream *s, struct nj_reassembly flow[2], uint32_t
 {
     unsigned direction = how & 1;
     struct nj_tree tree = {0};
-    struct nj_text info = {0};
+    struct nj_text info = {0}, message = {0};
+    bool is_client = false;
     struct nj_websocket_row row = {.info = &info};
     struct nj_ready ready;
-    size_t taken;
+    size_t taken = 0;
+    unsigned calls = 0;
 
     if ((how & 2) != 0)
         (void)nj_reassembly_feed(&flow[direction], pool, seq[direction]++, (struct nj_str){NULL, 0},
                                  1);
     ready = nj_reassembly_feed(&flow[direction], pool, seq[direction], piece, (uint32_t)piece.n);
     seq[direction] += (uint32_t)piece.n;
-    taken = nj_websocket_stream_read(s, direction, ready, (how & 4) != 0, pool, &tree, &row);
-    NJ_ASSERT(taken <= ready.bytes.n);
+    if ((how & 8) != 0 && nj_websocket_begins(ready.bytes, &message, &is_client))
+        nj_websocket_stream_join(s, is_client ? direction : 1 - direction);
+    do {
+        struct nj_ready rest = {nj_str_from(ready.bytes, taken), ready.is_new,
+                                ready.is_behind_gap && taken == 0};
+
+        taken += nj_websocket_stream_read(s, direction, rest, (how & 4) != 0, pool, &tree, &row);
+        NJ_ASSERT(taken <= ready.bytes.n && calls++ <= ready.bytes.n);
+        nj_websocket_stream_take(s, direction, pool, row.plain.bytes.n / 2);
+    } while (row.has_more);
     NJ_ASSERT(row.is_awaited == (taken < ready.bytes.n));
-    nj_websocket_stream_take(s, direction, pool, row.plain.bytes.n / 2);
     nj_reassembly_take(&flow[direction], pool, taken);
     nj_tree_fini(&tree);
     nj_text_fini(&info);
+    nj_text_fini(&message);
 }
 
 int

@@ -91,14 +91,103 @@ def test_compressed_messages_are_named_and_counted(tmp_path):
     assert "compressed, and so not read: 1." in said
 
 
+def test_what_stands_beside_a_compressed_message_is_read(tmp_path):
+    packed = ws.frame(ws.BINARY, b"abc", rsv=4, is_final=False) + ws.frame(ws.PING, b"") + ws.frame(ws.CONTINUATION, b"def")
+    first, second = publish(b"a/1", b"x"), publish(b"a/2", b"y" * 40)
+    segment = ws.frame(ws.BINARY, first + second[:9]) + packed + ws.frame(ws.BINARY, second) + packed + ws.frame(ws.BINARY, first)
+    path = capture(tmp_path / "packed.pcap", [*ws.UPGRADE, (True, ws.frame(ws.BINARY, CONNECT)), (True, segment)], port=8080)
+    assert flat(topics(path)) == ["a/1", "a/2", "a/1"]
+    said = sniff(path)[1]
+    assert "compressed, and so not read: 2." in said
+    assert "Bytes that could not be put in order: 9." in said  # the beginning of a packet
+
+
+def without(path, *texts):
+    """The capture without the frames that have one of them."""
+    data, kept, at = path.read_bytes(), [], 24
+    while at < len(data):
+        end = at + 16 + int.from_bytes(data[at + 8:at + 12], "little")
+        if not any(text in data[at:end] for text in texts):
+            kept.append(data[at:end])
+        at = end
+    path.write_bytes(data[:24] + b"".join(kept))
+    return path
+
+
 def test_behind_a_gap_frames_are_found_again(tmp_path):
     wire = ws.UPGRADE + [(True, ws.frame(ws.BINARY, publish(b"a/%d" % i, b"x" * 20))) for i in range(4)]
-    path = capture(tmp_path / "whole.pcap", wire, port=8080)
-    data = path.read_bytes()
-    at = data.index(wire[3][1]) - 16 - 40  # its record: the head, IP, TCP
-    size = int.from_bytes(data[at + 8:at + 12], "little")
-    (tmp_path / "gap.pcap").write_bytes(data[:at] + data[at + 16 + size:])
-    assert topics(tmp_path / "gap.pcap") == ["a/0", "a/2", "a/3"]
+    path = capture(tmp_path / "gap.pcap", wire, port=8080)
+    assert topics(without(path, wire[3][1])) == ["a/0", "a/2", "a/3"]
+
+
+# ---- captures that begin later ----
+
+def without_beginning(path, source, count):
+    """The capture without its first frames; how many it has left."""
+    data, at, ends = source.read_bytes(), 24, []
+    while at < len(data):
+        at += 16 + int.from_bytes(data[at + 8:at + 12], "little")
+        ends.append(at)
+    path.write_bytes(data[:24] + data[ends[count - 1]:])
+    return len(ends) - count
+
+
+PACKETS = ["-Y", "mqtt", "-T", "fields", *[word for field in ("mqtt.msgtype", "mqtt.topic", "mqtt.msgid", "mqtt.unknown_version")
+                                           for word in ("-e", field)]]
+
+
+@NEEDS_CAPTURES
+def test_wherever_a_capture_begins_its_packets_are_read(tmp_path):
+    """A client that sends the byte of a packet's type in a frame of its own is met at its next packet, or at an answer."""
+    whole, path = CAPTURES / "websocket_mqttjs_v5.pcap", tmp_path / "later.pcap"
+    rows = sniff(whole, *PACKETS[:2], "-T", "fields", "-e", "frame.number")[0].split()
+    wanted = dict(zip(map(int, rows), sniff(whole, *PACKETS)[0].splitlines(), strict=True))
+    for count in range(7, 150, 5):
+        without_beginning(path, whole, count)
+        got = sniff(path, *PACKETS)[0].splitlines()
+        rest = [row.rstrip("\t") for number, row in wanted.items() if number > count]
+        assert all(row.endswith("\t1") for row in got)  # it is said that the version was inferred
+        got = [row.removesuffix("\t1").rstrip("\t") for row in got]
+        assert got == rest[len(rest) - len(got):]
+        assert len(rest) - len(got) <= 2, count
+
+
+@pytest.mark.parametrize("words", [[], ["--port", "8080"]], ids=["any-port", "its-port"])
+def test_in_the_middle_of_a_message_the_next_ones_are_read(tmp_path, words):
+    dice = random.Random(1)
+    large = ws.frame(ws.BINARY, publish(b"large", dice.randbytes(60000)))
+    wire = [(True, large[i:i + 1460]) for i in range(0, len(large), 1460)]
+    wire += [(True, ws.frame(ws.BINARY, publish(b"a/1", b"x"))), (False, ws.frame(ws.PING, b"", is_client=False)),
+             (False, ws.frame(ws.BINARY, publish(b"b/1", b"u"), is_client=False)), (True, large), (True, ws.frame(ws.BINARY, b"\xe0\0"))]
+    path, later = capture(tmp_path / "whole.pcap", wire, port=8080), tmp_path / "later.pcap"
+    for count in (4, 20):
+        without_beginning(later, path, count)
+        assert flat(topics(later, *words)) == ["a/1", "b/1", "large"]
+
+
+def test_an_upgrade_in_a_gap_is_done_without(tmp_path):
+    path = capture(tmp_path / "gap.pcap", [*ws.UPGRADE, (True, ws.frame(ws.BINARY, CONNECT)), (False, ws.frame(ws.BINARY, CONNACK, is_client=False)),
+                                           (True, ws.frame(ws.BINARY, publish(b"a/1", b"u")))], port=8080)
+    assert flat(topics(without(path, b"GET /mqtt", b"HTTP/1.1 101"))) == ["a/1"]
+    path = capture(tmp_path / "answer.pcap", [*ws.UPGRADE, (False, ws.frame(ws.BINARY, CONNACK, is_client=False)),
+                                              (True, ws.frame(ws.BINARY, publish(b"a/1", b"u")))], port=8080)
+    assert flat(topics(without(path, b"HTTP/1.1 101"))) == ["a/1"]
+
+
+def test_mqtt_on_a_port_that_is_named_is_read_wherever_it_begins(tmp_path):
+    """Without WebSocket: 0x82 begins a SUBSCRIBE as well as a message."""
+    subscribe = b"\x82\x08\x12\x34\0\3a/b\0"
+    wire = [(True, publish(b"large", b"x" * 3000)[1500:]), (True, subscribe), (True, publish(b"a/1", b"x")), (False, publish(b"b/1", b"u"))]
+    without_beginning(tmp_path / "later.pcap", capture(tmp_path / "whole.pcap", wire, port=8080), 3)
+    assert flat(topics(tmp_path / "later.pcap", "--port", "8080")) == ["a/b", "a/1", "b/1"]
+    assert topics(tmp_path / "later.pcap") == []
+
+
+def test_a_websocket_of_something_else_is_not_taken_for_mqtt_wherever_it_begins(tmp_path):
+    path, later = capture(tmp_path / "chat.pcap", list(chat()), port=8080), tmp_path / "later.pcap"
+    for count in range(7, 40, 4):
+        without_beginning(later, path, count)
+        assert sniff(later, "-Y", "websocket or mqtt")[0] == ""
 
 
 def test_a_refused_upgrade_is_http_and_no_more(tmp_path):

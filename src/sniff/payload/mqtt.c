@@ -125,6 +125,27 @@ nj_mqtt_makes_sense(const struct nj_mqtt_stream *s, struct nj_str ready)
     return false;
 }
 
+bool
+nj_mqtt_may_make_sense(struct nj_str ready)
+{
+    struct nj_frame f;
+
+    return nj_frame_find(ready, NJ_PACKET_MAX_BYTES, &f) == NJ_FRAME_PART && f.bytes == 0;
+}
+
+bool
+nj_mqtt_is_packets(struct nj_str bytes)
+{
+    size_t at = 0;
+    struct nj_frame f;
+
+    while (at < bytes.n &&
+           nj_frame_find(nj_str_from(bytes, at), NJ_PACKET_MAX_BYTES, &f) == NJ_FRAME_WHOLE &&
+           (is_right(&f, NJ_MQTT_311) || is_right(&f, NJ_MQTT_5) || is_right(&f, NJ_MQTT_31)))
+        at += f.bytes;
+    return at > 0 && at == bytes.n;
+}
+
 /* ---- a packet ---- */
 
 /* The version to read it in. Where none is known, a packet that is right in one only decides. */

@@ -39,6 +39,10 @@ void nj_mqtt_stream_fini(struct nj_mqtt_stream *s);
 size_t nj_mqtt_packet_bytes(struct nj_str ready, bool *is_fault);
 /* Whether a packet can begin here: asked where a stream is joined in its middle. */
 bool nj_mqtt_makes_sense(const struct nj_mqtt_stream *s, struct nj_str ready);
+/* Whether too little is ready to know that. */
+bool nj_mqtt_may_make_sense(struct nj_str ready);
+/* Whether these are packets, each of them right in some version, and nothing else. */
+bool nj_mqtt_is_packets(struct nj_str bytes);
 
 /* What a packet adds to the frame's row. */
 struct nj_mqtt_row {

@@ -189,6 +189,22 @@ a_stream_makes_sense_where_a_packet_begins(void **state)
     assert_false(nj_mqtt_makes_sense(&stream, NJ_STR("hello")));
     assert_false(nj_mqtt_makes_sense(&stream, NJ_STR("\x30\x03\0\x09x")));
     assert_false(nj_mqtt_makes_sense(&stream, NJ_STR("")));
+    assert_true(nj_mqtt_may_make_sense(NJ_STR("\x30")));
+    assert_true(nj_mqtt_may_make_sense(NJ_STR("\x30\x80")));
+    assert_false(nj_mqtt_may_make_sense(NJ_STR("\x30\x05")));
+    assert_false(nj_mqtt_may_make_sense(NJ_STR("\x36"))); /* of QoS 3 */
+}
+
+static void
+packets_are_whole_and_nothing_else(void **state)
+{
+    (void)state;
+    assert_true(nj_mqtt_is_packets(NJ_STR("\xc0\0\x30\x04\0\1tx")));
+    assert_true(nj_mqtt_is_packets(NJ_STR("\x30\x04\0\1t\0"))); /* of 3.1.1 and of 5 */
+    assert_false(nj_mqtt_is_packets(NJ_STR("")));
+    assert_false(nj_mqtt_is_packets(NJ_STR("\xc0\0\x30\x04\0\1t")));
+    assert_false(nj_mqtt_is_packets(NJ_STR("\xc0\0\x30\x04\0\5tx")));
+    assert_false(nj_mqtt_is_packets(NJ_STR("\xc0\0?")));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -205,6 +221,7 @@ main(void)
         TEST(without_a_connect_the_version_is_inferred),
         TEST(the_length_of_a_packet_is_found_in_its_first_bytes),
         TEST(a_stream_makes_sense_where_a_packet_begins),
+        TEST(packets_are_whole_and_nothing_else),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,6 +16,7 @@ enum opcode {
 
 #define RSV_COMPRESSED 4u /* permessage-deflate, in the first frame of a message [RFC 7692 6] */
 #define SWITCHING      101u
+#define SENSIBLE_BYTES (1u << 20) /* of a frame that goes on where one is looked for */
 #define KEY_BYTES      4u
 
 struct side {
@@ -66,10 +67,8 @@ struct reading {
     struct nj_websocket_row *row;
     struct nj_str only; /* all that it carries so far, kept by the tree; or several pieces: */
     struct nj_text plain;
-    size_t head_words; /* of the row, which those of frames stand behind */
-    bool is_holed;     /* something is missing before … */
-    bool is_cut;       /* … or behind what is carried */
-    bool is_over;      /* … and more came behind that, which only counts as lost */
+    bool is_holed; /* something is missing before … */
+    bool is_cut;   /* … or behind what is carried */
 };
 
 /* ---- heads ---- */
@@ -91,6 +90,7 @@ read_heads(struct reading *w, struct nj_str ready)
             break;
         nj_http_dissect((struct nj_str){rest.p, bytes}, w->tree, w->row->info, &head);
         w->row->protocol = "HTTP";
+        w->row->head_words = w->row->info->n;
         at += bytes;
         if (head.is_request) {
             w->stream->client = w->direction;
@@ -105,7 +105,6 @@ read_heads(struct reading *w, struct nj_str ready)
             break;
         }
     }
-    w->head_words = w->row->info->n;
     return at;
 }
 
@@ -146,18 +145,40 @@ read_frame_head(struct nj_str ready, struct frame *f)
     return !r.is_short;
 }
 
-/* Whether a frame that keeps the rules begins here [RFC 6455 5.2]. */
+/* Whether it keeps the rules [RFC 6455 5.2]. */
 static bool
-makes_sense(const struct reading *w, const struct frame *f)
+is_right(const struct frame *f, bool is_masked)
 {
     bool is_control = f->opcode >= CLOSE;
 
     return (f->rsv & ~RSV_COMPRESSED) == 0 && f->opcode <= PONG &&
-           (f->opcode <= BINARY || is_control) &&
-           f->is_masked == (w->direction == w->stream->client) &&
+           (f->opcode <= BINARY || is_control) && f->is_masked == is_masked &&
            (!is_control || (f->is_final && f->length < 126)) &&
            (f->length != 126 || f->bytes >= 126) && (f->length != 127 || f->bytes > UINT16_MAX) &&
            f->bytes < UINT64_C(1) << 63;
+}
+
+/* Whether frames stand here up to the end of what is ready. One byte in twenty could begin a frame:
+ * what stands behind it has to make sense, too, and one that goes on has to begin a message. */
+static bool
+frames_make_sense(struct nj_str ready, bool is_masked)
+{
+    struct nj_str rest = ready;
+
+    while (rest.n > 0) {
+        bool is_first = rest.n == ready.n;
+        struct frame f;
+
+        if (!read_frame_head(rest, &f))
+            return !is_first;
+        if (!is_right(&f, is_masked))
+            return false;
+        if (f.bytes > rest.n - f.head_bytes)
+            return f.bytes <= SENSIBLE_BYTES &&
+                   (!is_first || f.opcode == TEXT || f.opcode == BINARY);
+        rest = nj_str_from(rest, f.head_bytes + (size_t)f.bytes);
+    }
+    return true;
 }
 
 static const char *
@@ -215,18 +236,36 @@ put_payload(struct nj_tree *tree, const struct frame *f, bool is_compressed, str
         nj_tree_bytes(tree, NJ_FIELD_WS_UNKNOWN, payload);
 }
 
+static void
+put_unmasked(struct nj_text *out, const struct frame *f, struct nj_str payload)
+{
+    size_t at = out->n;
+
+    nj_text_put(out, payload);
+    for (size_t i = 0; f->is_masked && at + i < out->n; i++)
+        out->p[at + i] =
+            (char)((unsigned char)out->p[at + i] ^ (unsigned char)f->key.p[i % KEY_BYTES]);
+}
+
 static struct nj_str
-unmask(struct nj_tree *tree, struct nj_str payload, struct nj_str key)
+unmask(struct nj_tree *tree, const struct frame *f, struct nj_str payload)
 {
     struct nj_text plain = {0};
     struct nj_str kept;
 
-    nj_text_put(&plain, payload);
-    for (size_t i = 0; i < plain.n; i++)
-        plain.p[i] = (char)((unsigned char)plain.p[i] ^ (unsigned char)key.p[i % KEY_BYTES]);
+    put_unmasked(&plain, f, payload);
     kept = nj_tree_keep(tree, nj_text_str(&plain));
     nj_text_fini(&plain);
     return kept;
+}
+
+/* Whether it is of a message that is handed on. */
+static bool
+is_carried(const struct side *side, const struct frame *f)
+{
+    if (f->opcode == CONTINUATION)
+        return side->opcode == BINARY && !side->is_compressed;
+    return f->opcode == BINARY && (f->rsv & RSV_COMPRESSED) == 0;
 }
 
 /* Which message a frame belongs to. Frames of control stand between those of a message. */
@@ -250,10 +289,6 @@ follow_message(struct reading *w, const struct frame *f)
 static void
 gather(struct reading *w, const struct frame *f, struct nj_str plain)
 {
-    if (w->is_over) {
-        w->pool->lost_bytes += plain.n;
-        return;
-    }
     if (f->is_masked && w->only.n == 0 && w->plain.n == 0) {
         w->only = plain;
         return;
@@ -268,7 +303,7 @@ static void
 miss(struct reading *w)
 {
     if (w->only.n + w->plain.n > 0)
-        w->is_cut = w->is_over = true;
+        w->is_cut = true;
     else
         w->is_holed = true;
 }
@@ -280,7 +315,7 @@ put_frame(struct reading *w, const struct frame *f, struct nj_str payload)
     const struct nj_str nowhere = {NULL, 0};
     unsigned opcode = follow_message(w, f);
     bool is_compressed = f->opcode < CLOSE && w->side->is_compressed;
-    struct nj_str plain = f->is_masked ? unmask(tree, payload, f->key) : payload;
+    struct nj_str plain = f->is_masked ? unmask(tree, f, payload) : payload;
 
     nj_tree_bytes(tree, NJ_FIELD_WS, nowhere);
     tree->depth++;
@@ -309,7 +344,7 @@ put_frame(struct reading *w, const struct frame *f, struct nj_str payload)
     if (opcode == BINARY && !is_compressed)
         w->pool->lost_bytes += payload.n - plain.n;
     w->is_cut = w->is_cut || payload.n < f->bytes;
-    nj_text_shorten(w->row->info, w->head_words);
+    nj_text_shorten(w->row->info, w->row->head_words);
     nj_text_putf(w->row->info, "WebSocket %s%s %s", name_of(f->opcode),
                  f->is_final ? " [FIN]" : "[FRAGMENT] ", f->is_masked ? "[MASKED]" : "");
     w->row->protocol = "WebSocket";
@@ -326,11 +361,14 @@ read_frames(struct reading *w, struct nj_str ready, bool is_cut)
 
         if (!read_frame_head(rest, &f))
             return is_cut ? ready.n : at;
-        if (w->side->is_searching && !makes_sense(w, &f))
+        if (w->side->is_searching && !frames_make_sense(rest, w->direction == w->stream->client))
             return ready.n;
         w->side->is_searching = false;
         payload = nj_str_from(rest, f.head_bytes);
         if (f.bytes > payload.n && !is_cut)
+            return at;
+        w->row->has_more = w->is_cut && is_carried(w->side, &f);
+        if (w->row->has_more)
             return at;
         payload.n = (size_t)NJ_MIN(f.bytes, payload.n);
         put_frame(w, &f, payload);
@@ -364,6 +402,9 @@ hand_on(struct reading *w)
             nj_reassembly_feed(&side->plain, w->pool, side->plain_bytes, kept, (uint32_t)kept.n);
         side->plain_bytes += (uint32_t)kept.n;
     }
+    /* The next call comes before the next frame. */
+    if (w->row->has_more && w->row->plain.bytes.p != kept.p)
+        w->row->plain.bytes = nj_tree_keep(w->tree, w->row->plain.bytes);
 }
 
 size_t
@@ -378,11 +419,12 @@ nj_websocket_stream_read(struct nj_websocket_stream *s, unsigned direction, stru
         .pool = pool,
         .tree = tree,
         .row = row,
-        .head_words = row->info->n,
         .is_holed = ready.is_behind_gap || s->side[direction].is_torn,
     };
     size_t taken = 0;
 
+    row->plain = (struct nj_ready){0};
+    row->has_more = false;
     if (ready.is_behind_gap) {
         w.side->is_searching = true;
         row->is_over = !w.side->has_frames;
@@ -395,7 +437,7 @@ nj_websocket_stream_read(struct nj_websocket_stream *s, unsigned direction, stru
     nj_text_fini(&w.plain);
     w.side->is_torn = w.is_cut;
     row->is_mqtt = s->is_mqtt;
-    row->is_awaited = taken < ready.bytes.n && !row->is_over;
+    row->is_awaited = taken < ready.bytes.n && !row->is_over && !row->has_more;
     return row->is_over ? ready.bytes.n : taken;
 }
 
@@ -404,4 +446,28 @@ nj_websocket_stream_take(struct nj_websocket_stream *s, unsigned direction,
                          struct nj_reassembly_pool *pool, size_t n)
 {
     nj_reassembly_take(&s->side[direction].plain, pool, n);
+}
+
+/* ---- in the middle ---- */
+
+bool
+nj_websocket_begins(struct nj_str ready, struct nj_text *message, bool *is_client)
+{
+    struct frame f;
+
+    if (!read_frame_head(ready, &f) || f.opcode != BINARY || !f.is_final || f.rsv != 0 ||
+        f.bytes > ready.n - f.head_bytes || !frames_make_sense(ready, f.is_masked))
+        return false;
+    put_unmasked(message, &f, (struct nj_str){ready.p + f.head_bytes, (size_t)f.bytes});
+    *is_client = f.is_masked;
+    return true;
+}
+
+void
+nj_websocket_stream_join(struct nj_websocket_stream *s, unsigned client)
+{
+    for (unsigned i = 0; i < 2; i++)
+        s->side[i].has_frames = s->side[i].is_searching = true;
+    s->client = client;
+    s->is_upgraded = s->is_mqtt = true;
 }

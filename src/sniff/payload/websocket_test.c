@@ -14,7 +14,7 @@ struct talk {
     struct nj_reassembly_pool pool;
     uint32_t seq[2];
     struct nj_tree tree;
-    struct nj_text info, plain; /* of the last segment; all that was carried */
+    struct nj_text info, plain; /* of the last segment; all that was carried, and | for gaps */
     struct nj_websocket_row row;
 };
 
@@ -52,16 +52,24 @@ send_cut(struct talk *t, unsigned direction, struct nj_str bytes, bool is_cut)
 {
     struct nj_ready ready = nj_reassembly_feed(&t->flow[direction], &t->pool, t->seq[direction],
                                                bytes, (uint32_t)bytes.n);
+    size_t taken = 0;
 
     t->seq[direction] += (uint32_t)bytes.n;
     nj_tree_clear(&t->tree);
     nj_text_clear(&t->info);
     t->row = (struct nj_websocket_row){.info = &t->info};
-    nj_reassembly_take(
-        &t->flow[direction], &t->pool,
-        nj_websocket_stream_read(t->s, direction, ready, is_cut, &t->pool, &t->tree, &t->row));
-    nj_text_put(&t->plain, t->row.plain.bytes);
-    nj_websocket_stream_take(t->s, direction, &t->pool, t->row.plain.bytes.n);
+    do {
+        struct nj_ready rest = {nj_str_from(ready.bytes, taken), true,
+                                ready.is_behind_gap && taken == 0};
+
+        taken +=
+            nj_websocket_stream_read(t->s, direction, rest, is_cut, &t->pool, &t->tree, &t->row);
+        if (t->row.plain.is_behind_gap)
+            nj_text_put(&t->plain, NJ_STR("|"));
+        nj_text_put(&t->plain, t->row.plain.bytes);
+        nj_websocket_stream_take(t->s, direction, &t->pool, t->row.plain.bytes.n);
+    } while (t->row.has_more);
+    nj_reassembly_take(&t->flow[direction], &t->pool, taken);
 }
 
 static void
@@ -151,31 +159,56 @@ compressed_messages_are_counted_and_leave_a_gap(void **state)
     (void)state;
     upgrade(&t);
     send(&t, 1, NJ_STR("\x82\x01x"));
-    assert_false(t.row.plain.is_behind_gap);
     send(&t, 1, NJ_STR("\x42\x01y\x80\x01z"));
     assert_int_equal(t.row.compressed, 1);
     assert_false(t.row.plain.is_new);
     send(&t, 1, NJ_STR("\x82\x01x"));
-    assert_true(t.row.plain.is_behind_gap);
-    assert_string_equal(nj_text_c(&t.plain), "xx");
+    assert_string_equal(nj_text_c(&t.plain), "x|x");
     end(&t);
 }
 
 static void
-what_stands_before_a_compressed_message_is_carried(void **state)
+what_stands_around_compressed_messages_is_carried(void **state)
 {
     struct talk t = begin();
 
     (void)state;
     upgrade(&t);
     send(&t, 1, NJ_STR("\x82\x01x"));
-    send(&t, 1, NJ_STR("\x82\x01y\xc2\x01z\x82\x02zz"));
-    assert_false(t.row.plain.is_behind_gap);
-    assert_string_equal(nj_text_c(&t.plain), "xy");
+    send(&t, 1, NJ_STR("\x82\x01y\xc2\x01-\x82\x02zz\x42\x01-\x89\0\x80\x01-\x02\x01u\x80\x01v"));
+    assert_string_equal(nj_text_c(&t.info), "WebSocket Continuation [FIN] ");
+    assert_int_equal(t.row.compressed, 2);
+    assert_int_equal(t.pool.lost_bytes, 0);
+    send(&t, 1, NJ_STR("\xc2\x01-\x82\x02ww"));
+    assert_string_equal(nj_text_c(&t.plain), "xy|zz|uv|ww");
+    end(&t);
+}
+
+/* It waits for the rest of its packet, and is lent until the next segment. */
+static void
+what_was_not_taken_outlives_what_comes_behind_a_gap(void **state)
+{
+    struct nj_ready ready = {NJ_STR("\x82\x01x"), true, false};
+    struct talk t = begin();
+    struct nj_str lent;
+    size_t taken;
+
+    (void)state;
+    upgrade(&t);
+    t.row = (struct nj_websocket_row){.info = &t.info};
+    (void)nj_websocket_stream_read(t.s, 1, ready, false, &t.pool, &t.tree, &t.row);
+    nj_websocket_stream_take(t.s, 1, &t.pool, 0);
+    ready.bytes = NJ_STR("\x82\x01y\xc2\x01-\x82\x01z");
+    taken = nj_websocket_stream_read(t.s, 1, ready, false, &t.pool, &t.tree, &t.row);
+    assert_true(t.row.has_more);
+    lent = t.row.plain.bytes;
+    nj_websocket_stream_take(t.s, 1, &t.pool, 0);
+    ready.bytes = nj_str_from(ready.bytes, taken);
+    (void)nj_websocket_stream_read(t.s, 1, ready, false, &t.pool, &t.tree, &t.row);
+    assert_false(t.row.has_more);
+    assert_true(nj_str_eq(lent, NJ_STR("xy")));
+    assert_true(nj_str_eq(t.row.plain.bytes, NJ_STR("z")));
     assert_int_equal(t.pool.lost_bytes, 2);
-    send(&t, 1, NJ_STR("\x82\x01w"));
-    assert_true(t.row.plain.is_behind_gap);
-    assert_string_equal(nj_text_c(&t.plain), "xyw");
     end(&t);
 }
 
@@ -215,8 +248,62 @@ behind_a_gap_a_frame_is_looked_for(void **state)
     send(&t, 0, NJ_STR("\x09\x81\0\0\0\0n")); /* a ping has no fragments */
     assert_string_equal(nj_text_c(&t.plain), "a");
     send(&t, 0, NJ_STR("\x82\x81\0\0\0\0b"));
-    assert_true(t.row.plain.is_behind_gap);
-    assert_string_equal(nj_text_c(&t.plain), "ab");
+    assert_string_equal(nj_text_c(&t.plain), "a|b");
+    end(&t);
+}
+
+/* Nor does one byte that could begin a frame make one. */
+static void
+frames_that_are_found_make_sense_to_the_end(void **state)
+{
+    struct talk t = begin();
+
+    (void)state;
+    upgrade(&t);
+    lose(&t, 1);
+    send(&t, 1, NJ_STR("\x82\x01n??"));               /* what follows is none */
+    send(&t, 1, NJ_STR("\x80\x05n"));                 /* that would go on, and begins no message */
+    send(&t, 1, NJ_STR("\x82\x7f\0\0\0\1\0\0\0\0n")); /* too long to be believed */
+    assert_string_equal(nj_text_c(&t.plain), "");
+    send(&t, 1,
+         NJ_STR("\x80\x01"
+                "b\x02\x03"
+                "c"));
+    send(&t, 1, NJ_STR("de"));
+    assert_string_equal(nj_text_c(&t.plain), "|cde");
+    end(&t);
+}
+
+static void
+a_connection_is_joined_at_a_whole_message(void **state)
+{
+    const struct nj_str none[] = {
+        NJ_STR("\x82"),                 /* no head */
+        NJ_STR("\x82\x02\xd0"),         /* not whole */
+        NJ_STR("\x02\x02\xd0\0"),       /* a fragment */
+        NJ_STR("\x81\x02\xd0\0"),       /* text */
+        NJ_STR("\xc2\x02\xd0\0"),       /* compressed */
+        NJ_STR("\x82\x02\xd0\0\xff\0"), /* with something behind it */
+    };
+    struct talk t = begin();
+    bool is_client = true;
+
+    (void)state;
+    for (size_t i = 0; i < NJ_COUNT_OF(none); i++)
+        assert_false(nj_websocket_begins(none[i], &t.plain, &is_client));
+    assert_true(nj_websocket_begins(NJ_STR("\x82\x02\xd0\0\x8a\0"), &t.plain, &is_client));
+    assert_false(is_client);
+    assert_true(nj_str_eq(nj_text_str(&t.plain), NJ_STR("\xd0\0")));
+    nj_text_clear(&t.plain);
+    assert_true(nj_websocket_begins(NJ_STR("\x82\x81\1\2\3\4`"), &t.plain, &is_client));
+    assert_true(is_client);
+    assert_string_equal(nj_text_c(&t.plain), "a");
+    nj_websocket_stream_join(t.s, 0);
+    send(&t, 1, NJ_STR("the rest of a message"));
+    send(&t, 0, NJ_STR("\x82\x81\1\2\3\4c"));
+    send(&t, 1, NJ_STR("\x82\1c"));
+    assert_true(t.row.is_mqtt);
+    assert_string_equal(nj_text_c(&t.plain), "abc");
     end(&t);
 }
 
@@ -249,9 +336,12 @@ main(void)
         cmocka_unit_test(what_the_server_says_behind_its_head_is_read),
         cmocka_unit_test(no_upgrade_no_websocket),
         cmocka_unit_test(compressed_messages_are_counted_and_leave_a_gap),
-        cmocka_unit_test(what_stands_before_a_compressed_message_is_carried),
+        cmocka_unit_test(what_stands_around_compressed_messages_is_carried),
+        cmocka_unit_test(what_was_not_taken_outlives_what_comes_behind_a_gap),
         cmocka_unit_test(large_masked_messages_are_carried_or_counted),
         cmocka_unit_test(behind_a_gap_a_frame_is_looked_for),
+        cmocka_unit_test(frames_that_are_found_make_sense_to_the_end),
+        cmocka_unit_test(a_connection_is_joined_at_a_whole_message),
         cmocka_unit_test(a_frame_that_was_cut_is_shown_and_leaves_a_gap),
     };
 
