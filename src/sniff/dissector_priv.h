@@ -5,8 +5,8 @@
 #define NJ_SNIFF_DISSECTOR_PRIV_H
 
 #include "sniff/dissector.h"
-#include "sniff/wire/fragment.h"
 #include "sniff/stream.h"
+#include "sniff/wire/fragment.h"
 
 struct nj_dissector {
     struct nj_dissected out;

@@ -6,9 +6,9 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "sniff/kit_test.h"
-#include "sniff/wire/link.h"
 #include "sniff/print/print.h"
 #include "sniff/stream.h"
+#include "sniff/wire/link.h"
 #include "sniff/wire/tcp.h"
 
 static struct nj_dissector *dissector;

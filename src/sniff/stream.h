@@ -10,12 +10,12 @@
 
 #include "base/err.h"
 #include "base/list.h"
-#include "sniff/wire/community_id.h"
-#include "sniff/wire/flow.h"
-#include "sniff/wire/ip.h"
 #include "sniff/payload/mqtt.h"
 #include "sniff/payload/tls.h"
 #include "sniff/payload/websocket.h"
+#include "sniff/wire/community_id.h"
+#include "sniff/wire/flow.h"
+#include "sniff/wire/ip.h"
 
 #define NJ_STREAMS_MAX       100000u
 #define NJ_STREAMS_BYTES_MAX (128u << 20)

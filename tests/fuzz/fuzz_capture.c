@@ -4,8 +4,8 @@
 #include "base/assert.h"
 #include "base/hash.h"
 #include "base/mem.h"
-#include "sniff/report/ladder.h"
 #include "sniff/print/print.h"
+#include "sniff/report/ladder.h"
 #include "sniff/report/report.h"
 
 #include <stdint.h>

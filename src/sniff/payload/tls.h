@@ -16,9 +16,9 @@
 #define NJ_SNIFF_TLS_H
 
 #include "base/err.h"
-#include "sniff/wire/reassembly.h"
 #include "sniff/payload/tls_keylog.h"
 #include "sniff/tree/tree.h"
+#include "sniff/wire/reassembly.h"
 
 #define NJ_TLS_MESSAGE_MAX (256u << 10)
 

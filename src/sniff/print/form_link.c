@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* form_link.c — the fields of frames and links for people, in Wireshark's words. */
 #include "sniff/print/form.h"
+#include "sniff/tree/vendor.h"
 #include "sniff/wire/ip.h"
 #include "sniff/wire/link.h"
-#include "sniff/tree/vendor.h"
 
 #include <inttypes.h>
 

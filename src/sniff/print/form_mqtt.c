@@ -3,8 +3,8 @@
  * quality of service, return codes and properties they are Wireshark's, where it has others. */
 #include "mqtt/property.h"
 #include "mqtt/reason.h"
-#include "sniff/print/form.h"
 #include "sniff/payload/mqtt_priv.h"
+#include "sniff/print/form.h"
 
 #include <ctype.h>
 #include <inttypes.h>

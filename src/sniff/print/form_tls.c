@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* form_tls.c — the fields of TLS for people, in Wireshark's words. Lists, extensions and what is in
  * a certificate stand one below the other, without levels of their own. */
+#include "sniff/payload/tls_priv.h"
 #include "sniff/print/form.h"
 #include "sniff/print/form_tls_words.h"
-#include "sniff/payload/tls_priv.h"
 
 #include <inttypes.h>
 

@@ -3,8 +3,8 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
-#include "sniff/wire/ip.h"
 #include "sniff/kit_test.h"
+#include "sniff/wire/ip.h"
 #include "sniff/wire/link.h"
 #include "sniff/wire/tcp.h"
 

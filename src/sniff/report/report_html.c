@@ -2,8 +2,8 @@
 /* report_html.c — a report as one page: it loads nothing, runs nothing, and every foreign byte in
  * it is escaped. report_page.def has its style. */
 #include "base/mem.h"
-#include "sniff/report/report_priv.h"
 #include "sniff/payload/tls_priv.h"
+#include "sniff/report/report_priv.h"
 
 #include <inttypes.h>
 

@@ -3,8 +3,8 @@
  * confidentiality, integrity and authentication. One conversation in clear spoils a listener. */
 #include "base/hash.h"
 #include "mqtt/packet.h"
-#include "sniff/report/report_priv.h"
 #include "sniff/payload/tls_priv.h"
+#include "sniff/report/report_priv.h"
 
 #define ALERT_DECODE 50
 

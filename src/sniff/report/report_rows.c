@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* report_rows.c — what all forms of a report choose, order and count alike. */
-#include "sniff/report/report_priv.h"
 #include "sniff/payload/tls_priv.h"
+#include "sniff/report/report_priv.h"
 
 #include <inttypes.h>
 #include <stdio.h>

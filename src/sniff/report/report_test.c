@@ -2,10 +2,10 @@
 /* What is gathered, and its ceilings; what is printed of real captures is tested by tests/sniff. */
 #include "base/hash.h"
 #include "base/mem.h"
-#include "sniff/wire/ip.h"
 #include "sniff/kit_test.h"
-#include "sniff/wire/link.h"
 #include "sniff/report/report_priv.h"
+#include "sniff/wire/ip.h"
+#include "sniff/wire/link.h"
 #include "sniff/wire/tcp.h"
 
 static struct nj_dissector *dissector;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* report_text.c — a report for the terminal. */
 #include "base/mem.h"
-#include "sniff/report/report_priv.h"
 #include "sniff/payload/tls_priv.h"
+#include "sniff/report/report_priv.h"
 
 #include <inttypes.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* report_tls.c — what a TLS handshake gives away, and how good what was agreed on is. */
 #include "base/mem.h"
-#include "sniff/report/report_priv.h"
 #include "sniff/payload/tls_priv.h"
+#include "sniff/report/report_priv.h"
 
 #include <stdio.h>
 

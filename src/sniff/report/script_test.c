@@ -5,8 +5,8 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "mqtt/packet.h"
-#include "sniff/wire/ip.h"
 #include "sniff/kit_test.h"
+#include "sniff/wire/ip.h"
 #include "sniff/wire/link.h"
 #include "sniff/wire/tcp.h"
 
