@@ -321,6 +321,9 @@ start_act(struct nj_lab *lab, const struct nj_lab_act *act, const char *command)
     NJ_ASSERT(p != NULL);
     path_of(lab, act->name, ".out", path);
     (void)snprintf(shell, sizeof(shell), "exec %s", command);
+    /* What another of this name has said is not to be taken for its own. */
+    if (unlink(path) != 0 && errno != ENOENT)
+        return fail("cannot remove", path);
     *p = (struct nj_lab_process){.name = act->name};
     p->pid = start(lab, shell, path, act->is_capturing);
     if (p->pid < 0)
