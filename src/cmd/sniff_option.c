@@ -102,10 +102,12 @@ const struct nj_sniff_option nj_sniff_options[] = {
              "With -T fields: header=y|n, separator=/t|/s|CHARACTER, aggregator=,|/s|CHARACTER, "
              "occurrence=a|f|l (all values of a field, the first, the last), quote=d|s|n."},
     [COUNT] = {"-c", "--count", "N", "Stop after N frames of the capture."},
-    [KEYLOG] = {NULL, "--keylog", "FILE",
-                "Open TLS 1.2 and 1.3 (AES-GCM, ChaCha20-Poly1305) with the secrets of FILE, a key "
-                "log as programs write it when SSLKEYLOGFILE is set. Those that a pcapng file "
-                "holds itself are used without being asked for."},
+    [KEYLOG] =
+        {NULL, "--keylog", "FILE",
+         "Open TLS 1.2 and 1.3 (AES-GCM, ChaCha20-Poly1305) with the secrets of FILE, a key "
+         "log as programs write it when SSLKEYLOGFILE is set. Those that a pcapng file "
+         "holds itself are used without being asked for. With -i secrets may be added to FILE "
+         "while it is captured."},
     [REPORT] = {NULL, "--report", NULL,
                 "Instead of lines for frames, what an eavesdropper learns: clients, topics, "
                 "payloads, passwords, certificates, errors; and for each listener a verdict and "

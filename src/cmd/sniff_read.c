@@ -241,22 +241,36 @@ make_fields(const struct nj_sniff *s, struct nj_fields **out)
     return NJ_EXIT_GOOD;
 }
 
+static bool
+is_regular(FILE *file)
+{
+    struct stat st;
+
+    return fstat(fileno(file), &st) == 0 && S_ISREG(st.st_mode);
+}
+
+/* While it is captured secrets may be added. */
 static int
-read_keylog(const char *path, struct nj_keylog *keys)
+read_keylog(const char *path, bool is_live, struct nj_keylog *keys)
 {
     FILE *file = fopen(path, "rbe");
     enum nj_err err;
 
     if (file == NULL)
         return nj_sniff_mistake("--keylog %s: %s.", path, strerror(errno));
-    err = nj_keylog_read(keys, file);
-    (void)fclose(file);
+    is_live = is_live && is_regular(file);
+    if (is_live) {
+        err = nj_keylog_follow(keys, file);
+    } else {
+        err = nj_keylog_read(keys, file);
+        (void)fclose(file);
+    }
     if (err != NJ_OK)
         return nj_sniff_mistake("--keylog %s: it cannot be read.%s", path, "");
     if (nj_keylog_refused(keys) > 0)
         (void)fprintf(stderr, "nightjar sniff: %s: %" PRIu64 " lines are no secrets.\n", path,
                       nj_keylog_refused(keys));
-    if (nj_keylog_count(keys) == 0)
+    if (nj_keylog_count(keys) == 0 && !is_live)
         (void)fprintf(stderr, "nightjar sniff: %s has no secret of TLS in it.\n", path);
     return NJ_EXIT_GOOD;
 }
@@ -266,7 +280,7 @@ make_keys(const struct nj_sniff *s, struct nj_keylog **out)
 {
     if (nj_keylog_new(out) != NJ_OK)
         return out_of_memory();
-    return s->keylog != NULL ? read_keylog(s->keylog, *out) : NJ_EXIT_GOOD;
+    return s->keylog != NULL ? read_keylog(s->keylog, s->interface != NULL, *out) : NJ_EXIT_GOOD;
 }
 
 /* ---- what is kept ---- */

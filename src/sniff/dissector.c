@@ -46,7 +46,7 @@ nj_dissector_free(struct nj_dissector *d)
 }
 
 enum nj_err
-nj_dissector_use_keys(struct nj_dissector *d, const struct nj_keylog *keys)
+nj_dissector_use_keys(struct nj_dissector *d, struct nj_keylog *keys)
 {
     struct nj_tls_reader *with_keys;
     enum nj_err err = nj_tls_reader_new(&with_keys, keys);

@@ -37,8 +37,7 @@ void nj_dissector_free(struct nj_dissector *d);
 
 /* Secrets to open TLS with, before the first frame; lent as long as the dissector, and more may be
  * added at any time. NJ_EUNSUPPORTED: OpenSSL lacks what it takes. */
-NJ_NODISCARD enum nj_err nj_dissector_use_keys(struct nj_dissector *d,
-                                               const struct nj_keylog *keys);
+NJ_NODISCARD enum nj_err nj_dissector_use_keys(struct nj_dissector *d, struct nj_keylog *keys);
 
 /* What goes from or to this port is MQTT, or TLS with that inside, also where the conversation is
  * older than the capture; of 1883 and 8883 that is known, and of a stream that begins with CONNECT.

@@ -7,11 +7,15 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
+import threading
 
 import pytest
 
+from sniff.test_tls import CONNACK, CONNECT, publish as publish_packet
+from sniff.tls_session import certificate
 from support.broker import NIGHTJAR, free_port
 from support.peer import TIMEOUT
 from support.tool import Running, run
@@ -141,6 +145,53 @@ def test_a_report_of_what_was_captured(broker, clients, tmp_path):
         live.stop()
     assert "ciel" in live.out.text and "bleu" in live.out.text
     assert read(kept, "-Y", "mqtt.topic", "-T", "fields", "-e", "mqtt.topic") == "ciel\nbleu\n"
+
+
+def in_tls(folder, port):
+    """Both ends of a connection over the loopback, and what its client wrote of its secrets."""
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(*certificate(folder))
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+    client.keylog_filename = str(folder / "of-client.txt")
+    with socket.create_server(("127.0.0.1", port)) as listener:
+        ends = [None]
+
+        def accept():
+            ends[0] = server.wrap_socket(listener.accept()[0], server_side=True)
+
+        thread = threading.Thread(target=accept)
+        thread.start()
+        near = client.wrap_socket(socket.create_connection(("127.0.0.1", port), TIMEOUT))
+        thread.join(TIMEOUT)
+    return near, ends[0], (folder / "of-client.txt").read_text(encoding="ascii")
+
+
+@captures
+def test_secrets_that_are_written_while_it_captures_are_used(tmp_path):
+    """Here they come later than ever: behind the handshake and a first message, and the last line in two parts."""
+    port, keylog, early = free_port(), tmp_path / "secrets.txt", publish_packet(b"too/early", b"x" * 1000)
+    keylog.touch()
+    with Sniff("--port", port, "--keylog", keylog, "-T", "fields", "-e", "tls.record.length", "-e", "mqtt.topic", "-Y", "tls") as live:
+        near, far, secrets = in_tls(tmp_path, port)
+        with near, far:
+            near.sendall(CONNECT)
+            assert far.recv(100) == CONNECT
+            near.sendall(early)
+            live.out.wait(rf"^{len(early) + 17}\t$")
+            with open(keylog, "a", encoding="ascii", buffering=1) as log:
+                log.write(secrets[:-20])
+                log.flush()
+                far.sendall(CONNACK)
+                assert near.recv(100) == CONNACK
+                log.write(secrets[-20:])
+            near.sendall(publish_packet(b"secret/one", b""))
+            live.out.wait("secret/one$")
+            near.sendall(publish_packet(b"secret/two", b""))
+            live.out.wait("secret/two$")
+        live.stop()
+    assert "too/early" not in live.out.text
+    assert "no secret of TLS in it" not in live.err.text
 
 
 @captures

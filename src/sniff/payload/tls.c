@@ -21,7 +21,7 @@
 #define MESSAGE_HEADER 4u
 
 struct nj_tls_reader {
-    const struct nj_keylog *keys;
+    struct nj_keylog *keys;
     struct nj_tls_crypt *crypt;
     uint64_t closed;
     struct nj_text plain; /* of the frame's records */
@@ -68,7 +68,7 @@ struct reading {
 };
 
 enum nj_err
-nj_tls_reader_new(struct nj_tls_reader **out, const struct nj_keylog *keys)
+nj_tls_reader_new(struct nj_tls_reader **out, struct nj_keylog *keys)
 {
     struct nj_tls_reader *t = nj_zalloc(sizeof(*t));
     enum nj_err err;
@@ -229,6 +229,17 @@ open_12(struct reading *w, const struct nj_tls_suite *suite, struct nj_str recor
     return try_key(w, &w->side->key, record, bytes);
 }
 
+static bool
+has_secret(const struct reading *w)
+{
+    const struct nj_tls_stream *s = w->stream;
+    enum nj_tls_secret secret = s->version == NJ_TLS_1_3
+                                    ? secret_of(w->direction == s->client, EPOCH_TRAFFIC)
+                                    : NJ_TLS_SECRET_MASTER;
+
+    return nj_keylog_find(w->tls->keys, secret, s->client_random).n > 0;
+}
+
 static const char *
 why_closed(const struct reading *w, const struct nj_tls_suite *suite)
 {
@@ -238,12 +249,7 @@ why_closed(const struct reading *w, const struct nj_tls_suite *suite)
         return "Not decrypted: the capture does not have the session's beginning";
     if (suite == NULL)
         return "Not decrypted: of this cipher suite no records can be";
-    if (nj_keylog_find(w->tls->keys,
-                       s->version == NJ_TLS_1_3
-                           ? secret_of(w->direction == s->client, EPOCH_TRAFFIC)
-                           : NJ_TLS_SECRET_MASTER,
-                       s->client_random)
-            .n == 0)
+    if (!has_secret(w))
         return "Not decrypted: the key log has no secret of this session";
     return "Not decrypted: the key log's secrets of this session do not open it";
 }
@@ -256,16 +262,20 @@ open_record(struct reading *w, struct nj_str record, size_t *bytes)
     const struct nj_tls_suite *suite = nj_tls_suite_find((uint16_t)s->suite);
     bool is_open = false;
 
-    if (w->tls->keys == NULL || nj_keylog_count(w->tls->keys) == 0)
+    if (w->tls->keys == NULL || !nj_keylog_is_of_use(w->tls->keys))
         return false;
     if (suite != NULL && s->has_client && s->version != 0 && record.n <= RECORD_MAX)
         is_open =
             suite->is_13 ? open_13(w, suite, record, bytes) : open_12(w, suite, record, bytes);
-    w->side->missed = 0;
-    if (is_open)
+    if (is_open) {
+        w->side->missed = 0;
         return true;
-    if (w->side->key.suite != NULL)
-        w->side->missed = MISSED_MORE;
+    }
+    /* Of a session whose secret is yet to be written down this one is missed. */
+    if (!has_secret(w))
+        w->side->missed = NJ_MIN(w->side->missed + 1, (uint64_t)MISSED_MAX);
+    else
+        w->side->missed = w->side->key.suite != NULL ? MISSED_MORE : 0;
     w->tls->closed++;
     nj_tree_bytes(w->tree, NJ_FIELD_EXPERT_MESSAGE, nj_str_of(why_closed(w, suite)));
     return false;

@@ -26,8 +26,7 @@
 struct nj_tls_reader;
 
 /* `keys` is lent as long as this; secrets may be added to it at any time. NULL: there are none. */
-NJ_NODISCARD enum nj_err nj_tls_reader_new(struct nj_tls_reader **out,
-                                           const struct nj_keylog *keys);
+NJ_NODISCARD enum nj_err nj_tls_reader_new(struct nj_tls_reader **out, struct nj_keylog *keys);
 void nj_tls_reader_free(struct nj_tls_reader *t);
 /* Records of a session for which there should have been keys, and were none that fit. */
 uint64_t nj_tls_reader_closed(const struct nj_tls_reader *t);

@@ -128,6 +128,41 @@ lines_that_are_no_secrets_are_counted(void **state)
     nj_keylog_free(k);
 }
 
+static void
+a_log_that_is_followed_is_read_on(void **state)
+{
+    static const char secret[] = "CLIENT_RANDOM " RANDOM_DIGITS " 0102\n";
+    struct nj_keylog *k;
+    FILE *log = tmpfile(), *read_end = NULL;
+    char path[64];
+
+    (void)state;
+    assert_non_null(log);
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fileno(log));
+    read_end = fopen(path, "rbe");
+    assert_non_null(read_end);
+    assert_int_equal(nj_keylog_new(&k), NJ_OK);
+    assert_false(nj_keylog_is_of_use(k));
+    assert_int_equal(nj_keylog_follow(k, read_end), NJ_OK);
+    assert_true(nj_keylog_is_of_use(k));
+    for (size_t i = 0; i + 1 < sizeof(secret); i++) { /* a line counts when it has its end */
+        assert_int_equal(nj_keylog_find(k, NJ_TLS_SECRET_MASTER, (const uint8_t *)CLIENT_RANDOM).n,
+                         0);
+        assert_int_equal(fputc(secret[i], log), secret[i]);
+        assert_int_equal(fflush(log), 0);
+    }
+    assert_int_equal(nj_keylog_find(k, NJ_TLS_SECRET_MASTER, (const uint8_t *)CLIENT_RANDOM).n, 2);
+    for (size_t i = 0; i < 3000; i++)
+        assert_int_equal(fputc('x', log), 'x');
+    assert_int_equal(fputs("\nCLIENT_TRAFFIC_SECRET_0 " RANDOM_DIGITS " 03\n", log) >= 0, true);
+    assert_int_equal(fflush(log), 0);
+    assert_int_equal(
+        nj_keylog_find(k, NJ_TLS_SECRET_CLIENT_TRAFFIC, (const uint8_t *)CLIENT_RANDOM).n, 1);
+    assert_int_equal(nj_keylog_refused(k), 1);
+    nj_keylog_free(k);
+    (void)fclose(log);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -139,6 +174,7 @@ main(void)
         TEST(a_record_too_short_for_its_tag_is_not_opened),
         TEST(a_secret_of_another_length_makes_no_key),
         TEST(lines_that_are_no_secrets_are_counted),
+        TEST(a_log_that_is_followed_is_read_on),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

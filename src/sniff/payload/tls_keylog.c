@@ -21,6 +21,10 @@ struct nj_keylog {
     struct entry *bucket[KEYLOG_BUCKETS];
     size_t count;
     uint64_t refused;
+    FILE *followed; /* NULL: none */
+    char line[LINE_BYTES];
+    size_t line_bytes; /* that are there of a line; it goes on */
+    bool is_skipping;  /* the rest of a line that is too long */
 };
 
 static const char *const labels[] = {
@@ -48,6 +52,9 @@ nj_keylog_free(struct nj_keylog *k)
 {
     if (k == NULL)
         return;
+    if (k->followed != NULL)
+        (void)fclose(k->followed);
+    OPENSSL_cleanse(k->line, sizeof(k->line));
     for (size_t i = 0; i < KEYLOG_BUCKETS; i++) {
         while (k->bucket[i] != NULL) {
             struct entry *e = k->bucket[i];
@@ -173,28 +180,49 @@ nj_keylog_add(struct nj_keylog *k, struct nj_str text)
     }
 }
 
+/* What is there, but for a line that has no end yet. */
+static void
+read_lines(struct nj_keylog *k, FILE *file, size_t most)
+{
+    while (most > 0 &&
+           fgets(k->line + k->line_bytes, (int)(sizeof(k->line) - k->line_bytes), file) != NULL) {
+        size_t n = strlen(k->line + k->line_bytes);
+        bool has_end = n > 0 && k->line[k->line_bytes + n - 1] == '\n';
+
+        most -= NJ_MIN(most, n + 1);
+        k->line_bytes += n;
+        if (!has_end && k->line_bytes < sizeof(k->line) - 1)
+            continue;
+        if (has_end && !k->is_skipping)
+            nj_keylog_add(k, (struct nj_str){k->line, k->line_bytes});
+        else if (!k->is_skipping)
+            k->refused++;
+        k->is_skipping = !has_end;
+        k->line_bytes = 0;
+    }
+}
+
 enum nj_err
 nj_keylog_read(struct nj_keylog *k, FILE *file)
 {
-    char line[LINE_BYTES];
-    bool is_whole = true; /* what comes next begins a line */
+    read_lines(k, file, SIZE_MAX);
+    if (!k->is_skipping)
+        nj_keylog_add(k, (struct nj_str){k->line, k->line_bytes});
+    k->line_bytes = 0;
+    k->is_skipping = false;
+    return ferror(file) != 0 ? NJ_ESYS : NJ_OK;
+}
 
-    while (fgets(line, sizeof(line), file) != NULL) {
-        size_t n = strlen(line);
-        bool has_end = n > 0 && line[n - 1] == '\n';
-
-        if (is_whole && (has_end || feof(file) != 0))
-            nj_keylog_add(k, (struct nj_str){line, n});
-        else if (is_whole)
-            k->refused++;
-        is_whole = has_end;
-    }
-    OPENSSL_cleanse(line, sizeof(line));
+enum nj_err
+nj_keylog_follow(struct nj_keylog *k, FILE *file)
+{
+    k->followed = file;
+    read_lines(k, file, SIZE_MAX);
     return ferror(file) != 0 ? NJ_ESYS : NJ_OK;
 }
 
 struct nj_str
-nj_keylog_find(const struct nj_keylog *k, enum nj_tls_secret secret,
+nj_keylog_find(struct nj_keylog *k, enum nj_tls_secret secret,
                const uint8_t random[NJ_TLS_RANDOM_BYTES])
 {
     uint8_t name[1 + NJ_TLS_RANDOM_BYTES];
@@ -203,8 +231,19 @@ nj_keylog_find(const struct nj_keylog *k, enum nj_tls_secret secret,
     name[0] = (uint8_t)secret;
     memcpy(name + 1, random, NJ_TLS_RANDOM_BYTES);
     e = find(k, name);
+    if (e == NULL && k->followed != NULL) {
+        clearerr(k->followed);
+        read_lines(k, k->followed, NJ_KEYLOG_READ_MAX);
+        e = find(k, name);
+    }
     return e != NULL ? (struct nj_str){(const char *)e->secret, e->secret_bytes}
                      : (struct nj_str){NULL, 0};
+}
+
+bool
+nj_keylog_is_of_use(const struct nj_keylog *k)
+{
+    return k->count > 0 || k->followed != NULL;
 }
 
 size_t

@@ -5,7 +5,9 @@
  *     LABEL <client random, 64 hex digits> <secret, in hex>
  *
  * What is no such line is left out and counted; so are comments, not counted. Where a secret is
- * named twice, the last one holds. Bounded: NJ_KEYLOG_SECRETS_MAX secrets. Thread: one. */
+ * named twice, the last one holds. A log that is still being written may be followed: it is read on
+ * where a secret is looked for and not known. Bounded: NJ_KEYLOG_SECRETS_MAX secrets, and
+ * NJ_KEYLOG_READ_MAX bytes for one look. Thread: one. */
 #ifndef NJ_SNIFF_TLS_KEYLOG_H
 #define NJ_SNIFF_TLS_KEYLOG_H
 
@@ -15,6 +17,7 @@
 #include <stdio.h>
 
 #define NJ_KEYLOG_SECRETS_MAX (1u << 18)
+#define NJ_KEYLOG_READ_MAX    (1u << 20)
 #define NJ_TLS_RANDOM_BYTES   32u
 #define NJ_TLS_SECRET_MAX     64u
 
@@ -30,16 +33,20 @@ enum nj_tls_secret {
 struct nj_keylog;
 
 NJ_NODISCARD enum nj_err nj_keylog_new(struct nj_keylog **out);
-/* Its secrets are wiped. */
+/* Its secrets are wiped, and the file that it follows is closed. */
 void nj_keylog_free(struct nj_keylog *k);
 
 /* Whole lines. */
 void nj_keylog_add(struct nj_keylog *k, struct nj_str text);
 /* A file to its end. NJ_ESYS: it cannot be read. */
 NJ_NODISCARD enum nj_err nj_keylog_read(struct nj_keylog *k, FILE *file);
-/* Lent until the next line is added; empty where it is not known. */
-struct nj_str nj_keylog_find(const struct nj_keylog *k, enum nj_tls_secret secret,
+/* The same, and go on with it: a regular file, which is taken in every case. */
+NJ_NODISCARD enum nj_err nj_keylog_follow(struct nj_keylog *k, FILE *file);
+/* Lent until the next line is added, or looked for; empty where it is not known. */
+struct nj_str nj_keylog_find(struct nj_keylog *k, enum nj_tls_secret secret,
                              const uint8_t random[NJ_TLS_RANDOM_BYTES]);
+/* Whether there may be any secret. */
+bool nj_keylog_is_of_use(const struct nj_keylog *k);
 /* Secrets that are known, and lines that were not taken. */
 size_t nj_keylog_count(const struct nj_keylog *k);
 uint64_t nj_keylog_refused(const struct nj_keylog *k);
