@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lab.h — `nightjar lab`: steps of words and commands (lab_steps.c), what runs them (lab_run.c),
- * how they are shown (lab_show.c), and the exam (lab_exam.c).
+ * how they are shown (lab_show.c), and the exam (lab_exam.c) with its mistakes (lab_mistakes.c).
  */
 #ifndef NJ_CMD_LAB_H
 #define NJ_CMD_LAB_H
@@ -53,11 +53,16 @@ struct nj_lab_step {
 extern const struct nj_lab_step nj_lab_steps[];
 extern const size_t nj_lab_step_count;
 
-/* A mistake that can be planted, for the exam. */
+/* A mistake that can be planted, for the exam: one of what the student may answer, why things go as
+ * they do, what mends it. */
 struct nj_lab_mistake {
-    struct nj_lab_words name, mend;
-    const struct nj_lab_act *acts; /* the last one is the client's command, which fails */
-    size_t count;
+    struct nj_lab_words name, why, mend;
+    const char *prepare;     /* a command that makes the right files wrong; NULL: they are right */
+    const char *config;      /* of the broker */
+    const char *environment; /* of the client's commands; NULL: none */
+    const char *client;      /* its options; NULL: the broker does not start */
+    int code;                /* with which client or broker ends */
+    bool is_told_by_broker;  /* it refuses, and its log knows more than the client */
 };
 
 extern const struct nj_lab_mistake nj_lab_mistakes[];

@@ -185,8 +185,11 @@ say_unreadable(struct reading *r)
             "%s: %s: it belongs to %s, its mode is %04o, and this process runs as %s", file->path,
             strerror(file->error), user_name(file->owner, owner, sizeof(owner)),
             (unsigned)file->mode & 07777u, me);
-        nj_diag_hint(r->diag, "chown %s %s", me,
-                     nj_shell_word(word, sizeof(word), nj_str_of(file->path)));
+        (void)nj_shell_word(word, sizeof(word), nj_str_of(file->path));
+        if (file->owner == geteuid())
+            nj_diag_hint(r->diag, "chmod u+r %s", word);
+        else
+            nj_diag_hint(r->diag, "chown %s %s", me, word);
     } else {
         (void)nj_diag_fail(r->diag, NJ_ESYS, "%s: %s", file->path, strerror(file->error));
     }
