@@ -38,6 +38,7 @@ struct nj_lab_act {
     const char *name, *text;
     const char *until; /* START, SHOW: this has to be printed first, by `by` where that is said */
     const char *by;
+    unsigned times;     /* SHOW: so often; 0: once */
     int code;           /* RUN: how it has to end */
     bool is_capturing;  /* takes the right to capture */
     bool takes_capture; /* … or what was captured: left out without it */

@@ -211,9 +211,23 @@ has_ended(struct nj_lab_process *p)
     return p->pid == 0;
 }
 
-/* Until `text` stands in what `p` has printed and was not shown. */
 static bool
-hear(struct nj_lab *lab, struct nj_lab_process *p, const char *text)
+has_said(struct nj_str said, const char *text, unsigned times)
+{
+    size_t n = strlen(text);
+
+    for (const char *at; times > 0; times--) {
+        at = said.n > 0 ? memmem(said.p, said.n, text, n) : NULL;
+        if (at == NULL)
+            return false;
+        said = (struct nj_str){at + n, said.n - (size_t)(at - said.p) - n};
+    }
+    return true;
+}
+
+/* Until `text` stands so often in what `p` has printed and was not shown. */
+static bool
+hear(struct nj_lab *lab, struct nj_lab_process *p, const char *text, unsigned times)
 {
     char path[128];
 
@@ -222,7 +236,7 @@ hear(struct nj_lab *lab, struct nj_lab_process *p, const char *text)
         bool was_over = has_ended(p);
         char *output;
         struct nj_str said = printed(path, p->shown, &output);
-        bool is_there = said.n > 0 && memmem(said.p, said.n, text, strlen(text)) != NULL;
+        bool is_there = has_said(said, text, times);
 
         nj_free(output);
         if (is_there || was_over)
@@ -329,7 +343,7 @@ start_act(struct nj_lab *lab, const struct nj_lab_act *act, const char *command)
     if (p->pid < 0)
         return fail("cannot start", command);
     by = act->by != NULL ? find(lab, act->by) : p;
-    is_ready = by != NULL && hear(lab, by, act->until);
+    is_ready = by != NULL && hear(lab, by, act->until, 1);
     said = printed(path, 0, &output);
     if (is_ready) {
         char typed[TEXT_MAX + 8];
@@ -349,9 +363,9 @@ start_act(struct nj_lab *lab, const struct nj_lab_act *act, const char *command)
 }
 
 static bool
-show(struct nj_lab *lab, struct nj_lab_process *p, const char *until)
+show(struct nj_lab *lab, struct nj_lab_process *p, const char *until, unsigned times)
 {
-    bool is_good = until == NULL || hear(lab, p, until);
+    bool is_good = until == NULL || hear(lab, p, until, times);
     struct nj_str said;
     char path[128], *output;
 
@@ -379,7 +393,7 @@ stop(struct nj_lab *lab, struct nj_lab_process *p, bool is_quiet)
         end(p->pid, SIGINT);
     p->pid = 0;
     if (!is_quiet)
-        is_good = show(lab, p, NULL);
+        is_good = show(lab, p, NULL, 0);
     p->name = NULL;
     return is_good;
 }
@@ -410,7 +424,7 @@ nj_lab_act(struct nj_lab *lab, const struct nj_lab_act *act)
         return start_act(lab, act, text);
     case NJ_LAB_SHOW:
         NJ_ASSERT(p != NULL);
-        return show(lab, p, act->until);
+        return show(lab, p, act->until, act->times > 0 ? act->times : 1);
     case NJ_LAB_STOP:
         NJ_ASSERT(p != NULL);
         return stop(lab, p, act->is_quiet);

@@ -21,7 +21,7 @@
     {.kind = NJ_LAB_START, .name = "broker", .text = "nightjar broker -c " config " -v", \
      .until = (last), .is_quiet = true}
 #define SUBSCRIBER(options) \
-    {.kind = NJ_LAB_START, .name = "A", .text = "nightjar sub -h 127.0.0.1 -i A " options " -t '#' -v", \
+    {.kind = NJ_LAB_START, .name = "A", .text = "nightjar sub -h localhost -i A " options " -t '#' -v", \
      .until = "Sending SUBACK to A", .by = "broker"}
 #define SNIFF(options) \
     {.kind = NJ_LAB_START, .name = "sniff", .text = "nightjar sniff -i lo " options, \
@@ -39,15 +39,15 @@ static const struct nj_lab_act talk[] = {
         "machines ; ce que l'on tape et ce que l'on voit est identique."),
     WRITE("open.conf", "listener %plain% 127.0.0.1\nallow_anonymous true\npersistence false\n"),
     BROKER("open.conf", "strudel -m hello\n"),
-    SAY("Client A subscribes to everything; then somebody publishes.",
-        "Le client A s'abonne à tout ; puis quelqu'un publie."),
+    SAY("Client A, on the broker's own machine (localhost), subscribes to everything; then somebody publishes.",
+        "Le client A, sur la machine même du broker (localhost), s'abonne à tout ; puis quelqu'un publie."),
     SUBSCRIBER("-p %plain%"),
     RUN("nightjar pub -h 127.0.0.1 -p %plain% -i B -m hello -t world"),
     SHOW_UNTIL("A", "hello"),
     SHOW_UNTIL("broker", "Client B"),
-    SAY("In the broker's log, d0 means that this is no repetition, q0 quality of service 0 (at most once), r0 "
+    SAY("Publishing and subscribing work. In the broker's log, d0 means that this is no repetition, q0 quality of service 0 (at most once), r0 "
         "that the message is not retained, m0 that it has no packet identifier, which only QoS 1 and 2 need.",
-        "Dans le journal du broker, d0 dit que ce n'est pas une répétition, q0 la qualité de service 0 (au plus "
+        "La publication et la souscription fonctionnent. Dans le journal du broker, d0 dit que ce n'est pas une répétition, q0 la qualité de service 0 (au plus "
         "une fois), r0 que le message n'est pas retenu, m0 qu'il n'a pas d'identifiant de paquet : seuls "
         "les QoS 1 et 2 en ont besoin."),
 };
@@ -78,15 +78,17 @@ static const struct nj_lab_act look[] = {
 static const struct nj_lab_act choose[] = {
     SAY("That is a lot to read. One field of one protocol is enough to follow what is talked about:",
         "Cela fait beaucoup à lire. Un seul champ d'un seul protocole suffit pour savoir de quoi on parle :"),
-    SNIFF("--port %plain% -Y mqtt.topic -T fields -e mqtt.topic"),
+    SNIFF("--port %plain% -Y mqtt -T fields -e mqtt.topic"),
     RUN("nightjar pub -h 127.0.0.1 -p %plain% -i B -m hello -t cheese/strudel"),
     SHOW_UNTIL("A", "strudel"),
-    {.kind = NJ_LAB_SHOW, .name = "sniff", .until = "cheese/strudel\ncheese/strudel\n", .takes_capture = true},
+    {.kind = NJ_LAB_SHOW, .name = "sniff", .until = "cheese/strudel\n", .times = 2, .takes_capture = true},
     STOP_SNIFF,
     ASK("You publish on cheese/strudel. What is shown?",
         "Vous publiez sur « cheese/strudel ». Qu'obtenez-vous ?"),
-    SAY("The topic, taken out of the PUBLISH; twice, since the message goes to the broker and from there to A.",
-        "Le topic, extrait du PUBLISH ; deux fois, car le message va au broker, puis de là vers A."),
+    SAY("The topic, taken out of the PUBLISH; twice, since the message goes to the broker and from there to A. The empty "
+        "lines are the packets of MQTT that have no topic: CONNECT, CONNACK, DISCONNECT; `-Y mqtt.topic` leaves them out.",
+        "Le topic, extrait du PUBLISH ; deux fois, car le message va au broker, puis de là vers A. Les lignes vides sont les "
+        "paquets MQTT sans topic : CONNECT, CONNACK, DISCONNECT ; `-Y mqtt.topic` les omet."),
 };
 
 /* --- 4 --- */
@@ -130,17 +132,23 @@ static const struct nj_lab_act certify[] = {
     RUN("nightjar pki client B"),
     ASK("Which version of OpenSSL is installed?", "Quelle est la version d'OpenSSL installée ?"),
     RUN("openssl version"),
-    ASK("Which algorithm, and for how long?", "Quel algorithme, et pour quelle durée ?"),
+    ASK("Which encryption algorithm is used?", "Quel algorithme de chiffrement est utilisé ?"),
     RUN("nightjar pki inspect pki/hosts/localhost/server.crt"),
-    SAY("ECDSA on the curve P-256, and 825 days; the course had RSA and 100 days, after which every client would "
-        "have stopped. The names by which clients call the broker are in the certificate (subjectAltName), which "
-        "the course's did not have.",
-        "ECDSA sur la courbe P-256, et 825 jours ; le cours avait RSA et 100 jours, après quoi tous les clients se "
-        "seraient arrêtés. Les noms par lesquels les clients appellent le broker sont dans le certificat "
-        "(subjectAltName), ce qui manquait à celui du cours."),
+    SAY("For the key pair and the signature ECDSA on the curve P-256; the course had RSA. The names by which clients call "
+        "the broker are in the certificate (subjectAltName), which the course's did not have.",
+        "Pour la paire de clés et la signature, ECDSA sur la courbe P-256 ; le cours avait RSA. Les noms par lesquels les "
+        "clients appellent le broker sont dans le certificat (subjectAltName), ce qui manquait à celui du cours."),
+    ASK("How long is the certificate valid?", "Quelle est la durée de validité du certificat ?"),
+    SAY("825 days from the day it was made; the course's 100 days, after which every client would have stopped.",
+        "825 jours à compter du jour de sa création ; celui du cours, 100 jours, après quoi tous les clients se seraient "
+        "arrêtés."),
     SAY("All that was issued, the clients' certificates too:", "Tout ce qui a été émis, certificats des clients compris :"),
     RUN("nightjar pki list"),
-    ASK("How do you take these files to the broker?", "Comment transférez-vous ces fichiers au broker ?"),
+    SAY("For TLS the broker has to know three files: the authority's certificate (ca.crt), its own (server.crt), and the "
+        "private key that belongs to that (server.key).",
+        "Pour TLS, le broker doit connaître trois fichiers : le certificat de l'autorité (ca.crt), le sien (server.crt) et la "
+        "clé privée qui va avec (server.key)."),
+    ASK("How do you take these files to the broker?", "Comment choisissez-vous de transférer ces fichiers au broker ?"),
     SAY("By scp, which keeps them confidential and whole. Better still, the private key never travels: it is made "
         "on the host that uses it, and only a request goes to the authority (`nightjar pki sign`).",
         "Par scp, qui garantit confidentialité et intégrité. Mieux encore, la clé privée ne voyage jamais : elle est "
@@ -149,29 +157,64 @@ static const struct nj_lab_act certify[] = {
 
 /* --- 6 --- */
 
-#define OPENSSL_SUBJECT "/C=FR/ST=France/O=ISIS"
+#define OPENSSL_SUBJECT "/C=FR/ST=France"
+
+#define CLIENT_SUBJECT "'" OPENSSL_SUBJECT "/O=Internet Widgits Pty Ltd'"
+#define THEN "--cafile then/ca.crt --cert then/client.crt --key then/client.key"
+#define SIGN_THEN(whose) \
+    RUN_QUIETLY("openssl x509 -req -in then/" whose ".csr -CA then/ca.crt -CAkey then/ca.key -CAcreateserial " \
+                "-out then/" whose ".crt -days 100")
 
 static const struct nj_lab_act fail_as_then[] = {
     SAY("This is how the lab was done at first, with openssl: authority and broker under one name.",
         "Voici comment le TP avait d'abord été fait, avec openssl : l'autorité et le broker sous un seul nom."),
     RUN_QUIETLY("mkdir then && openssl req -x509 -newkey rsa:2048 -nodes -keyout then/ca.key -out then/ca.crt -days 100 "
-                "-subj " OPENSSL_SUBJECT),
+                "-subj " OPENSSL_SUBJECT "/O=ISIS"),
     RUN_QUIETLY("openssl req -newkey rsa:2048 -nodes -keyout then/broker.key -out then/broker.csr "
-                "-subj " OPENSSL_SUBJECT),
-    RUN_QUIETLY("openssl x509 -req -in then/broker.csr -CA then/ca.crt -CAkey then/ca.key -CAcreateserial "
-                "-out then/broker.crt -days 100"),
-    WRITE("then.conf", "listener %secure% 127.0.0.1\nprotocol mqtt\nallow_anonymous true\npersistence false\n"
-                       "cafile then/ca.crt\ncertfile then/broker.crt\nkeyfile then/broker.key\n"),
-    BROKER("then.conf", "Listening on"),
-    RUN_TO(8, "nightjar pub -h 127.0.0.1 -p %secure% --cafile then/ca.crt -m hello -t world"),
+                "-subj " OPENSSL_SUBJECT "/O=ISIS"),
+    SIGN_THEN("broker"),
+    RUN_QUIETLY("openssl req -newkey rsa:2048 -nodes -keyout then/client.key -out then/client.csr "
+                "-subj " CLIENT_SUBJECT),
+    SIGN_THEN("client"),
+    SAY("The course's seven lines of configuration, and persistence, which keeps the broker from writing to this disk:",
+        "Les sept lignes de configuration du cours, et persistence, pour que le broker n'écrive rien sur ce disque :"),
+    WRITE("then.conf", "listener %secure% 127.0.0.1\nprotocol mqtt\nallow_anonymous true\ncafile then/ca.crt\n"
+                       "certfile then/broker.crt\nkeyfile then/broker.key\nrequire_certificate true\n"
+                       "persistence false\n"),
+    {.kind = NJ_LAB_START, .name = "broker", .text = "nightjar broker -c then.conf -v", .until = "Listening on"},
+    SHOW_UNTIL("broker", "Listening on"),
+    ASK("On which ports does the server listen?", "Sur quels ports le serveur écoute-t-il ?"),
+    SAY("On %secure% alone, as its log says: with a listener in the configuration there is no other.",
+        "Sur %secure% seul, comme le dit son journal : dès qu'un listener est configuré, il n'y en a pas d'autre."),
+    SAY("The client's command, first as the course has it, where the first slash of --cert is missing: such a path is "
+        "looked for from here, and that fails before any connection.",
+        "La commande du client, d'abord telle que dans le cours, où il manque la première barre oblique de --cert : un tel "
+        "chemin part d'ici, et l'échec précède toute connexion."),
+    RUN_TO(1, "nightjar pub -p %secure% --cafile then/ca.crt --cert home/olivier/TP/certs/client/client.crt "
+              "--key then/client.key -h 127.0.0.1 -m hello -t world"),
+    RUN_TO(8, "nightjar pub -p %secure% " THEN " -h 127.0.0.1 -m hello -t world"),
     SHOW_UNTIL("broker", "disconnected"),
     ASK("Why does it fail, and what mends it?", "Pourquoi cela échoue-t-il, et comment y remédier ?"),
-    SAY("Not by --insecure: that leaves out whether the name is the broker's, and nothing else.",
-        "Pas par --insecure : cette option omet de vérifier que le nom est celui du broker, et rien d'autre."),
-    RUN_TO(8, "nightjar pub -h 127.0.0.1 -p %secure% --cafile then/ca.crt --insecure -m hello -t world"),
-    SAY("The author never learnt it, and ended with --insecure. This is what `nightjar doctor` is for:",
-        "L'auteur ne l'a jamais su, et a fini avec --insecure. C'est à cela que sert `nightjar doctor` :"),
-    RUN_TO(1, "nightjar doctor -h 127.0.0.1 -p %secure% --cafile then/ca.crt"),
+    SAY("The course looked at both certificates, the broker's and the client's:",
+        "Le cours a examiné les deux certificats, celui du broker et celui du client :"),
+    RUN("openssl x509 -in then/broker.crt -text -noout"),
+    RUN("openssl x509 -in then/client.crt -text -noout"),
+    SAY("The answer is in the first: Issuer and Subject are the same. Who reads it takes it for a certificate that signed "
+        "itself, and looks no further for the authority. The client's has a subject of its own, and is right. So what was "
+        "tried then could not help: to make the client's anew; to put the authority into the system's store, which --cafile "
+        "gives already; to make all of them anew, unless with other subjects.",
+        "La réponse est dans le premier : Issuer et Subject sont identiques. Qui le lit le prend pour auto-signé, et ne "
+        "cherche pas plus loin l'autorité. Celui du client a un sujet à lui, et il est bon. Ce qui fut essayé alors ne pouvait "
+        "donc pas aider : refaire celui du client ; ajouter l'autorité au magasin du système, alors que --cafile la donne "
+        "déjà ; tout refaire, sauf avec d'autres sujets."),
+    SAY("Nor does --insecure: that leaves out whether the name is the broker's, and nothing else.",
+        "--insecure n'aide pas non plus : cette option omet de vérifier que le nom est celui du broker, et rien d'autre."),
+    RUN_TO(8, "nightjar pub -p %secure% " THEN " -h 127.0.0.1 --insecure -m hello -t world"),
+    SAY("The author never learnt it, and ended with --insecure, which can only have helped with other certificates than "
+        "those. This is what `nightjar doctor` is for:",
+        "L'auteur ne l'a jamais su, et a fini avec --insecure, qui n'a pu aider qu'avec d'autres certificats que ceux-là. "
+        "C'est à cela que sert `nightjar doctor` :"),
+    RUN_TO(1, "nightjar doctor -h 127.0.0.1 -p %secure% " THEN),
     STOP("broker"),
 };
 
@@ -187,11 +230,7 @@ static const struct nj_lab_act work[] = {
                          "keyfile pki/hosts/localhost/server.key\nrequire_certificate true\n"
                          "use_identity_as_username true\ncrlfile pki/crl.pem\n"),
     {.kind = NJ_LAB_START, .name = "broker", .text = "nightjar broker -c mutual.conf -v --tls-keylog secrets.txt",
-     .until = "Listening on"},
-    SHOW_UNTIL("broker", "Listening on"),
-    ASK("On which ports does the server listen?", "Sur quels ports le serveur écoute-t-il ?"),
-    SAY("On %secure% alone, as its log says: with a listener in the configuration there is no other.",
-        "Sur %secure% seul, comme le dit son journal : dès qu'un listener est configuré, il n'y en a pas d'autre."),
+     .until = "Listening on", .is_quiet = true},
     SUBSCRIBER("-p %secure% " MUTUAL),
     RUN("nightjar pub -h 127.0.0.1 -p %secure% -i B --cafile pki/clients/B/ca.crt --cert pki/clients/B/client.crt "
         "--key pki/clients/B/client.key -m hello -t world"),

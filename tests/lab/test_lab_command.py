@@ -85,6 +85,49 @@ def test_a_page_that_shows_something_else_is_found_out():
         assert pages.comparable(page.replace(shown, instead), pages.PORT) != kept, shown
 
 
+# The lab's document (../shared/seeds/002) from its first command to its last: its questions in its own words, its commands
+# as nightjar's. Only that somebody listens before something is said comes earlier here.
+COURSE = (
+    r"\$ nightjar sub -h localhost .*-t '#' -v", r"\$ nightjar pub -h \S+ .*-m hello -t world", r"world hello",
+    r"Received PUBLISH from B \(d0, q0, r0, m0, 'world', \.\.\. \(5 bytes\)\)", r"La publication et la souscription fonctionnent",
+    r"\$ nightjar sniff -i lo .*-w", r"\$ nightjar pub .*-t world", r"\*\*Le TCP handshake est-il présent dans la capture \?\*\*",
+    r"\$ nightjar sniff .*-Y mqtt -T fields -e mqtt.topic", r"\$ nightjar pub .*-m hello -t cheese/strudel", r"\ncheese/strudel\n",
+    r"\*\*Vous publiez sur « cheese/strudel »", r"\*\*Que concluez-vous quant à la confidentialité de l'échange \?",
+    r"\*\*Rappelez le lien entre les certifica\w+ et le chiffrement asymétrique", r"\*\*Rappelez le processus de génération d'un certifica\w+",
+    r"\$ nightjar pki init", r"\*\*Quelle est la version d'OpenSSL installée \?", r"\*\*Quel algorithme de chiffrement est utilisé \?",
+    r"\*\*Quelle est la durée de validité du certifica\w+ \?", r"le broker doit connaître trois fichiers",
+    r"\*\*Comment choisissez-vous de transférer ces fichiers au broker \?",
+    r"\$ openssl x509 -req -in \S*broker.csr -CA \S*ca.crt -CAkey \S*ca.key -CAcreateserial -out \S*broker.crt -days 100",
+    r"\nlistener \d+ \S+\nprotocol mqtt\nallow_anonymous true\ncafile \S+\ncertfile \S+\nkeyfile \S+\nrequire_certificate true\n",
+    r"\*\*Sur quels ports le serveur écoute-t-il \?",
+    r"\$ nightjar pub -p \d+ --cafile \S+ --cert home/olivier/TP/certs/client/client.crt --key \S+ -h \S+ -m hello -t world",
+    r"\$ nightjar pub -p \d+ --cafile \S+ --cert \S+ --key \S+ -h \S+ -m hello -t world\nError: A TLS error occurred",
+    r"alert 48 unknown_ca", r"\$ openssl x509 -in \S*broker.crt -text -noout\n", r"Issuer: C = FR, ST = France, O = ISIS",
+    r"Subject: C = FR, ST = France, O = ISIS\n", r"\$ openssl x509 -in \S*client.crt -text -noout\n",
+    r"Subject: C = FR, ST = France, O = Internet Widgits Pty Ltd", r"refaire celui du client ; ajouter l'autorité au magasin du système",
+    r"\$ nightjar pub .*--insecure .*-m hello -t world", r"Que reste-t-il à lire \?",
+)
+
+
+def test_what_the_course_types_and_asks_has_its_place_in_the_page():
+    with open(pages.page_of("fr"), encoding="utf-8") as f:
+        page = f.read()
+    at = 0
+    for words in COURSE:
+        found = re.compile(words).search(page, at)
+        assert found, f"not behind what comes before it in the course: {words}"
+        at = found.end()
+
+
+def test_the_page_has_as_many_questions_and_commands_in_english():
+    counts = []
+    for language in pages.LANGUAGES:
+        with open(pages.page_of(language), encoding="utf-8") as f:
+            page = f.read()
+        counts.append([len(re.findall(mark, page, re.M)) for mark in (r"^## ", r"^\*\*", r"^\$ ", r"^`\S+\.conf`")])
+    assert counts[0] == counts[1]
+
+
 def test_one_step_alone_is_shown(port):
     done = lab("--step", 6, "--port", port)
     assert done.returncode == 0, said(done)
