@@ -130,7 +130,8 @@ nj_bench_print_manual(FILE *out)
         "latency is counted from then to its arrival at each subscriber,\n"
         "and what was due while the broker was stalled is sent, and counted, all the same.\n"
         "With\n.Fl -burst\n"
-        "so many of a publisher are due at once, and the publishers' turns lie as much further apart.\n"
+        "so many of a publisher are due at once, and the publishers' turns lie as much further "
+        "apart.\n"
         "At QoS 1 and 2 it is also told how long a message's last acknowledgement takes,\n"
         "from its being written.\n"
         ".Sh OPTIONS\n.Bl -tag -width Ds\n",

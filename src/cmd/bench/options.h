@@ -27,8 +27,8 @@ struct nj_bench_opts {
     const char *thing; /* what it has many of */
     const char *host, *username, *prefix, *cafile, *certfile, *keyfile;
     struct nj_secret password; /* terminated; empty: none */
-    uint32_t port, pid, payload, publishers, subscribers, rate, burst, window, batch, count, clients,
-        messages, threads, turn_us, warmup_ms, measure_ms, hold_ms, patience_ms, qos;
+    uint32_t port, pid, payload, publishers, subscribers, rate, burst, window, batch, count,
+        clients, messages, threads, turn_us, warmup_ms, measure_ms, hold_ms, patience_ms, qos;
     uint8_t version; /* 3: MQTT 3.1, 4: 3.1.1, 5 */
     bool is_persistent, is_offline, takes, leaves, resumes, is_json, tells_progress, is_quiet;
 };
