@@ -66,7 +66,7 @@ def test_a_clean_tree_passes(tree):
 ])
 def test_layers_refuse_an_arrow_that_is_not_drawn(tree, path, include, why):
     for header in ("mqtt/packet.h", "topic/index.h", "server/conn.h", "server/conn_priv.h",
-                   "broker/session.h", "config/opts.h"):
+                   "broker/session.h", "config/opts.h", "sniff/report/report.h"):
         plant(tree, f"src/{header}", "")
     plant(tree, path, f"\n#include {include}\n")
     found = found_by(tree, "layers")
