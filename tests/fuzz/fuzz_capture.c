@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any bytes as a capture, through all layers and out again in every form: read as far as it goes,
- * within bounds. */
+/* Any bytes as a capture, through all layers and out again in every form, the script of
+ * `nightjar replay` too: read as far as it goes, within bounds. */
 #include "base/assert.h"
 #include "base/hash.h"
 #include "base/mem.h"
 #include "sniff/print/print.h"
 #include "sniff/report/ladder.h"
 #include "sniff/report/report.h"
+#include "sniff/report/script.h"
 
 #include <stdint.h>
 
@@ -30,11 +31,27 @@ check(const struct nj_dissected *dissected, FILE *out)
     nj_text_fini(&text);
 }
 
-/* What is told of all frames at the end. */
+/* What is told of all frames at the end, and what could be played again. */
 struct story {
     struct nj_report *report;
     struct nj_ladder *ladder;
+    struct nj_script script;
 };
+
+static void
+check_script(const struct nj_script *s)
+{
+    NJ_ASSERT(s->conversations <= NJ_SCRIPT_CONVERSATIONS_MAX);
+    for (size_t i = 0; i < s->steps; i++) {
+        const struct nj_step *step = &s->step[i];
+
+        NJ_ASSERT(step->conversation < s->conversations);
+        NJ_ASSERT((step->kind == NJ_STEP_SEND) == (step->bytes != NULL));
+        NJ_ASSERT(step->kind != NJ_STEP_SEND || (step->n > 0 && step->type >> 4 == 0));
+        NJ_ASSERT(step->kind == NJ_STEP_HEAR || step->heard.topic == NULL);
+        NJ_ASSERT(step->kind == NJ_STEP_HEAR || s->conversation[step->conversation].has_connect);
+    }
+}
 
 static void
 tell(const struct story *s, const struct nj_dissector *d, FILE *out)
@@ -59,7 +76,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     struct nj_dissector *d;
     struct nj_captured frame;
     struct nj_diag diag = {0};
-    struct story story;
+    struct story story = {0};
     FILE *in;
 
     if (bytes == 0)
@@ -80,8 +97,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
             check(dissected, nowhere);
             nj_report_add(story.report, dissected);
             nj_ladder_add(story.ladder, dissected);
+            nj_script_add(&story.script, dissected);
         }
         tell(&story, d, nowhere);
+        check_script(&story.script);
+        nj_script_fini(&story.script);
         nj_ladder_free(story.ladder);
         nj_report_free(story.report);
         NJ_ASSERT((next == NJ_CAPTURE_FAULT) == (diag.text[0] != '\0'));
