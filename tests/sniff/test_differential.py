@@ -8,14 +8,18 @@ import collections
 import os
 import re
 import shutil
+import signal
+import socket
 import subprocess
 
 import pytest
 
-from sniff import traffic
+from sniff import loopback, traffic
 from sniff.differences import FIELD_DIFFERENCES, lets_endless_block
+from sniff.test_live import Sniff, captures
 from support.broker import NIGHTJAR, ROOT
 from support.peer import TIMEOUT
+from support.tool import Running
 
 SEEDS = range(int(os.environ.get("NJ_DIFFERENTIAL_SEEDS", "1")))
 CONNECTIONS, PACKETS = 60, 30
@@ -40,17 +44,22 @@ def capture(tmp_path):
     return make
 
 
-def rows_of(program, path, columns):
-    words = ["-n", "-r", str(path), "-Y", "mqtt", "-T", "fields", "-E", "occurrence=a", "-E", "aggregator=|"]
-    for column in columns:
-        words += ["-e", column]
-    done = subprocess.run([*program, *words], capture_output=True, timeout=TIMEOUT * 3, check=True)
+def asking_for(columns):
+    return ["-n", "-T", "fields", "-E", "occurrence=a", "-E", "aggregator=|", *(w for c in columns for w in ("-e", c))]
+
+
+def rows_of(program, path, columns, chosen="mqtt"):
+    done = subprocess.run([*program, "-r", str(path), "-Y", chosen, *asking_for(columns)], capture_output=True, timeout=TIMEOUT * 3, check=True)
     return [line.split("\t") for line in done.stdout.decode().split("\n")[:-1]], done.stderr
 
 
-def of_tshark(path, columns):
-    """Put right where it errs."""
-    rows, _ = rows_of(["tshark", "-o", "tcp.reassemble_out_of_order:TRUE"], path, columns)
+def of_tshark(path, columns, *words):
+    rows, _ = rows_of(["tshark", "-o", "tcp.reassemble_out_of_order:TRUE", *words], path, columns)
+    return put_right(rows, columns)
+
+
+def put_right(rows, columns):
+    """What tshark says, where it errs."""
     for difference in FIELD_DIFFERENCES:
         at = columns.index(difference["field"])
         for row in rows:
@@ -59,8 +68,8 @@ def of_tshark(path, columns):
     return rows
 
 
-def of_nightjar(path, columns):
-    rows, said = rows_of([NIGHTJAR, "sniff"], path, columns)
+def of_nightjar(path, columns, *words):
+    rows, said = rows_of([NIGHTJAR, "sniff", *words], path, columns)
     assert said == b""  # nothing was lost
     return rows
 
@@ -79,9 +88,9 @@ def test_what_is_malformed_is_shown_as_far_as_tshark_does(tmp_path, seed):
     expect_the_same(path)
 
 
-def expect_the_same(path):
+def expect_the_same(path, our_words=(), their_words=()):
     columns = ["frame.number", *FIELDS]
-    ours, theirs = of_nightjar(path, columns), of_tshark(path, columns)
+    ours, theirs = of_nightjar(path, columns, *our_words), of_tshark(path, columns, *their_words)
     assert [row[0] for row in ours] == [row[0] for row in theirs]
     block = columns.index("mqtt.properties")
     for our, their in zip(ours, theirs):
@@ -110,6 +119,39 @@ def test_wherever_it_is_cut_it_is_the_same(capture, seed, disorder):
     assert ours.keys() == theirs.keys()
     for side, fields in theirs.items():
         assert ours[side] == fields, side
+
+
+@captures
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_passes_the_loopback_is_the_same_at_once_and_later(broker, tmp_path, seed):
+    """Clients, a proxy that cuts what they and the broker say, a real broker. Both programs capture side by side, then both read what ours kept."""
+    kept, columns = tmp_path / "live.pcapng", ["tcp.srcport", "tcp.dstport", *FIELDS]
+    with loopback.Proxy(broker.port, seed) as proxy:
+        ports = (proxy.port, broker.port)
+        our_words = [word for port in ports for word in ("--port", str(port))]
+        their_words = [word for port in ports for word in ("-d", f"tcp.port=={port},mqtt")]
+        with Sniff(*our_words, "-w", kept, "-P", *asking_for(columns)) as ours, \
+                Running(["tshark", "-i", "lo", "-f", " or ".join(f"tcp port {port}" for port in ports), "-l", *their_words,
+                         *asking_for(columns)]) as theirs:
+            theirs.err.wait("Capture started")
+            packets = loopback.talk(seed, proxy.port, 12, 6)
+            last = socket.create_connection(("127.0.0.1", broker.port), TIMEOUT)
+            last.sendall(bytes.fromhex("101300044d51545404020000000774686520656e64"))
+            for program in (ours, theirs):
+                program.out.wait(r"\bthe end\b")
+            last.close()
+            ours.stop()
+            theirs.process.send_signal(signal.SIGINT)
+            theirs.wait()
+    assert 2 * packets > 2500  # each passes the loopback twice
+    sides = [by_side(row for row in rows if "the end" not in row)
+             for rows in ([line.split("\t") for line in ours.out.text.split("\n")],
+                          put_right([line.split("\t") for line in theirs.out.text.split("\n")], columns))]
+    assert len(sides[0]) >= 12 * 4
+    assert sides[0] == sides[1]
+    expect_the_same(kept, our_words, their_words)
+    in_pieces, _ = rows_of([NIGHTJAR, "sniff", *our_words], kept, ["mqtt.hdrflags"], "tcp.len > 0 and not mqtt")
+    assert len(in_pieces) > 500
 
 
 def test_an_alias_belongs_to_one_direction(tmp_path):
