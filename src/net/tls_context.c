@@ -121,8 +121,8 @@ on_status(SSL *ssl, void *arg)
     const struct nj_tls_context *x = arg;
     uint8_t *copy;
 
-    /* It is about the first certificate. */
-    if (SSL_get_SSL_CTX(ssl) != x->shown[0])
+    /* It is about the first certificate, which another kind of key may stand beside. */
+    if (SSL_get_certificate(ssl) != SSL_CTX_get0_certificate(x->shown[0]))
         return SSL_TLSEXT_ERR_NOACK;
     copy = OPENSSL_memdup(x->ocsp, x->ocsp_n);
     if (copy == NULL)

@@ -357,6 +357,7 @@ use_pair(SSL_CTX *ssl, const struct nj_tls_opts *o, const struct nj_tls_pair *pa
          const struct nj_pki_file *file, EVP_PKEY *key, struct nj_diag *diag)
 {
     STACK_OF(X509) *chain = sk_X509_new_null();
+    X509 *first = SSL_CTX_get0_certificate(ssl);
     int done;
 
     if (chain == NULL)
@@ -368,7 +369,23 @@ use_pair(SSL_CTX *ssl, const struct nj_tls_opts *o, const struct nj_tls_pair *pa
         }
     done = SSL_CTX_use_cert_and_key(ssl, file->certificates[0], key, chain, 1);
     sk_X509_free(chain);
+    if (first != NULL) /* it may have more names: it stands for those beside it */
+        (void)SSL_CTX_select_current_cert(ssl, first);
     return done == 1 ? NJ_OK : say_refused(o, pair, diag);
+}
+
+static bool
+has_kind_of(SSL_CTX *ssl, const X509 *cert)
+{
+    X509 *first = SSL_CTX_get0_certificate(ssl);
+    bool has = false;
+
+    for (long more = SSL_CTX_set_current_cert(ssl, SSL_CERT_SET_FIRST); more == 1 && !has;
+         more = SSL_CTX_set_current_cert(ssl, SSL_CERT_SET_NEXT))
+        has = EVP_PKEY_get_base_id(X509_get0_pubkey(SSL_CTX_get0_certificate(ssl))) ==
+              EVP_PKEY_get_base_id(X509_get0_pubkey(cert));
+    (void)SSL_CTX_select_current_cert(ssl, first);
+    return has;
 }
 
 /* Another certificate for the same names, with a key of another kind, is shown beside the first: a
@@ -378,9 +395,7 @@ goes_beside(SSL_CTX *ssl, X509 *cert)
 {
     X509 *there = SSL_CTX_get0_certificate(ssl);
     GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
-    bool fits = there != NULL && names != NULL &&
-                EVP_PKEY_get_base_id(X509_get0_pubkey(there)) !=
-                    EVP_PKEY_get_base_id(X509_get0_pubkey(cert));
+    bool fits = there != NULL && names != NULL && !has_kind_of(ssl, cert);
 
     for (int i = 0; fits && i < sk_GENERAL_NAME_num(names); i++) {
         int kind;

@@ -329,6 +329,31 @@ a_name_in_sni_chooses_the_certificate(void **state)
     kit_free(&rsa);
 }
 
+static void
+one_with_fewer_names_hides_none_of_the_one_it_stands_beside(void **state)
+{
+    struct kit_cert both = {0}, rsa = {0}, third = {0};
+    struct nj_tls_pair pairs[4] = {broker_pair};
+    struct nj_tls_opts s = {.pairs = pairs, .pair_count = 4};
+    struct nj_tls_opts c = client_opts();
+
+    (void)state;
+    kit_make(&both, &(struct kit_asked){
+                        .name = "both", .sans = "DNS:a.example,DNS:b.example", .issuer = &ca});
+    kit_make(&rsa, &(struct kit_asked){
+                       .name = "rsa", .sans = "DNS:a.example", .is_rsa = true, .issuer = &ca});
+    kit_make(&third, &(struct kit_asked){.name = "third", .sans = "DNS:a.example", .issuer = &ca});
+    pairs[1] = (struct nj_tls_pair){both.certfile, both.keyfile};
+    pairs[2] = (struct nj_tls_pair){rsa.certfile, rsa.keyfile};
+    pairs[3] =
+        (struct nj_tls_pair){third.certfile, third.keyfile}; /* the first's kind: not there */
+    shake(&s, &c, "b.example");
+    assert_open();
+    kit_free(&both);
+    kit_free(&rsa);
+    kit_free(&third);
+}
+
 /* ---- refusals ---- */
 
 static void
@@ -614,6 +639,8 @@ main(void)
         cmocka_unit_test_teardown(an_unknown_identity_is_told_by_its_name, tear_down),
         cmocka_unit_test_teardown(a_wrong_key_is_told_from_an_unknown_identity, tear_down),
         cmocka_unit_test_teardown(a_name_in_sni_chooses_the_certificate, tear_down),
+        cmocka_unit_test_teardown(one_with_fewer_names_hides_none_of_the_one_it_stands_beside,
+                                  tear_down),
         cmocka_unit_test_teardown(a_name_that_was_not_typed_is_refused, tear_down),
         cmocka_unit_test_teardown(an_address_that_was_not_certified_is_refused, tear_down),
         cmocka_unit_test_teardown(insecure_skips_the_name_alone, tear_down),

@@ -536,13 +536,21 @@ def test_response_of_ocsp_is_stapled(certs, broker_kind):
     if broker_kind != "nightjar":
         pytest.skip("about nightjar's own option")
     certs.ocsp("broker")
-    broker = Broker("nightjar", "listener {port} 127.0.0.1\nocspfile {certs}/broker.ocsp\n"
-                    .replace("{certs}", certs.dir) + PAIR.replace("{certs}", certs.dir))
+    certs.key("rsa", ("RSA", "rsa_keygen_bits:2048"))
+    certs.issue("rsa", sans="DNS:localhost", usage="serverAuth", key="rsa")
+    pairs = PAIR + "certfile {certs}/rsa.crt\nkeyfile {certs}/rsa.key\nocspfile {certs}/broker.ocsp\n"
+    broker = Broker("nightjar", "listener {port} 127.0.0.1\n" + pairs.replace("{certs}", certs.dir))
     broker.start()
+
+    def ask(signature):
+        return subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{broker.port}", "-status", "-sigalgs",
+                               signature, "-CAfile", certs.ca], input=b"", capture_output=True, timeout=20,
+                              check=False).stdout
     try:
-        done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{broker.port}", "-status",
-                               "-CAfile", certs.ca], input=b"", capture_output=True, timeout=20, check=False)
-        assert b"OCSP Response Status: successful" in done.stdout and b"Cert Status: good" in done.stdout
+        shown = ask("ECDSA+SHA256")
+        assert b"OCSP Response Status: successful" in shown and b"Cert Status: good" in shown
+        shown = ask("RSA-PSS+SHA256")               # another certificate, of which the response says nothing
+        assert b"CN = rsa" in shown and b"OCSP response: no response sent" in shown
     finally:
         assert broker.stop() == 0
 
