@@ -138,12 +138,10 @@ nj_doctor_compare_clocks(struct nj_findings *causes, const char *certfile)
         struct nj_finding *f = &causes->at[kept];
 
         *f = causes->at[i];
-        if (f->is_guess && f->id == NJ_FINDING_NOT_YET_VALID)
-            continue; /* by this clock it is */
-        if (f->is_guess && f->id == NJ_FINDING_EXPIRED)
-            say_other_clock(f, NJ_FINDING_CLOCK_AHEAD, certfile, &dates);
-        else if (f->is_guess && f->id == NJ_FINDING_CLOCK_BEHIND)
-            say_other_clock(f, NJ_FINDING_CLOCK_BEHIND, certfile, &dates);
+        if (f->is_guess && (f->id == NJ_FINDING_NOT_YET_VALID || f->id == NJ_FINDING_EXPIRED))
+            continue; /* by this clock it is good */
+        if (f->is_guess && (f->id == NJ_FINDING_CLOCK_AHEAD || f->id == NJ_FINDING_CLOCK_BEHIND))
+            say_other_clock(f, f->id, certfile, &dates);
         kept++;
     }
     causes->count = kept;

@@ -79,6 +79,18 @@ nj_tls_look(struct nj_str first)
 /* Certificates of a chain that are looked at to tell one mistake from another. */
 #define SHOWN_MAX 16
 
+static void
+note_shown(struct nj_tls_fault *f, SSL *ssl)
+{
+    const X509 *own = SSL_get_certificate(ssl);
+    STACK_OF(X509) *more = NULL;
+
+    f->showed_certificate = own != NULL;
+    f->shows_issued =
+        own != NULL && X509_NAME_cmp(X509_get_subject_name(own), X509_get_issuer_name(own)) != 0;
+    f->shows_chain = SSL_get0_chain_certs(ssl, &more) == 1 && sk_X509_num(more) > 0;
+}
+
 /* The fault, begun if there is none; NULL without memory. */
 static struct nj_tls_fault *
 fault_of(struct nj_tls *t)
@@ -94,7 +106,7 @@ fault_of(struct nj_tls *t)
     f->alert = -1;
     f->was_open = nj_tls_is_open(t);
     f->is_tls13 = SSL_version(t->ssl) == TLS1_3_VERSION;
-    f->showed_certificate = SSL_get_certificate(t->ssl) != NULL;
+    note_shown(f, t->ssl);
     f->asked_certificate = t->context->role == NJ_TLS_SERVER
                                ? (SSL_get_verify_mode(t->ssl) & SSL_VERIFY_PEER) != 0
                                : SSL_get0_peer_CA_list(t->ssl) != NULL;
@@ -416,6 +428,36 @@ find_fault(const struct nj_findings *list, enum nj_finding_id id)
     return NULL;
 }
 
+/* Files that are without such a fault rule it out, but for a peer with another clock or stricter
+ * rules. */
+static bool
+is_in_files(enum nj_finding_id id)
+{
+    switch (id) { /* NOLINT(clang-diagnostic-switch-enum): all others lie with the peer, too */
+    case NJ_FINDING_EXPIRED:
+    case NJ_FINDING_NOT_YET_VALID:
+    case NJ_FINDING_WRONG_PURPOSE:
+    case NJ_FINDING_WEAK_KEY:
+    case NJ_FINDING_WEAK_DIGEST:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void
+copy_guesses(struct nj_findings *out, const struct nj_findings *guesses, bool in_files)
+{
+    for (size_t i = 0; i < guesses->count; i++) {
+        struct nj_finding *copy = NULL;
+
+        if (is_in_files(guesses->at[i].id) == in_files)
+            copy = nj_findings_add(out, guesses->at[i].id, guesses->at[i].end);
+        if (copy != NULL)
+            *copy = guesses->at[i];
+    }
+}
+
 void
 nj_tls_fault_guess(const struct nj_tls_fault *f, const struct nj_findings *own,
                    struct nj_findings *out)
@@ -426,33 +468,35 @@ nj_tls_fault_guess(const struct nj_tls_fault *f, const struct nj_findings *own,
         .is_tls13 = f->is_tls13,
         .was_open = f->was_open,
         .showed_certificate = f->showed_certificate,
+        .shows_issued = f->shows_issued,
+        .shows_chain = f->shows_chain,
         .asked_certificate = f->asked_certificate,
         .offered_key = f->offered_key,
         .heard_nothing = f->first_n == 0,
     };
     struct nj_findings guesses = {0};
-    bool is_known = false;
 
     nj_judge_alert(&guesses, &seen);
-    for (size_t i = 0; i < guesses.count; i++)
-        is_known = is_known || find_fault(own, guesses.at[i].id) != NULL;
     for (size_t i = 0; i < guesses.count; i++) {
         const struct nj_finding *certain = find_fault(own, guesses.at[i].id);
-        struct nj_finding *copy;
+        struct nj_finding *copy = NULL;
 
-        if (is_known != (certain != NULL))
-            continue;
-        copy = nj_findings_add(out, guesses.at[i].id, guesses.at[i].end);
+        if (certain != NULL)
+            copy = nj_findings_add(out, certain->id, certain->end);
         if (copy != NULL)
-            *copy = certain != NULL ? *certain : guesses.at[i];
+            *copy = *certain;
+    }
+    if (out->count == 0 && own != NULL) {
+        copy_guesses(out, &guesses, false);
+        copy_guesses(out, &guesses, true);
+    } else if (out->count == 0) {
+        *out = guesses;
+        return;
     }
     nj_findings_fini(&guesses);
 }
 
 /* ---- the line ---- */
-
-/* As many as a line of the log has room for. */
-#define GUESSES_SAID 4
 
 struct line {
     char *p;
@@ -480,24 +524,36 @@ add_finding(struct line *l, const struct nj_finding *f)
     add(l, "%s", nj_finding_line(f, text, sizeof(text)));
 }
 
+/* As many as there is room for beside what mends the first. */
+static void
+add_causes(struct line *l, const struct nj_findings *list)
+{
+    static const char before_mend[] = ". To mend the first: ";
+    const char *mend = list->at[0].mend;
+    size_t room = l->room - NJ_MIN(l->room, sizeof(before_mend) + strlen(mend));
+
+    add(l, "%s%s", list->count > 1 ? ". Possible causes, most likely first: " : ". Probably ",
+        list->at[0].cause);
+    for (size_t i = 1; i < list->count; i++) {
+        if (l->n + strlen("; or ") + strlen(list->at[i].cause) < room)
+            add(l, "; or %s", list->at[i].cause);
+    }
+    if (mend[0] != '\0')
+        add(l, "%s%s", before_mend, mend);
+}
+
 static void
 add_guesses(struct line *l, const struct nj_tls_fault *f, const struct nj_findings *own)
 {
     struct nj_findings list = {0};
 
     nj_tls_fault_guess(f, own, &list);
-    if (list.count > 0 && !list.at[0].is_guess) {
+    if (list.count > 0 && list.at[0].is_guess) {
+        add_causes(l, &list);
+    } else if (list.count > 0) {
         add(l, ", and our own files show why: ");
         add_finding(l, &list.at[0]);
     }
-    for (size_t i = 0; i < list.count && i < GUESSES_SAID && list.at[0].is_guess; i++)
-        add(l, "%s%s",
-            i > 0            ? "; or "
-            : list.count > 1 ? ". Possible causes, most likely first: "
-                             : ". Probably ",
-            list.at[i].cause);
-    if (list.count > 0 && list.at[0].is_guess && list.at[0].mend[0] != '\0')
-        add(l, ". To mend the first: %s", list.at[0].mend);
     nj_findings_fini(&list);
 }
 

@@ -23,6 +23,8 @@ struct nj_tls_fault {
     bool was_open; /* the handshake was over on our side */
     bool is_tls13;
     bool showed_certificate;   /* we did */
+    bool shows_issued;         /* and its issuer has another name than it has itself */
+    bool shows_chain;          /* and intermediates behind it */
     bool asked_certificate;    /* the server did, of the client */
     bool offered_key;          /* client: a pre-shared one */
     int alert;                 /* that came or was sent; -1: none */
@@ -37,7 +39,8 @@ struct nj_tls_fault {
 
 /* What may have happened where only the peer knows, most likely first. `own` is what is wrong with
  * our own files, NULL where that is not known: where one of these explains it, there is nothing to
- * guess (is_guess is not set). For nj_findings_fini(). */
+ * guess (is_guess is not set), and what they would have shown comes last. For nj_findings_fini().
+ */
 void nj_tls_fault_guess(const struct nj_tls_fault *f, const struct nj_findings *own,
                         struct nj_findings *out);
 

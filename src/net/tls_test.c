@@ -551,6 +551,29 @@ what_is_not_tls_is_recognised(void **state)
     (void)server_fault(NJ_FINDING_NONE);
 }
 
+static void
+what_good_files_would_have_shown_comes_last(void **state)
+{
+    struct nj_tls_fault f = {.role = NJ_TLS_SERVER, .ended = NJ_TLS_BY_PEER, .alert = 45};
+    struct nj_findings own = {0}, causes = {0};
+
+    (void)state;
+    nj_tls_fault_guess(&f, &own, &causes);
+    assert_int_equal(causes.at[0].id, NJ_FINDING_CLOCK_AHEAD);
+    assert_int_equal(causes.at[causes.count - 1].id, NJ_FINDING_EXPIRED);
+    nj_findings_fini(&causes);
+    nj_tls_fault_guess(&f, NULL, &causes);
+    assert_int_equal(causes.at[0].id, NJ_FINDING_EXPIRED);
+    nj_findings_fini(&causes);
+    assert_non_null(nj_findings_add(&own, NJ_FINDING_EXPIRED, NJ_END_BROKER));
+    nj_tls_fault_guess(&f, &own, &causes);
+    assert_int_equal(causes.count, 1);
+    assert_int_equal(causes.at[0].id, NJ_FINDING_EXPIRED);
+    assert_false(causes.at[0].is_guess);
+    nj_findings_fini(&causes);
+    nj_findings_fini(&own);
+}
+
 /* ---- settings ---- */
 
 static void
@@ -653,6 +676,7 @@ main(void)
         cmocka_unit_test_teardown(an_expired_client_is_let_in_where_dates_are_ignored, tear_down),
         cmocka_unit_test_teardown(no_common_version_is_called_that, tear_down),
         cmocka_unit_test_teardown(what_is_not_tls_is_recognised, tear_down),
+        cmocka_unit_test(what_good_files_would_have_shown_comes_last),
         cmocka_unit_test_teardown(settings_that_make_no_sense_are_refused, tear_down),
         cmocka_unit_test_teardown(a_keylog_holds_the_secrets_and_is_private, tear_down),
     };

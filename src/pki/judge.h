@@ -20,6 +20,7 @@
  * 0; what cannot be judged without them is left out. */
 struct nj_judge_chain {
     enum nj_end end;              /* who shows it: decides the purpose */
+    bool is_own;                  /* and it is he who judges */
     struct x509_st *const *shown; /* the leaf, then what was sent with it */
     size_t shown_count;
     const char *shown_file;         /* where it stands; NULL: it came over the wire */
@@ -90,6 +91,8 @@ struct nj_judge_alert {
     bool is_tls13;    /* as far as it was agreed on */
     bool was_open;    /* the handshake was over on our side: what is refused is our certificate */
     bool showed_certificate; /* we showed one */
+    bool shows_issued;       /* and its issuer has another name than it has itself */
+    bool shows_chain;        /* and intermediates behind it */
     bool asked_certificate;  /* the other side asked for one */
     bool offered_key;        /* we are a client with a pre-shared key */
     bool heard_nothing;      /* not one byte came before the end */

@@ -7,7 +7,7 @@
 
 #include <openssl/ssl.h> /* the numbers of alerts */
 
-#define CAUSES 10
+#define CAUSES 13
 
 struct meaning {
     int alert;
@@ -20,12 +20,12 @@ struct meaning {
 static const struct meaning of_chain[] = {
     {TLS1_AD_UNKNOWN_CA,
      {F(UNKNOWN_ISSUER), F(SAME_NAME_AS_CA), F(OTHER_CA_OF_THIS_NAME), F(SELF_SIGNED),
-      F(NO_INTERMEDIATE), F(CA_NOT_GIVEN), F(CAPATH_UNHASHED), F(LEAF_AS_CA), F(NOT_A_CA),
-      F(NO_CRL)}},
-    {SSL3_AD_CERTIFICATE_EXPIRED, {F(EXPIRED), F(CRL_EXPIRED)}},
+      F(NO_INTERMEDIATE), F(CA_NOT_GIVEN), F(CAPATH_UNHASHED), F(LEAF_AS_CA), F(NO_ROOT),
+      F(PATH_TOO_LONG), F(NOT_A_CA), F(CA_MAY_NOT_SIGN), F(NO_CRL)}},
+    {SSL3_AD_CERTIFICATE_EXPIRED, {F(EXPIRED), F(CLOCK_AHEAD), F(CRL_EXPIRED)}},
     {SSL3_AD_BAD_CERTIFICATE,
-     {F(NOT_YET_VALID), F(CLOCK_BEHIND), F(HOST_NAME), F(HOST_ADDRESS), F(WEAK_KEY),
-      F(WEAK_DIGEST)}},
+     {F(HOST_NAME), F(HOST_ADDRESS), F(NOT_YET_VALID), F(CLOCK_BEHIND), F(WEAK_KEY), F(WEAK_DIGEST),
+      F(WEAK_CA_KEY)}},
     {SSL3_AD_CERTIFICATE_REVOKED, {F(REVOKED)}},
     {SSL3_AD_UNSUPPORTED_CERTIFICATE, {F(WRONG_PURPOSE)}},
     {SSL3_AD_CERTIFICATE_UNKNOWN,
@@ -73,6 +73,11 @@ is_possible(enum nj_finding_id id, const struct nj_judge_alert *seen)
     case NJ_FINDING_CRL_EXPIRED:
     case NJ_FINDING_NO_CRL:
         return !is_by_client;
+    case NJ_FINDING_SAME_NAME_AS_CA:
+    case NJ_FINDING_SELF_SIGNED:
+        return !seen->shows_issued;
+    case NJ_FINDING_NO_INTERMEDIATE:
+        return !seen->shows_chain;
     case NJ_FINDING_NO_CERTIFICATE: /* TLS 1.3 has an alert of its own for that */
         return !is_by_client && !seen->showed_certificate &&
                (seen->alert == TLS13_AD_CERTIFICATE_REQUIRED || seen->asked_certificate);
@@ -92,6 +97,7 @@ end_of(enum nj_finding_id id, const struct nj_judge_alert *seen)
     case NJ_FINDING_CAPATH_UNHASHED:
     case NJ_FINDING_CAPATH_MISSING:
     case NJ_FINDING_CLOCK_BEHIND:
+    case NJ_FINDING_CLOCK_AHEAD:
     case NJ_FINDING_WEAK_CA_KEY: /* it cannot even build the chain that it shows itself */
         return other;
     default:
@@ -132,6 +138,7 @@ add_silence(struct nj_findings *out, const struct nj_judge_alert *seen)
 
     if (!is_client && seen->heard_nothing) {
         add_guess(out, NJ_FINDING_SCAN, NJ_END_CLIENT);
+        add_guess(out, NJ_FINDING_GAVE_UP, NJ_END_CLIENT);
         return;
     }
     if (is_client && seen->heard_nothing)

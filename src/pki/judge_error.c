@@ -353,14 +353,12 @@ judge_not_yet(struct nj_finding *f, const struct nj_judge_chain *c, const X509 *
     nj_judge_day(nj_judge_now(c->now_s), now);
     if (is_clock_behind(c)) {
         change(f, NJ_FINDING_CLOCK_BEHIND);
-        f->end = judge_of(c);
+        f->end = c->is_own ? c->end : judge_of(c);
         nj_finding_cause(
-            f,
-            "the clock of %s is behind: it says %s, and %s was not made by then (%s was "
-            "on %s)",
+            f, "the clock of %s is behind: it says %s, and %s made by then (%s was on %s)",
             f->end == NJ_END_CLIENT ? "the client" : "the broker", now,
-            nj_judge_now(c->now_s) < c->passed_s ? "this program"
-                                                 : "none of the certificates, nor their CA,",
+            nj_judge_now(c->now_s) < c->passed_s ? "this program was not"
+                                                 : "neither the certificates nor their CA were",
             whose(c, f->depth, x), from);
         nj_finding_mend(f, "timedatectl set-ntp true");
         return;

@@ -21,6 +21,7 @@ add_certificate_finding(struct nj_findings *out, const struct nj_judge_side *s, 
 {
     struct nj_judge_chain c = {
         .end = s->end,
+        .is_own = true,
         .shown = s->has_certificate ? s->certificate.certificates : NULL,
         .shown_count = s->has_certificate ? s->certificate.certificate_count : 0,
         .shown_file = s->given->certfile,
@@ -34,8 +35,6 @@ add_certificate_finding(struct nj_findings *out, const struct nj_judge_side *s, 
     struct nj_finding f;
 
     nj_judge_error(&f, &c, error, depth, x);
-    if (f.id == NJ_FINDING_CLOCK_BEHIND)
-        f.end = s->end; /* it is this end that reads its own files */
     nj_judge_place(&f, path);
     nj_judge_keep(out, &f);
 }

@@ -104,6 +104,25 @@ unknown_ca_is_about_the_certificate_that_was_shown(void **state)
 }
 
 static void
+what_was_shown_rules_causes_out(void **state)
+{
+    struct nj_judge_alert seen = {
+        .self = NJ_END_BROKER, .alert = TLS1_AD_UNKNOWN_CA, .shows_issued = true};
+    struct nj_findings list = causes_of(seen);
+
+    (void)state;
+    assert_false(holds(&list, NJ_FINDING_SAME_NAME_AS_CA));
+    assert_false(holds(&list, NJ_FINDING_SELF_SIGNED));
+    assert_true(holds(&list, NJ_FINDING_NO_INTERMEDIATE));
+    nj_findings_fini(&list);
+    seen.shows_chain = true;
+    list = causes_of(seen);
+    assert_false(holds(&list, NJ_FINDING_NO_INTERMEDIATE));
+    assert_true(holds(&list, NJ_FINDING_PATH_TOO_LONG));
+    nj_findings_fini(&list);
+}
+
+static void
 names_are_compared_by_clients_only(void **state)
 {
     struct nj_findings list =
@@ -159,6 +178,7 @@ silence_has_its_causes(void **state)
     list = causes_of(
         (struct nj_judge_alert){.self = NJ_END_BROKER, .alert = -1, .heard_nothing = true});
     assert_int_equal(list.at[0].id, NJ_FINDING_SCAN);
+    assert_int_equal(list.at[1].id, NJ_FINDING_GAVE_UP); /* as mosquitto's clients do */
     nj_findings_fini(&list);
 }
 
@@ -194,6 +214,7 @@ main(void)
         cmocka_unit_test(findings_stop_at_their_ceiling),
         cmocka_unit_test(line_of_a_finding_is_one_line),
         cmocka_unit_test(unknown_ca_is_about_the_certificate_that_was_shown),
+        cmocka_unit_test(what_was_shown_rules_causes_out),
         cmocka_unit_test(names_are_compared_by_clients_only),
         cmocka_unit_test(missing_certificate_is_told_in_both_versions),
         cmocka_unit_test(silence_has_its_causes),
