@@ -16,7 +16,7 @@
 static bool
 has_tls(const struct nj_conf_listener *l)
 {
-    return l->certfile != NULL || l->keyfile != NULL || l->psk_hint != NULL;
+    return l->cert_count > 0 || l->key_count > 0 || l->psk_hint != NULL;
 }
 
 static bool
@@ -92,14 +92,13 @@ say_plain(struct nj_report *report, bool is_client_plain)
                           NJ_END_CLIENT);
 }
 
-static void
-examine_listener(struct nj_report *report, const struct nj_client_config *asked,
-                 const struct nj_conf *conf, const struct nj_conf_listener *l)
+/* The listener, as it shows this one of its certificates. */
+static struct nj_judge_end
+end_of(const struct nj_conf *conf, const struct nj_conf_listener *l, unsigned pair)
 {
-    const struct nj_judge_end client = nj_doctor_client(asked);
-    const struct nj_judge_end broker = {
-        .certfile = l->certfile,
-        .keyfile = l->key_in_engine ? NULL : l->keyfile,
+    return (struct nj_judge_end){
+        .certfile = l->pairs[pair].certfile,
+        .keyfile = l->key_in_engine ? NULL : l->pairs[pair].keyfile,
         .key_in_engine = l->key_in_engine,
         .cafile = l->cafile,
         .capath = l->capath,
@@ -109,6 +108,44 @@ examine_listener(struct nj_report *report, const struct nj_client_config *asked,
         .user = nj_doctor_becomes(conf),
         .passed_s = nj_doctor_built_at(),
     };
+}
+
+/* The one that the broker shows to who asks for `host`: the first where none fits. */
+static unsigned
+pair_for(const struct nj_conf_listener *l, const char *host)
+{
+    for (unsigned i = 0; host != NULL && i < l->cert_count; i++) {
+        if (nj_judge_is_for(l->pairs[i].certfile, host))
+            return i;
+    }
+    return 0;
+}
+
+/* Its files, with the certificate that a client meets, and the others each by itself. */
+static void
+judge_listener(struct nj_report *report, const struct nj_client_config *asked,
+               const struct nj_conf *conf, const struct nj_conf_listener *l,
+               const struct nj_judge_end *client)
+{
+    unsigned met = client != NULL ? pair_for(l, asked->host) : 0;
+    struct nj_judge_end broker = end_of(conf, l, met);
+
+    nj_judge_files(&report->findings, &broker, client, asked->host);
+    for (unsigned i = 0; i < NJ_MAX(l->cert_count, l->key_count); i++) {
+        if (i == met)
+            continue;
+        broker = end_of(conf, l, i);
+        broker.capath = broker.crlfile = NULL; /* said */
+        broker.require_certificate = false;
+        nj_judge_files(&report->findings, &broker, NULL, NULL);
+    }
+}
+
+static void
+examine_listener(struct nj_report *report, const struct nj_client_config *asked,
+                 const struct nj_conf *conf, const struct nj_conf_listener *l)
+{
+    const struct nj_judge_end client = nj_doctor_client(asked);
     bool is_local = l->address != NULL && l->address[0] == '/';
     struct nj_step *step =
         is_local ? nj_report_step(report, "listener", "socket %s", l->address)
@@ -120,8 +157,7 @@ examine_listener(struct nj_report *report, const struct nj_client_config *asked,
     bool meets_client = asked->is_offline && (asked->port < 0 || asked->port == l->port);
     bool is_client_plain = !nj_client_config_has_tls(asked);
     if (has_tls(l))
-        nj_judge_files(&report->findings, &broker,
-                       meets_client && !is_client_plain ? &client : NULL, asked->host);
+        judge_listener(report, asked, conf, l, meets_client && !is_client_plain ? &client : NULL);
     if (meets_client && asked->host != NULL && has_tls(l) == is_client_plain)
         say_plain(report, is_client_plain);
     check_who_may_enter(report, conf, l);

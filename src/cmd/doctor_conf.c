@@ -65,8 +65,21 @@ is_true(const char *value)
         r->at->name = is_true(value);                                                              \
     }
 
-TEXT(certfile)
-TEXT(keyfile)
+/* The nth certificate goes with the nth key. */
+static void
+set_certfile(struct reading *r, const char *value)
+{
+    if (r->at->cert_count < NJ_CONF_PAIRS_MAX)
+        keep(r, &r->at->pairs[r->at->cert_count++].certfile, value);
+}
+
+static void
+set_keyfile(struct reading *r, const char *value)
+{
+    if (r->at->key_count < NJ_CONF_PAIRS_MAX)
+        keep(r, &r->at->pairs[r->at->key_count++].keyfile, value);
+}
+
 TEXT(cafile)
 TEXT(capath)
 TEXT(crlfile)
@@ -364,11 +377,15 @@ nj_conf_fini(struct nj_conf *conf)
 {
     for (unsigned i = 0; i < NJ_CONF_LISTENERS_MAX; i++) {
         struct nj_conf_listener *l = &conf->listeners[i];
-        char *texts[] = {l->address, l->certfile,    l->keyfile, l->cafile,   l->capath,
-                         l->crlfile, l->tls_version, l->ciphers, l->psk_hint, l->password_file};
+        char *texts[] = {l->address,     l->cafile,  l->capath,   l->crlfile,
+                         l->tls_version, l->ciphers, l->psk_hint, l->password_file};
 
         for (size_t k = 0; k < NJ_COUNT_OF(texts); k++)
             nj_free(texts[k]);
+        for (unsigned k = 0; k < NJ_CONF_PAIRS_MAX; k++) {
+            nj_free(l->pairs[k].certfile);
+            nj_free(l->pairs[k].keyfile);
+        }
     }
     for (unsigned i = 0; i < conf->file_count; i++)
         nj_free(conf->files[i].path);

@@ -11,6 +11,7 @@
 
 #define NJ_CONF_LISTENERS_MAX 32
 #define NJ_CONF_FILES_MAX     48
+#define NJ_CONF_PAIRS_MAX     8
 
 /* What a broker does with a file that its configuration names. Those of TLS are the listeners'. */
 enum nj_conf_use {
@@ -28,11 +29,18 @@ struct nj_conf_file {
     char *path;
 };
 
+/* A certificate and its key. */
+struct nj_conf_pair {
+    char *certfile, *keyfile;
+};
+
 /* Texts are the conf's own; NULL: not said. */
 struct nj_conf_listener {
     int port;
-    char *address; /* also a path, where port is 0 */
-    char *certfile, *keyfile, *cafile, *capath, *crlfile;
+    char *address;                                /* also a path, where port is 0 */
+    struct nj_conf_pair pairs[NJ_CONF_PAIRS_MAX]; /* the second and others are for other names */
+    unsigned cert_count, key_count;
+    char *cafile, *capath, *crlfile;
     char *tls_version, *ciphers, *psk_hint;
     char *password_file; /* with per_listener_settings; else all share one */
     int allow_anonymous; /* -1: not said */

@@ -331,8 +331,19 @@ judge_own(struct nj_tls_context *x, const struct nj_tls_opts *o)
         .require_certificate = o->require_certificate,
     };
 
-    if (o->role == NJ_TLS_SERVER)
-        nj_judge_files(&x->own, &end, NULL, NULL);
+    if (o->role != NJ_TLS_SERVER)
+        return;
+    nj_judge_files(&x->own, &end, NULL, NULL);
+    for (size_t i = 1; i < o->pair_count; i++) { /* for other names: each as if it were alone */
+        const struct nj_judge_end other = {
+            .certfile = o->pairs[i].certfile,
+            .keyfile = !o->key_in_engine ? o->pairs[i].keyfile : NULL,
+            .key_in_engine = o->key_in_engine,
+            .cafile = o->cafile,
+        };
+
+        nj_judge_files(&x->own, &other, NULL, NULL);
+    }
 }
 
 const struct nj_findings *

@@ -86,8 +86,10 @@ note_shown(struct nj_tls_fault *f, SSL *ssl)
     STACK_OF(X509) *more = NULL;
 
     f->showed_certificate = own != NULL;
-    f->shows_issued =
-        own != NULL && X509_NAME_cmp(X509_get_subject_name(own), X509_get_issuer_name(own)) != 0;
+    if (own != NULL) {
+        nj_cert_serial(own, f->shown_serial, sizeof(f->shown_serial));
+        f->shows_issued = X509_NAME_cmp(X509_get_subject_name(own), X509_get_issuer_name(own)) != 0;
+    }
     f->shows_chain = SSL_get0_chain_certs(ssl, &more) == 1 && sk_X509_num(more) > 0;
 }
 
@@ -419,12 +421,21 @@ end_of(enum nj_tls_role role)
     return role == NJ_TLS_SERVER ? NJ_END_BROKER : NJ_END_CLIENT;
 }
 
-static const struct nj_finding *
-find_fault(const struct nj_findings *list, enum nj_finding_id id)
+/* Whether it is about a certificate of ours that was not the one shown. */
+static bool
+is_about_another(const struct nj_finding *own, const struct nj_tls_fault *f)
 {
-    for (size_t i = 0; list != NULL && i < list->count; i++)
-        if (list->at[i].id == id && list->at[i].severity == NJ_SEVERITY_FAULT)
-            return &list->at[i];
+    return own->depth == 0 && f->shown_serial[0] != '\0' &&
+           strcmp(own->cert.serial, f->shown_serial) != 0;
+}
+
+static const struct nj_finding *
+find_fault(const struct nj_findings *own, enum nj_finding_id id, const struct nj_tls_fault *f)
+{
+    for (size_t i = 0; own != NULL && i < own->count; i++)
+        if (own->at[i].id == id && own->at[i].severity == NJ_SEVERITY_FAULT &&
+            !is_about_another(&own->at[i], f))
+            return &own->at[i];
     return NULL;
 }
 
@@ -478,7 +489,7 @@ nj_tls_fault_guess(const struct nj_tls_fault *f, const struct nj_findings *own,
 
     nj_judge_alert(&guesses, &seen);
     for (size_t i = 0; i < guesses.count; i++) {
-        const struct nj_finding *certain = find_fault(own, guesses.at[i].id);
+        const struct nj_finding *certain = find_fault(own, guesses.at[i].id, f);
         struct nj_finding *copy = NULL;
 
         if (certain != NULL)

@@ -23,6 +23,7 @@ struct nj_tls_fault {
     bool was_open; /* the handshake was over on our side */
     bool is_tls13;
     bool showed_certificate;   /* we did */
+    char shown_serial[48];     /* and this is its serial number; empty: not known */
     bool shows_issued;         /* and its issuer has another name than it has itself */
     bool shows_chain;          /* and intermediates behind it */
     bool asked_certificate;    /* the server did, of the client */

@@ -445,6 +445,37 @@ load_pair(struct nj_tls_context *x, size_t *used, const struct nj_tls_opts *o,
 
 /* ---- the stapled response ---- */
 
+/* Whether it answers for this certificate; one that answers nothing (an error) says so itself. */
+static bool
+is_about(OCSP_RESPONSE *response, const X509 *cert)
+{
+    OCSP_BASICRESP *answers = OCSP_response_get1_basic(response);
+    bool is_about = answers == NULL;
+
+    for (int i = 0; answers != NULL && cert != NULL && i < OCSP_resp_count(answers); i++) {
+        OCSP_CERTID *id = OCSP_CERTID_dup(OCSP_SINGLERESP_get0_id(OCSP_resp_get0(answers, i)));
+        ASN1_INTEGER *serial = NULL;
+
+        if (id != NULL && OCSP_id_get0_info(NULL, NULL, NULL, &serial, id) == 1 &&
+            ASN1_INTEGER_cmp(serial, X509_get0_serialNumber(cert)) == 0)
+            is_about = true;
+        OCSP_CERTID_free(id);
+    }
+    OCSP_BASICRESP_free(answers);
+    ERR_clear_error();
+    return is_about;
+}
+
+/* A certificate that was renewed has none for a while: no reason to refuse the new one. */
+static void
+say_of_another(struct nj_tls_context *x, const char *path)
+{
+    struct nj_finding *f = nj_findings_add(&x->own, NJ_FINDING_OCSP_OF_ANOTHER, NJ_END_BROKER);
+
+    if (f != NULL)
+        (void)snprintf(f->file, sizeof(f->file), "%s", path);
+}
+
 static enum nj_err
 load_ocsp(struct nj_tls_context *x, const struct nj_tls_opts *o, struct nj_diag *diag)
 {
@@ -469,6 +500,11 @@ load_ocsp(struct nj_tls_context *x, const struct nj_tls_opts *o, struct nj_diag 
                      o->ocspfile);
         return nj_diag_fail(diag, NJ_ECONFIG, "Error: ocspfile \"%s\" is no OCSP response in DER.",
                             o->ocspfile);
+    }
+    if (!is_about(response, SSL_CTX_get0_certificate(x->shown[0]))) {
+        OCSP_RESPONSE_free(response);
+        say_of_another(x, o->ocspfile);
+        return NJ_OK;
     }
     err = o->role == NJ_TLS_SERVER ? nj_tls_date_response(x, o->ocspfile, response) : NJ_OK;
     OCSP_RESPONSE_free(response);

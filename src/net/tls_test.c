@@ -571,6 +571,12 @@ what_good_files_would_have_shown_comes_last(void **state)
     assert_int_equal(causes.at[0].id, NJ_FINDING_EXPIRED);
     assert_false(causes.at[0].is_guess);
     nj_findings_fini(&causes);
+    own.at[0].depth = 0; /* about another certificate of the listener's */
+    memcpy(own.at[0].cert.serial, "01", 3);
+    memcpy(f.shown_serial, "02", 3);
+    nj_tls_fault_guess(&f, &own, &causes);
+    assert_true(causes.count > 1 && causes.at[0].is_guess);
+    nj_findings_fini(&causes);
     nj_findings_fini(&own);
 }
 

@@ -97,8 +97,8 @@ read_name(const X509_NAME *name, char *out, size_t room)
     BIO_free(bio);
 }
 
-static void
-fill_serial(const X509 *certificate, char *out, size_t room)
+void
+nj_cert_serial(const struct x509_st *certificate, char *out, size_t room)
 {
     BIGNUM *number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificate), NULL);
     char *text = number != NULL ? BN_bn2hex(number) : NULL;
@@ -153,7 +153,7 @@ nj_cert_facts_read(struct nj_cert_facts *out, const struct x509_st *certificate)
     *out = (struct nj_cert_facts){0};
     read_name(X509_get_subject_name(certificate), out->subject, sizeof(out->subject));
     read_name(X509_get_issuer_name(certificate), out->issuer, sizeof(out->issuer));
-    fill_serial(certificate, out->serial, sizeof(out->serial));
+    nj_cert_serial(certificate, out->serial, sizeof(out->serial));
     fill_names(certificate, out->names, sizeof(out->names));
     out->not_before_s = nj_cert_time_s(X509_get0_notBefore(certificate));
     out->not_after_s = nj_cert_time_s(X509_get0_notAfter(certificate));

@@ -44,6 +44,8 @@ struct nj_cert_facts {
 };
 
 void nj_cert_facts_read(struct nj_cert_facts *out, const struct x509_st *certificate);
+/* Its serial number in hex. OpenSSL's queue of errors stays as it is. */
+void nj_cert_serial(const struct x509_st *certificate, char *out, size_t room);
 /* Since 1970; 0: it is NULL, or no time. */
 int64_t nj_cert_time_s(const struct asn1_string_st *at);
 

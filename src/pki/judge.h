@@ -80,6 +80,9 @@ struct nj_judge_end {
 void nj_judge_files(struct nj_findings *out, const struct nj_judge_end *broker,
                     const struct nj_judge_end *client, const char *host);
 
+/* Whether the certificate in this file is for `host`, a name or an address. Blocks for the disk. */
+bool nj_judge_is_for(const char *certfile, const char *host);
+
 /* FILE_OF_ANOTHER where `user`, whom the broker becomes, may not read what it is given; NULL: no
  * file. Blocks for the disk. */
 void nj_judge_reader(struct nj_findings *out, const char *user, const char *path);

@@ -4,6 +4,7 @@
 
 #include <openssl/err.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 static bool
 has_trust(const struct nj_judge_side *s)
@@ -105,4 +106,18 @@ nj_judge_files(struct nj_findings *out, const struct nj_judge_end *broker,
         nj_judge_side_chain(out, broker != NULL ? &b : &c);
     nj_judge_side_close(&b);
     nj_judge_side_close(&c);
+}
+
+bool
+nj_judge_is_for(const char *certfile, const char *host)
+{
+    const struct nj_pki_file_opts opts = {.wanted = NJ_PKI_CERTIFICATE};
+    struct nj_pki_file file;
+    bool is_for =
+        nj_pki_file_read(&file, certfile, &opts, NULL) == NJ_OK &&
+        (nj_judge_is_address(host) ? X509_check_ip_asc(file.certificates[0], host, 0) == 1
+                                   : X509_check_host(file.certificates[0], host, 0, 0, NULL) == 1);
+
+    nj_pki_file_fini(&file);
+    return is_for;
 }

@@ -61,6 +61,16 @@ nj_judge_side_reissue(struct nj_finding *f, const struct nj_judge_side *s)
     nj_judge_mend_by_reissue(f, &worn);
 }
 
+static bool
+is_said(const struct nj_findings *out, enum nj_finding_id id, const char *path)
+{
+    for (size_t i = 0; i < out->count; i++) {
+        if (out->at[i].id == id && strcmp(out->at[i].file, path) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* Read one file of `kind`; what is wrong with it becomes a finding. */
 static bool
 read_file(struct nj_findings *out, const struct nj_judge_side *s, struct nj_pki_file *file,
@@ -78,7 +88,9 @@ read_file(struct nj_findings *out, const struct nj_judge_side *s, struct nj_pki_
     enum nj_err err = nj_pki_file_read(file, path, &opts, &diag);
     if (err == NJ_OK)
         return true;
-    struct nj_finding *f = nj_findings_add(out, id_of(file->fault), s->end);
+    struct nj_finding *f = is_said(out, id_of(file->fault), path)
+                               ? NULL
+                               : nj_findings_add(out, id_of(file->fault), s->end);
     if (f == NULL)
         return false;
     nj_judge_place(f, path);
@@ -140,16 +152,6 @@ check_rights(struct nj_findings *out, const struct nj_judge_side *s)
         nj_finding_mend_more(f, "chmod 600 %s", word);
     else
         nj_finding_mend(f, "chmod 600 %s", word);
-}
-
-static bool
-is_said(const struct nj_findings *out, enum nj_finding_id id, const char *path)
-{
-    for (size_t i = 0; i < out->count; i++) {
-        if (out->at[i].id == id && strcmp(out->at[i].file, path) == 0)
-            return true;
-    }
-    return false;
 }
 
 void

@@ -161,6 +161,18 @@ def test_an_intermediate_that_is_over_is_found_in_its_file(lab, tmp_path, ends, 
         assert found[name]["file"] == setup.broker["certfile"] and "intermediate" in found[name]["mend"]
 
 
+def test_each_certificate_of_a_listener_is_judged_and_a_client_meets_that_of_its_host(lab, tmp_path):
+    other = lab.server(subject="/CN=other", ext=rows.SERVER + "subjectAltName=DNS:other.example\n", key=lab.key("inter"))
+    met, wrong = lab.server(), lab.server(rows.short_ca(lab), rows.SHORT_SUBJECT, None, key=lab.key("other"))
+    lines = f"certfile {met.path}\nkeyfile {met.key}\n"
+    code, report = doctor(lab.setup(other, lines=lines), cwd=str(tmp_path))
+    assert code == 0 and not findings(report, "fault"), json.dumps(report, indent=1)
+    lines += f"certfile {wrong.path}\nkeyfile {wrong.key}\n"
+    code, report = doctor(lab.setup(other, lines=lines), cwd=str(tmp_path))
+    assert code == 1 and findings(report, "fault")["same_name_as_ca"]["file"] == wrong.path
+    assert set(findings(report, "fault")) == {"same_name_as_ca"}
+
+
 def test_an_intermediate_that_is_not_sent_is_missed_without_a_client(lab, tmp_path):
     leaf = lab.server(lab.intermediate())
     setup = lab.setup(leaf)

@@ -479,6 +479,13 @@ def test_passphrase_of_a_key_is_asked_for_once_and_kept_for_reloads(certs, broke
     shutil.rmtree(broker.dir)
 
 
+def test_every_certificate_of_a_listener_is_judged_at_the_start(certs, broker_kind):
+    if broker_kind != "nightjar":
+        pytest.skip("about nightjar's own words")
+    code, log = start(PAIR + "certfile {certs}/twin.crt\nkeyfile {certs}/twin.key\n", certs)
+    assert code == 0 and re.search(r"Warning: \S+twin.crt: the broker's certificate has the same subject as the CA", log)
+
+
 def test_expiry_is_told_before_it_comes(certs, broker_kind):
     if broker_kind != "nightjar":
         pytest.skip("about nightjar's own words")
@@ -551,6 +558,23 @@ def test_response_of_ocsp_is_stapled(certs, broker_kind):
         assert b"OCSP Response Status: successful" in shown and b"Cert Status: good" in shown
         shown = ask("RSA-PSS+SHA256")               # another certificate, of which the response says nothing
         assert b"CN = rsa" in shown and b"OCSP response: no response sent" in shown
+    finally:
+        assert broker.stop() == 0
+
+
+def test_response_about_another_certificate_is_not_sent(certs, broker_kind):
+    """The broker starts: a certificate that was renewed has no response for a while."""
+    if broker_kind != "nightjar":
+        pytest.skip("about nightjar's own option")
+    certs.ocsp("second")
+    broker = Broker("nightjar", "listener {port} 127.0.0.1\nocspfile {certs}/second.ocsp\n"
+                    .replace("{certs}", certs.dir) + PAIR.replace("{certs}", certs.dir))
+    broker.start()
+    try:
+        assert re.search(r"Warning: \S+second.ocsp: the OCSP response is not about the first certificate", broker.log.text)
+        done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{broker.port}", "-status",
+                               "-CAfile", certs.ca], input=b"", capture_output=True, timeout=20, check=False)
+        assert b"OCSP response: no response sent" in done.stdout
     finally:
         assert broker.stop() == 0
 
