@@ -29,7 +29,7 @@ struct nj_sniff {
     const char *form; /* the option that has said it; NULL: none */
     enum nj_time_form time;
     bool is_dump; /* the file is a hex dump */
-    bool has_tree, has_hex, has_vendors, is_colored;
+    bool has_tree, has_hex, has_vendors, is_colored, shows_text;
     struct nj_dfilter *filter; /* NULL: all frames */
     uint64_t count;            /* 0: all */
     struct nj_fields_opts fields_opts;

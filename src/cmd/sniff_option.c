@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 enum sniff_option {
@@ -34,6 +35,7 @@ enum sniff_option {
     HEX_DUMP,
     FIELD,
     SET,
+    PREFERENCE,
     COUNT,
     KEYLOG,
     REPORT,
@@ -100,7 +102,13 @@ const struct nj_sniff_option nj_sniff_options[] = {
                "times."},
     [SET] = {"-E", "--set", "NAME=VALUE",
              "With -T fields: header=y|n, separator=/t|/s|CHARACTER, aggregator=,|/s|CHARACTER, "
-             "occurrence=a|f|l (all values of a field, the first, the last), quote=d|s|n."},
+             "occurrence=a|f|l (all values of a field, the first, the last), quote=d|s|n. May be "
+             "given several times, with one setting each."},
+    [PREFERENCE] = {"-o", "--preference", "mqtt.show_msg_as_text:TRUE|FALSE",
+                    "TRUE: payloads as text, by the fields mqtt.msg_text and mqtt.willmsg_text "
+                    "instead of mqtt.msg and mqtt.willmsg, as tshark has it. These two are empty "
+                    "without it. mqtt.msg_decoded_as, which tshark fills where it is told how to "
+                    "decode payloads, is always empty."},
     [COUNT] = {"-c", "--count", "N", "Stop after N frames of the capture."},
     [KEYLOG] =
         {NULL, "--keylog", "FILE",
@@ -203,7 +211,21 @@ take_set(struct nj_sniff *s, const char *text)
         s->fields_opts.quote = "\0\"'"[letter];
         return NJ_EXIT_GOOD;
     }
-    return nj_sniff_mistake("-E %s: no such setting.%s", text, "");
+    return nj_sniff_mistake("-E %s: no such setting; each has an -E of its own.%s", text, "");
+}
+
+/* Of tshark's the one that changes which fields there are. */
+static int
+take_preference(struct nj_sniff *s, const char *text)
+{
+    static const char name[] = "mqtt.show_msg_as_text:";
+    const char *value = strncmp(text, name, strlen(name)) == 0 ? text + strlen(name) : "";
+
+    if (strcasecmp(value, "TRUE") != 0 && strcasecmp(value, "FALSE") != 0)
+        return nj_sniff_mistake("-o %s: mqtt.show_msg_as_text:TRUE or :FALSE is expected.%s", text,
+                                "");
+    s->shows_text = strcasecmp(value, "TRUE") == 0;
+    return NJ_EXIT_GOOD;
 }
 
 static int
@@ -439,6 +461,8 @@ take_option(struct nj_sniff *s, enum sniff_option option, const char *value)
     case SET:
         s->has_set = true;
         return take_set(s, value);
+    case PREFERENCE:
+        return take_preference(s, value);
     case COUNT:
         return take_count(s, value);
     case KEYLOG:
@@ -572,6 +596,9 @@ check_form(const struct nj_sniff *s)
     if ((s->shows_secrets || s->has_language) && !nj_sniff_tells_a_story(s))
         return nj_sniff_mistake("%s goes with --report or --ladder.%s",
                                 s->shows_secrets ? "--show-secrets" : "--lang", "");
+    if (s->shows_text && nj_sniff_tells_a_story(s))
+        return nj_sniff_mistake("-o mqtt.show_msg_as_text:TRUE and %s exclude each other.%s",
+                                s->form, "");
     if (s->has_stream && s->format != NJ_SNIFF_PAGE && s->format != NJ_SNIFF_LADDER)
         return nj_sniff_mistake("--stream goes with --ladder or --report=html.%s%s", "", "");
     if (s->format != NJ_SNIFF_LIST && (s->has_tree || s->has_hex))

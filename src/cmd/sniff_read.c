@@ -359,6 +359,8 @@ make_dissector(struct nj_sniff_work *w)
         (void)fputs("nightjar sniff: OpenSSL lacks what it takes to decrypt TLS.\n", stderr);
         return NJ_EXIT_COULD_NOT;
     }
+    if (w->s->shows_text)
+        nj_dissector_show_text(w->dissector);
     for (size_t i = 0; i < w->s->port_count; i++) /* the command line has no more of them */
         (void)nj_dissector_use_port(w->dissector, (uint16_t)strtoul(w->s->port[i], NULL, 10));
     return NJ_EXIT_GOOD;

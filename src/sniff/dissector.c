@@ -68,6 +68,12 @@ nj_dissector_use_port(struct nj_dissector *d, uint16_t port)
 }
 
 void
+nj_dissector_show_text(struct nj_dissector *d)
+{
+    d->shows_text = true;
+}
+
+void
 nj_dissector_losses(const struct nj_dissector *d, struct nj_sniff_losses *out)
 {
     struct nj_streams_losses of_streams;

@@ -45,6 +45,11 @@ NJ_NODISCARD enum nj_err nj_dissector_use_keys(struct nj_dissector *d, struct nj
 #define NJ_DISSECTOR_PORTS_MAX 16u
 bool nj_dissector_use_port(struct nj_dissector *d, uint16_t port);
 
+/* Payloads are shown as text, by the fields mqtt.msg_text and mqtt.willmsg_text instead of mqtt.msg
+ * and mqtt.willmsg; before the first frame. What reads payloads from the tree (report/) needs them
+ * as bytes. */
+void nj_dissector_show_text(struct nj_dissector *d);
+
 const struct nj_dissected *nj_dissector_read(struct nj_dissector *d,
                                              const struct nj_captured *frame);
 

@@ -18,7 +18,7 @@ struct nj_dissector {
     uint64_t compressed_messages;
     struct nj_text protocols;
     int64_t first_ns, last_ns, shown_ns;
-    bool has_shown;
+    bool has_shown, shows_text;
     char community_id[NJ_COMMUNITY_ID_BYTES]; /* of this frame; empty: none */
     uint16_t port[NJ_DISSECTOR_PORTS_MAX];    /* of MQTT, with TLS or without, as the user says */
     size_t port_count;

@@ -107,6 +107,7 @@ read_mqtt(struct nj_dissector *d, struct nj_stream *s, unsigned direction, struc
     struct nj_mqtt_row row = {.info = &d->said};
     size_t taken = ready.n;
 
+    s->mqtt.shows_text = d->shows_text;
     if (s->packets[direction].is_searching && nj_mqtt_may_make_sense(ready))
         return 0;
     if (s->packets[direction].is_searching)

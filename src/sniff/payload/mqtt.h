@@ -26,6 +26,7 @@ struct nj_mqtt_alias {
 struct nj_mqtt_stream {
     uint8_t level;     /* the protocol level: 3, 4, 5, or whatever CONNECT said; 0: not known */
     bool is_connected; /* a CONNECT was seen: `level` is its */
+    bool shows_text;   /* payloads stand in the tree as text, under other names than as bytes */
     struct {
         struct nj_mqtt_alias *alias;
         size_t count, capacity, bytes;

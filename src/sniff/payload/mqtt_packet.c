@@ -57,6 +57,23 @@ walk_connect_flags(struct nj_walk *w, unsigned flags)
 }
 
 static void
+walk_payload(struct nj_walk *w, size_t n, enum nj_field as_bytes, enum nj_field as_text)
+{
+    if (w->stream->shows_text)
+        (void)nj_walk_text(w, as_text, n);
+    else
+        (void)nj_walk_bytes(w, as_bytes, n);
+}
+
+static void
+walk_will_payload(struct nj_walk *w)
+{
+    size_t n = nj_walk_number(w, NJ_FIELD_MQTT_WILLMSG_LEN, 2);
+
+    walk_payload(w, n, NJ_FIELD_MQTT_WILLMSG, NJ_FIELD_MQTT_WILLMSG_TEXT);
+}
+
+static void
 walk_connect(struct nj_walk *w)
 {
     unsigned level, flags;
@@ -79,7 +96,7 @@ walk_connect(struct nj_walk *w)
         if (w->level == NJ_MQTT_5)
             nj_walk_properties(w, NJ_FIELD_MQTT_WILL_PROPERTIES);
         (void)nj_walk_string(w, NJ_FIELD_MQTT_WILLTOPIC_LEN, NJ_FIELD_MQTT_WILLTOPIC);
-        (void)nj_walk_string(w, NJ_FIELD_MQTT_WILLMSG_LEN, NJ_FIELD_MQTT_WILLMSG);
+        walk_will_payload(w);
     }
     if ((flags & 0x80) != 0)
         (void)nj_walk_string(w, NJ_FIELD_MQTT_USERNAME_LEN, NJ_FIELD_MQTT_USERNAME);
@@ -192,7 +209,7 @@ walk_publish(struct nj_walk *w, unsigned flags)
     topic = walk_alias(w, topic);
     if (!w->r.is_short)
         put_topic(w, topic);
-    (void)nj_walk_rest(w, NJ_FIELD_MQTT_MSG);
+    walk_payload(w, nj_walk_left(w), NJ_FIELD_MQTT_MSG, NJ_FIELD_MQTT_MSG_TEXT);
     if (!w->r.is_short)
         remark_content_type(w);
 }

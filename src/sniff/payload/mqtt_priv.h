@@ -30,12 +30,10 @@ uint32_t nj_walk_varint(struct nj_walk *w, enum nj_field field);
 struct nj_str nj_walk_bytes(struct nj_walk *w, enum nj_field field, size_t n);
 /* The same as text, which ends at a NUL: what stands behind one is remarked. */
 struct nj_str nj_walk_text(struct nj_walk *w, enum nj_field field, size_t n);
-/* A length of two bytes, and so many bytes of text, or of whatever a will says. */
+/* A length of two bytes, and so many bytes of text. */
 struct nj_str nj_walk_string(struct nj_walk *w, enum nj_field length, enum nj_field field);
 /* A remark on the field before it, in words. */
 void nj_walk_expert(struct nj_walk *w, const char *words);
-/* What remains of the packet. */
-struct nj_str nj_walk_rest(struct nj_walk *w, enum nj_field field);
 /* A block of properties with its length. */
 void nj_walk_properties(struct nj_walk *w, enum nj_field field);
 

@@ -165,6 +165,17 @@ without_a_connect_the_version_is_inferred(void **state)
 }
 
 static void
+a_payload_is_bytes_or_text(void **state)
+{
+    (void)state;
+    assert_string_equal(DISSECT(0, "\x30\x05\0\1tab"), "topic_len=1 topic=t msg=61:62");
+    stream.shows_text = true;
+    assert_string_equal(DISSECT(0, "\x30\x05\0\1tab"), "topic_len=1 topic=t msg_text=ab");
+    assert_non_null(strstr(DISSECT(0, "\x10\x14\0\4MQTT\4\6\0\x3c\0\1x\0\1w\0\2ab"),
+                           "willmsg_len=2 willmsg_text=ab"));
+}
+
+static void
 the_length_of_a_packet_is_found_in_its_first_bytes(void **state)
 {
     bool is_fault;
@@ -219,6 +230,7 @@ main(void)
         TEST(an_alias_has_the_name_of_its_direction),
         TEST(aliases_have_a_ceiling),
         TEST(without_a_connect_the_version_is_inferred),
+        TEST(a_payload_is_bytes_or_text),
         TEST(the_length_of_a_packet_is_found_in_its_first_bytes),
         TEST(a_stream_makes_sense_where_a_packet_begins),
         TEST(packets_are_whole_and_nothing_else),

@@ -91,7 +91,7 @@ nj_walk_string(struct nj_walk *w, enum nj_field length, enum nj_field field)
 {
     size_t n = nj_walk_number(w, length, 2);
 
-    return field == NJ_FIELD_MQTT_WILLMSG ? nj_walk_bytes(w, field, n) : nj_walk_text(w, field, n);
+    return nj_walk_text(w, field, n);
 }
 
 void
@@ -99,12 +99,6 @@ nj_walk_expert(struct nj_walk *w, const char *words)
 {
     if (!w->r.is_short)
         nj_tree_bytes(w->tree, NJ_FIELD_EXPERT_MESSAGE, nj_str_of(words));
-}
-
-struct nj_str
-nj_walk_rest(struct nj_walk *w, enum nj_field field)
-{
-    return nj_walk_bytes(w, field, nj_walk_left(w));
 }
 
 /* Its length is shown together with it. */
