@@ -7,7 +7,6 @@
 #include "base/mem.h"
 #include "cmd/cmd.h"
 #include "cmd/words.h"
-#include "sniff/capture/source_pcap.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -22,6 +21,7 @@ print_sniff_help(FILE *out)
                 "usage: nightjar sniff -r FILE [OPTION]...\n"
                 "       nightjar sniff --hex FILE [OPTION]...\n"
                 "       nightjar sniff -i INTERFACE [OPTION]... [CAPTURE FILTER]\n"
+                "       nightjar sniff [OPTION]...\n"
                 "       nightjar sniff -D\n\n",
                 out);
     for (size_t i = 0; i < nj_sniff_option_count; i++)
@@ -47,6 +47,7 @@ nj_sniff_print_manual(FILE *out)
                 ".Nm nightjar sniff\n.Fl r Ar file\n.Op Ar option ...\n"
                 ".Nm nightjar sniff\n.Fl -hex Ar file\n.Op Ar option ...\n"
                 ".Nm nightjar sniff\n.Fl i Ar interface\n.Op Ar option ...\n.Op Ar capture filter\n"
+                ".Nm nightjar sniff\n.Op Ar option ...\n"
                 ".Nm nightjar sniff\n.Fl D\n"
                 ".Sh DESCRIPTION\nReads a capture, or captures, puts the TCP streams in order, and "
                 "prints what "
@@ -69,6 +70,7 @@ nj_sniff_print_manual(FILE *out)
                 "nightjar sniff -r lab.pcap\n"
                 "nightjar sniff -r lab.pcap -V -x\n"
                 "nightjar sniff -i lo --port 1883\n"
+                "nightjar sniff -Y mqtt -T fields -e mqtt.topic\n"
                 "nightjar sniff -i any -a duration:60 -w lab.pcapng\n"
                 "nightjar sniff -r lab.pcap -Y mqtt -T fields -e mqtt.topic\n"
                 "nightjar sniff -r lab.pcap --report=html >report.html\n"
@@ -88,12 +90,18 @@ wants_help(int argc, char **argv)
 static int
 open_and_run(struct nj_sniff *s)
 {
+    struct nj_diag diag = {0};
     FILE *file;
     int code;
 
     nj_hash_key_draw();
     if (s->has_list)
         return nj_sniff_list_interfaces();
+    if (s->file == NULL && s->interface == NULL) {
+        if (nj_source_first(s->first_interface, &diag) != NJ_OK)
+            return nj_sniff_fail(&diag, NJ_EXIT_COULD_NOT);
+        s->interface = s->first_interface;
+    }
     if (s->interface != NULL) {
         s->snap_bytes = s->snap_bytes > 0 ? s->snap_bytes : NJ_CAPTURE_FRAME_MAX;
         s->buffer_mib = s->buffer_mib > 0 ? s->buffer_mib : NJ_SOURCE_BUFFER_MIB;

@@ -5,6 +5,7 @@
 #define NJ_CMD_SNIFF_H
 
 #include "sniff/capture/capture_write.h"
+#include "sniff/capture/source_pcap.h"
 #include "sniff/filter/filter.h"
 #include "sniff/print/print.h"
 #include "sniff/report/report.h"
@@ -24,7 +25,8 @@ enum nj_sniff_format {
 struct nj_sniff {
     const char *file; /* one of the two is NULL */
     const char *interface;
-    const char *keylog; /* NULL: none */
+    char first_interface[NJ_SOURCE_NAME_BYTES]; /* captured on where neither was named */
+    const char *keylog;                         /* NULL: none */
     enum nj_sniff_format format;
     const char *form; /* the option that has said it; NULL: none */
     enum nj_time_form time;

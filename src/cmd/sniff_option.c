@@ -6,7 +6,6 @@
 #include "base/writer.h"
 #include "cmd/cmd.h"
 #include "cmd/sniff.h"
-#include "sniff/capture/source_pcap.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -56,23 +55,26 @@ const struct nj_sniff_option nj_sniff_options[] = {
          "in the middle of a text; - is the standard input. Offset 0 begins a frame."},
     [INTERFACE] = {"-i", "--interface", "INTERFACE",
                    "Capture what passes this network interface; any: all of them. Until it is "
-                   "ended, by SIGINT (Ctrl-C) say."},
+                   "ended, by SIGINT (Ctrl-C) say. Without -i, -r and --hex: the first one that -D "
+                   "lists, as tshark does."},
     [INTERFACES] = {"-D", "--list-interfaces", NULL, "List the interfaces."},
-    [PORT] = {NULL, "--port", "PORT",
-              "What goes from or to this port is MQTT, or TLS with that inside, though the CONNECT "
-              "came before the capture; of 1883 and 8883 that is known. With -i nothing else is "
-              "captured; with -i and no --port: 1883, 8883, 8080 and 9001. May be given up to 16 "
-              "times."},
+    [PORT] =
+        {NULL, "--port", "PORT",
+         "What goes from or to this port is MQTT, or TLS with that inside, though the CONNECT "
+         "came before the capture; of 1883 and 8883 that is known. When capturing, nothing else "
+         "is captured; without --port: 1883, 8883, 8080 and 9001. May be given up to 16 times."},
     [HOST] = {NULL, "--host", "ADDRESS",
-              "With -i: only from or to this host. May be given several times."},
-    [CAPTURE_FILTER] = {"-f", "--capture-filter", "EXPRESSION",
-                        "With -i, in the place of --port and --host: what is captured, in the "
-                        "language of pcap-filter(7); an empty one captures everything."},
+              "When capturing: only from or to this host. May be given several times."},
+    [CAPTURE_FILTER] =
+        {"-f", "--capture-filter", "EXPRESSION",
+         "When capturing, in the place of --port and --host: what is captured, in the "
+         "language of pcap-filter(7); an empty one captures everything."},
     [SNAP] = {"-s", "--snapshot-length", "BYTES",
-              "With -i: keep no more than this of each frame. Without it, 262144."},
-    [BUFFER] = {"-B", "--buffer-size", "MIB",
-                "With -i: room in the kernel for frames that wait to be read. Without it, 16."},
-    [STOP_AFTER] = {"-a", "--autostop", "duration:SECONDS", "With -i: end after this time."},
+              "When capturing: keep no more than this of each frame. Without it, 262144."},
+    [BUFFER] =
+        {"-B", "--buffer-size", "MIB",
+         "When capturing: room in the kernel for frames that wait to be read. Without it, 16."},
+    [STOP_AFTER] = {"-a", "--autostop", "duration:SECONDS", "When capturing: end after this time."},
     [WRITE] = {"-w", "--write", "FILE",
                "Keep the frames (with -Y: those it chooses) in FILE instead of printing them; - is "
                "the standard output. It becomes a pcapng, or a pcap when its name ends in .pcap."},
@@ -563,12 +565,8 @@ check_source(const struct nj_sniff *s)
 {
     if (s->file != NULL && s->interface != NULL)
         return nj_sniff_mistake("%s and -i exclude each other.%s", s->is_dump ? "--hex" : "-r", "");
-    if (!s->has_list && s->file == NULL && s->interface == NULL)
-        return nj_sniff_mistake("what is read? -r FILE, --hex FILE, or -i INTERFACE (-D lists "
-                                "them).%s%s",
-                                "", "");
     if (s->file != NULL && is_for_interface(s))
-        return nj_sniff_mistake("--host, -f, -s, -B and -a are for capturing, with -i; "
+        return nj_sniff_mistake("--host, -f, -s, -B and -a are for capturing; "
                                 "-Y chooses frames of a file.%s%s",
                                 "", "");
     if (s->capture_filter != NULL && s->port_count + s->host_count > 0)

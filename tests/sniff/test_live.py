@@ -287,16 +287,32 @@ def open_folder():
     shutil.rmtree(folder)
 
 
+def first_interface():
+    return sniff("-D")[1].split("\n")[0].split(" ")[1]
+
+
 @captures
-def test_which_right_is_missing_is_said(open_folder):
+def test_without_a_source_it_captures_where_tshark_would():
+    code, out, err = sniff("-Y", "mqtt", "-T", "fields", "-e", "mqtt.topic", "--port", free_port(), "-a", "duration:1")
+    assert (code, out) == (0, "")
+    assert f"Capturing on '{first_interface()}': " in err
+    if shutil.which("tshark"):
+        done = subprocess.run(["tshark", "-D"], capture_output=True, timeout=TIMEOUT, check=True)
+        assert done.stdout.decode().split("\n")[0].split(" ")[1] == first_interface()
+
+
+@captures
+@pytest.mark.parametrize("words", [["-i", "lo"], ["-Y", "mqtt", "-T", "fields", "-e", "mqtt.topic"]])
+def test_which_right_is_missing_is_said(open_folder, words):
     program = shutil.copy(NIGHTJAR, os.path.join(open_folder, "nightjar"))
+    interface = "lo" if "-i" in words else first_interface()
     try:
-        done = subprocess.run([program, "sniff", "-i", "lo"], capture_output=True, timeout=TIMEOUT, check=False, user=65534, group=65534,
+        done = subprocess.run([program, "sniff", *words], capture_output=True, timeout=TIMEOUT, check=False, user=65534, group=65534,
                               extra_groups=[], env={**os.environ, **NO_LEAKS})
     except OSError as error:
         pytest.skip(f"no other user may run it: {error}")
     assert done.returncode == 2
-    assert b"Capturing on 'lo' takes the right CAP_NET_RAW, which this process does not have.\n" in done.stderr
+    assert f"Capturing on '{interface}' takes the right CAP_NET_RAW, which this process does not have.\n".encode() in done.stderr
     assert f"sudo setcap cap_net_raw+ep {program}\n".encode() in done.stderr
 
 
@@ -321,7 +337,6 @@ def test_what_cannot_be_captured_is_said(words, says):
 
 
 @pytest.mark.parametrize("words, says", [
-    ([], "what is read? -r FILE, --hex FILE, or -i INTERFACE (-D lists them)"),
     (["-i", "lo", "-r", "x"], "-r and -i exclude each other"),
     (["-i", "lo", "--hex", "x"], "--hex and -i exclude each other"),
     (["-r", "x", "--hex", "y"], "one capture at a time: x or y?"),

@@ -125,6 +125,28 @@ nj_source_list(FILE *out, struct nj_diag *diag)
     return NJ_OK;
 }
 
+enum nj_err
+nj_source_first(char out[NJ_SOURCE_NAME_BYTES], struct nj_diag *diag)
+{
+    const pcap_if_t *first;
+    pcap_if_t *all;
+    enum nj_err err = load(diag);
+
+    if (err == NJ_OK)
+        err = find_all(&all, diag);
+    if (err != NJ_OK)
+        return err;
+    first = all;
+    while (first != NULL && !is_network(first->name))
+        first = first->next;
+    if (first != NULL)
+        (void)snprintf(out, NJ_SOURCE_NAME_BYTES, "%s", first->name);
+    else
+        err = nj_diag_fail(diag, NJ_ENOENT, "There is no interface to capture on.");
+    libpcap.freealldevs(all);
+    return err;
+}
+
 static enum nj_err
 no_such_interface(const char *name, struct nj_diag *diag)
 {

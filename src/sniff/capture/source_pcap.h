@@ -61,4 +61,9 @@ struct nj_source_drops nj_source_drops(const struct nj_source *s);
 /* One line for each interface that can be captured on: "1. lo (Loopback)". */
 NJ_NODISCARD enum nj_err nj_source_list(FILE *out, struct nj_diag *diag);
 
+/* The interface that stands first in that list: captured on where none is named, as tshark has it.
+ * Errors: NJ_ENOENT (there is none), those of nj_source_list(). */
+#define NJ_SOURCE_NAME_BYTES 16u
+NJ_NODISCARD enum nj_err nj_source_first(char out[NJ_SOURCE_NAME_BYTES], struct nj_diag *diag);
+
 #endif
