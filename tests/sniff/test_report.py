@@ -4,6 +4,7 @@
 import html.parser
 import os
 import pathlib
+import re
 import subprocess
 
 import pytest
@@ -98,6 +99,21 @@ def test_what_breaks_the_standard_is_named():
     assert "frame 4, stream 0, client: CONNECT: property given twice" in text
     assert "broker: DISCONNECT: Malformed Packet (129)" in text
     assert "PUBLISH: wildcard in a topic name" in text
+
+
+def faults(name, language):
+    """What is said of each, behind who has done it."""
+    section = run(name, "--report", "--lang", language).split({"en": "Errors and refusals\n", "fr": "Erreurs et refus\n"}[language])[1]
+    return [re.split(r"(?:broker|client)\u00a0?: ", line, maxsplit=1)[1] for line in section.split("\n\n")[0].split("\n") if line]
+
+
+@pytest.mark.parametrize("name", ["malformed_v3", "malformed_v5", "v5_topic_alias_both_ways"])
+def test_in_french_only_codes_have_english_names(name):
+    english, french = faults(name, "en"), faults(name, "fr")
+    assert len(english) == len(french) > 0
+    for ours, theirs in zip(french, english):
+        words = ours.split("\u00a0: ")[-1]
+        assert words == theirs.split(": ")[-1] if re.search(r" \(\d+\)$", theirs) else words not in theirs, ours
 
 
 def test_what_a_client_without_tls_sent_was_in_clear():

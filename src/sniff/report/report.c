@@ -109,8 +109,6 @@ nj_report_free(struct nj_report *r)
         nj_free(r->will[i].client);
         nj_free(r->will[i].sample.text);
     }
-    for (size_t i = 0; i < r->faults; i++)
-        nj_free(r->fault[i].words);
     free_index(&r->topic_index);
     free_index(&r->filter_index);
     free_index(&r->credential_index);
@@ -149,7 +147,8 @@ nj_report_is_from_server(const struct nj_report_frame *f)
 }
 
 void
-nj_report_fault(struct nj_report *r, const struct nj_report_frame *f, const char *words)
+nj_report_fault(struct nj_report *r, const struct nj_report_frame *f,
+                const struct nj_fault_words *words)
 {
     f->c->faults++;
     if (r->faults == NJ_REPORT_FAULTS_MAX) {
@@ -160,7 +159,7 @@ nj_report_fault(struct nj_report *r, const struct nj_report_frame *f, const char
         .frame = f->d->frame.number,
         .stream = f->stream,
         .is_of_server = nj_report_is_from_server(f),
-        .words = nj_report_text(nj_str_of(words)),
+        .words = *words,
     };
 }
 

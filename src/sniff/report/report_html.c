@@ -437,7 +437,7 @@ put_faults(struct page *p)
         put_in(p, "", say(p, NJ_WORD_STREAM), " ");
         put_number(p, "", f->stream, " \xc2\xb7 ");
         put_in(p, "", say(p, f->is_of_server ? NJ_WORD_BROKER : NJ_WORD_CLIENT), "</small> ");
-        put_in(p, "", f->words, "</li>\n");
+        put_in(p, "", nj_fault_sentence(&p->sentence, p->opts->language, f), "</li>\n");
     }
     (void)fputs("</ul>\n", p->out);
     put_more(p, p->r->faults);

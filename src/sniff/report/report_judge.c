@@ -54,6 +54,8 @@ add_tls(struct nj_listener_seen *l, const struct nj_conversation *c)
     }
     l->has_hello_unanswered =
         l->has_hello_unanswered || (t->has_hello && !t->has_answer && !t->has_alert && !is_good);
+    l->is_joined = l->is_joined ||
+                   (!c->has_syn && !t->has_hello && !t->has_answer && !t->has_alert && !is_good);
     l->has_no_hello = l->has_no_hello || (!t->has_hello && !t->has_answer && c->has_syn);
     l->offers_weak = l->offers_weak || t->offers_weak;
     l->asks_certificate = l->asks_certificate || t->asks_certificate;
@@ -198,6 +200,17 @@ judge_tls(struct nj_listener_seen *l)
                  l->authentication.answer == NJ_ANSWER_YES ? NJ_WORD_STEP_NONE : NJ_WORD_STEP_SHOW);
 }
 
+/* It goes on, so that it has not failed; more is not known. */
+static void
+judge_joined(struct nj_listener_seen *l)
+{
+    l->level = NJ_WORD_LEVEL_JOINED;
+    l->confidentiality = (struct nj_verdict_of){NJ_ANSWER_UNKNOWN, NJ_WORD_C_JOINED};
+    l->integrity = (struct nj_verdict_of){NJ_ANSWER_UNKNOWN, NJ_WORD_I_JOINED};
+    l->authentication = (struct nj_verdict_of){NJ_ANSWER_UNKNOWN, NJ_WORD_A_TLS_JOINED};
+    add_step(l, l->failed > 0 ? NJ_WORD_STEP_DOCTOR : NJ_WORD_STEP_SHOW);
+}
+
 static void
 judge(struct nj_listener_seen *l)
 {
@@ -205,6 +218,8 @@ judge(struct nj_listener_seen *l)
         judge_clear(l);
     else if (l->has_data)
         judge_tls(l);
+    else if (l->is_joined)
+        judge_joined(l);
     else
         judge_failed(l);
     add_spot(l, l->in_clear == 0 && l->has_anonymous_in, NJ_WORD_SPOT_ANONYMOUS);

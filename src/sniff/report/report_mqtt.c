@@ -32,6 +32,21 @@ client_of(const struct taking *t)
     return nj_str_of(t->f->c->client_id != NULL ? t->f->c->client_id : "");
 }
 
+static void
+put_fault(const struct taking *t, const char *where, const char *english, const char *french,
+          int code)
+{
+    nj_report_fault(
+        t->r, t->f,
+        &(struct nj_fault_words){.where = where, .what = {english, french}, .code = code});
+}
+
+static void
+put_fault_word(const struct taking *t, const char *where, enum nj_word word)
+{
+    put_fault(t, where, nj_word_in(NJ_ENGLISH, word), nj_word_in(NJ_FRENCH, word), -1);
+}
+
 /* ---- who connects ---- */
 
 static void
@@ -91,7 +106,7 @@ take_connect(struct taking *t)
     struct nj_conversation *c = t->f->c;
 
     if (c->connects++ > 0)
-        nj_report_fault(t->r, t->f, "a second CONNECT");
+        put_fault_word(t, NULL, NJ_WORD_SECOND_CONNECT);
     c->has_connect = true;
     c->is_joined = false;
     c->level = (uint8_t)t->said->level;
@@ -104,11 +119,9 @@ take_connect(struct taking *t)
 static void
 take_refusal(struct taking *t, const char *packet)
 {
-    char words[128];
+    const char *words = nj_said_code_words(t->said);
 
-    (void)snprintf(words, sizeof(words), "%s: %s (%u)", packet, nj_said_code_words(t->said),
-                   t->said->code);
-    nj_report_fault(t->r, t->f, words);
+    put_fault(t, packet, words, words, (int)t->said->code);
 }
 
 static void
@@ -248,18 +261,14 @@ look_for_faults(struct taking *t)
     const struct nj_said *s = t->said;
     const char *name = nj_packet_name(s->type);
     enum nj_cause cause = judge(t);
-    char words[160];
+    enum nj_word remark = nj_word_of_remark(s->remark);
 
     if (cause != NJ_CAUSE_NONE)
-        (void)snprintf(words, sizeof(words), "%s: %s", name, nj_cause_text(cause));
+        put_fault(t, name, nj_cause_in(NJ_ENGLISH, cause), nj_cause_in(NJ_FRENCH, cause), -1);
     else if (s->is_malformed)
-        (void)snprintf(words, sizeof(words), "%s: malformed", name);
-    else if (s->remark.n > 0)
-        (void)snprintf(words, sizeof(words), "%s: %.*s", name, (int)NJ_MIN(s->remark.n, 100u),
-                       s->remark.p);
-    else
-        return;
-    nj_report_fault(t->r, t->f, words);
+        put_fault_word(t, name, NJ_WORD_MALFORMED);
+    else if (remark != NJ_WORD_COUNT)
+        put_fault_word(t, name, remark);
 }
 
 static void

@@ -109,11 +109,19 @@ struct nj_will_seen {
     bool is_retained, is_opened;
 };
 
+/* "PUBLISH: QoS 3", "CONNACK: not authorized (5)". Codes have the standard's names in every
+ * language. */
+struct nj_fault_words {
+    const char *where;   /* a packet's name; NULL: it is all in `what` */
+    const char *what[2]; /* by language; static, as `where` is */
+    int code;            /* behind it; -1: none */
+};
+
 struct nj_fault {
     uint64_t frame;
     uint32_t stream;
     bool is_of_server;
-    char *words;
+    struct nj_fault_words words;
 };
 
 struct nj_report {
@@ -143,7 +151,8 @@ struct nj_report_frame {
 
 bool nj_report_is_from_server(const struct nj_report_frame *f);
 /* Something that should not be. */
-void nj_report_fault(struct nj_report *r, const struct nj_report_frame *f, const char *words);
+void nj_report_fault(struct nj_report *r, const struct nj_report_frame *f,
+                     const struct nj_fault_words *words);
 /* report_mqtt.c, report_tls.c */
 void nj_report_take_mqtt(struct nj_report *r, struct nj_report_frame *f);
 void nj_report_take_tls(struct nj_report *r, struct nj_report_frame *f);
@@ -174,6 +183,7 @@ struct nj_listener_seen {
     bool asks_certificate, has_client_certificate, has_clear_certificate, has_same_names;
     bool offers_weak, has_weak_suite, has_old_version, has_tls_1_3, has_no_forward_secrecy;
     bool has_hello_unanswered, has_no_hello; /* who should speak TLS does not */
+    bool is_joined; /* TLS that began before the capture, and of which it has one side, or less */
     bool has_alert;
     unsigned alert; /* the first */
     /* the verdict */
@@ -217,6 +227,8 @@ const char *nj_report_summary(struct nj_text *t, enum nj_language language,
 /* What is said of availability. */
 const char *nj_report_broken_words(struct nj_text *t, enum nj_language language,
                                    const struct nj_listener_seen *l);
+const char *nj_fault_sentence(struct nj_text *t, enum nj_language language,
+                              const struct nj_fault *f);
 const char *nj_conversation_client(const struct nj_conversation *c, enum nj_language language);
 bool nj_tls_is_worth_saying(const struct nj_conversation *c);
 const char *nj_left_out_words(struct nj_text *t, enum nj_language language,

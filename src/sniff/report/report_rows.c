@@ -145,6 +145,18 @@ nj_report_broken_words(struct nj_text *t, enum nj_language language,
 }
 
 const char *
+nj_fault_sentence(struct nj_text *t, enum nj_language language, const struct nj_fault *f)
+{
+    nj_text_clear(t);
+    if (f->words.where != NULL)
+        nj_text_putf(t, "%s%s ", f->words.where, nj_word_in(language, NJ_WORD_COLON));
+    nj_text_put(t, nj_str_of(f->words.what[language]));
+    if (f->words.code >= 0)
+        nj_text_putf(t, " (%d)", f->words.code);
+    return nj_text_c(t);
+}
+
+const char *
 nj_conversation_client(const struct nj_conversation *c, enum nj_language language)
 {
     if (c->client_id == NULL)

@@ -202,6 +202,30 @@ every_sentence_has_its_values_in_both_languages(void **state)
 }
 
 static void
+what_breaks_the_standard_is_said_in_french(void **state)
+{
+    static const enum nj_field remarks[] = {NJ_FIELD_MQTT_EMPTY_TOPIC, NJ_FIELD_MQTT_UNKNOWN_ALIAS};
+
+    (void)state;
+    for (unsigned i = NJ_CAUSE_PACKET_TYPE; i <= NJ_CAUSE_SHARE_NO_LOCAL; i++) {
+        assert_string_equal(nj_cause_in(NJ_ENGLISH, (enum nj_cause)i),
+                            nj_cause_text((enum nj_cause)i));
+        assert_string_not_equal(nj_cause_in(NJ_FRENCH, (enum nj_cause)i),
+                                nj_cause_text((enum nj_cause)i));
+    }
+    for (size_t i = 0; i < NJ_COUNT_OF(remarks); i++)
+        assert_int_not_equal(nj_word_of_remark(nj_str_of(nj_field_label(remarks[i]))),
+                             NJ_WORD_COUNT);
+    send(false, PUSH, NJ_STR(CONNECT_5));
+    send(false, PUSH, NJ_STR(CONNECT_5));
+    send(false, PUSH, NJ_STR("\x30\x04\0\1#x"));
+    assert_non_null(strstr(printed(NJ_FRENCH, false), "client\u00a0: un deuxi\u00e8me CONNECT\n"));
+    assert_non_null(
+        strstr(printed(NJ_FRENCH, false), "PUBLISH\u00a0: joker dans un nom de topic\n"));
+    assert_non_null(strstr(printed(NJ_ENGLISH, false), "PUBLISH: wildcard in a topic name\n"));
+}
+
+static void
 french_has_a_blank_before_a_colon_at_which_no_line_ends(void **state)
 {
     char *text;
@@ -228,6 +252,41 @@ a_handshake_that_is_not_seen_has_not_failed(void **state)
     assert_int_equal(nj_conversation_word(&c), NJ_WORD_FAILED);
 }
 
+#define RECORD "\x17\3\3\0\3abc"
+
+static void
+a_listener_of_whose_tls_one_side_is_seen_has_not_failed(void **state)
+{
+    static struct nj_judgement j;
+
+    (void)state;
+    assert_true(nj_dissector_use_port(dissector, 1883));
+    send(false, PUSH, NJ_STR(RECORD));
+    send(false, PUSH, NJ_STR(RECORD));
+    nj_report_judge(report, &j);
+    assert_int_equal(j.listeners, 1);
+    assert_int_equal(j.listener[0].level, NJ_WORD_LEVEL_JOINED);
+    assert_int_equal(j.listener[0].confidentiality.answer, NJ_ANSWER_UNKNOWN);
+    assert_int_equal(j.listener[0].authentication.why, NJ_WORD_A_TLS_JOINED);
+    assert_null(strstr(printed(NJ_ENGLISH, false), "failed"));
+    send(true, PUSH, NJ_STR(RECORD)); /* and then the other */
+    nj_report_judge(report, &j);
+    assert_int_equal(j.listener[0].confidentiality.why, NJ_WORD_C_YES);
+}
+
+static void
+tls_that_begins_in_the_capture_and_stays_unanswered_has_failed(void **state)
+{
+    static struct nj_judgement j;
+
+    (void)state;
+    assert_true(nj_dissector_use_port(dissector, 1883));
+    send(false, NJ_TCP_SYN, NJ_STR(""));
+    send(false, PUSH, NJ_STR(RECORD));
+    nj_report_judge(report, &j);
+    assert_int_equal(j.listener[0].level, NJ_WORD_LEVEL_FAILED);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -241,8 +300,11 @@ main(void)
         TEST(long_text_is_cut_between_two_characters),
         TEST(payloads_are_text_json_or_binary),
         TEST(one_conversation_in_clear_spoils_a_listener),
+        TEST(what_breaks_the_standard_is_said_in_french),
         TEST(french_has_a_blank_before_a_colon_at_which_no_line_ends),
         TEST(a_handshake_that_is_not_seen_has_not_failed),
+        TEST(a_listener_of_whose_tls_one_side_is_seen_has_not_failed),
+        TEST(tls_that_begins_in_the_capture_and_stays_unanswered_has_failed),
         TEST(every_sentence_has_its_values_in_both_languages),
     };
 

@@ -372,7 +372,7 @@ print_faults(struct page *p)
         (void)fprintf(p->out, "  %s %" PRIu64 ", %s %" PRIu32 ", %s%s %s\n", say(p, NJ_WORD_FRAME),
                       f->frame, say(p, NJ_WORD_STREAM), f->stream,
                       say(p, f->is_of_server ? NJ_WORD_BROKER : NJ_WORD_CLIENT),
-                      say(p, NJ_WORD_COLON), or_empty(f->words));
+                      say(p, NJ_WORD_COLON), nj_fault_sentence(&p->sentence, p->opts->language, f));
     }
     print_more(p, p->r->faults);
 }

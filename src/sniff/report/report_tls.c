@@ -237,16 +237,16 @@ static void
 take_alert(struct handshake *h, unsigned level, unsigned alert)
 {
     struct nj_report_tls *tls = &h->f->c->tls;
-    const char *name = nj_tls_alert_words(alert);
-    char words[96];
+    const char *name = nj_tls_alert_words(alert) != NULL ? nj_tls_alert_words(alert) : "?";
 
     if (level != LEVEL_FATAL || tls->has_alert)
         return;
     tls->has_alert = true;
     tls->alert = alert;
     tls->is_alert_of_server = nj_report_is_from_server(h->f);
-    (void)snprintf(words, sizeof(words), "TLS Alert: %s (%u)", name != NULL ? name : "?", alert);
-    nj_report_fault(h->r, h->f, words);
+    nj_report_fault(
+        h->r, h->f,
+        &(struct nj_fault_words){.where = "TLS Alert", .what = {name, name}, .code = (int)alert});
 }
 
 void

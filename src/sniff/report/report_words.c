@@ -29,6 +29,31 @@ nj_sentence_in(struct nj_text *t, enum nj_language language, enum nj_word word,
     return nj_text_c(t);
 }
 
+const char *
+nj_cause_in(enum nj_language language, enum nj_cause cause)
+{
+    static const char *const in_french[NJ_CAUSE_COUNT] = {
+#define NJ_CAUSE_IN_FRENCH(name, french) [NJ_CAUSE_##name] = (french),
+#include "sniff/report/report_cause.def"
+#undef NJ_CAUSE_IN_FRENCH
+    };
+
+    return language == NJ_FRENCH && in_french[cause] != NULL ? in_french[cause]
+                                                             : nj_cause_text(cause);
+}
+
+enum nj_word
+nj_word_of_remark(struct nj_str remark)
+{
+    static const enum nj_word remarks[] = {NJ_WORD_REMARK_EMPTY_TOPIC, NJ_WORD_REMARK_ALIAS,
+                                           NJ_WORD_REMARK_STRAY};
+
+    for (size_t i = 0; i < NJ_COUNT_OF(remarks); i++)
+        if (nj_str_eq(remark, nj_str_of(nj_word_in(NJ_ENGLISH, remarks[i]))))
+            return remarks[i];
+    return NJ_WORD_COUNT;
+}
+
 enum nj_word
 nj_word_of_alert(unsigned alert)
 {

@@ -3,6 +3,7 @@
 #ifndef NJ_SNIFF_REPORT_WORDS_H
 #define NJ_SNIFF_REPORT_WORDS_H
 
+#include "mqtt/reason.h"
 #include "sniff/tree/text.h"
 
 enum nj_language {
@@ -22,6 +23,12 @@ const char *nj_word_in(enum nj_language language, enum nj_word word);
 /* The same with each {} replaced by the next of `values`; lent until the next call with `t`. */
 const char *nj_sentence_in(struct nj_text *t, enum nj_language language, enum nj_word word,
                            const char *const *values, size_t count);
+
+/* Why a packet was refused. In English where there is no French for it. Static. */
+const char *nj_cause_in(enum nj_language language, enum nj_cause cause);
+
+/* What Wireshark remarks on a packet of MQTT; NJ_WORD_COUNT where it is none of those. */
+enum nj_word nj_word_of_remark(struct nj_str remark);
 
 /* The likely cause of a TLS alert; NJ_WORD_COUNT where there is none to tell. */
 enum nj_word nj_word_of_alert(unsigned alert);
