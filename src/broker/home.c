@@ -395,15 +395,15 @@ is_room_for_session(const struct nj_home *home)
 }
 
 /* While the store is full it may not get any further before what waits in sessions is fetched: for
- * one that was there it is enough that it is, and will be. The expiry interval of any other would
- * count from the end of the connection before, should the process end. */
+ * one that was there it is enough that it is, and will be. That of one that expires depends on from
+ * when on a start counts its interval: not from the end of the connection before. */
 static bool
 may_answer_early(const struct nj_session *s)
 {
-    const struct nj_home *home = s->home;
+    struct nj_store_port *store = s->home->store;
 
-    return nj_session_expiry_s(s) == NJ_SESSION_FOR_EVER && s->told <= home->committed &&
-           home->store->ops->is_full(home->store);
+    return s->told <= s->home->committed && store->ops->is_full(store) &&
+           (nj_session_expiry_s(s) == NJ_SESSION_FOR_EVER || store->ops->doubts_ends(store));
 }
 
 enum nj_cause

@@ -46,7 +46,7 @@ struct kit_store {
     char texts[KIT_LOG][40];           /* a filter, a topic, a will's payload */
     unsigned order[KIT_LOG];           /* among the changes of all homes */
     uint64_t appended;
-    bool is_full;
+    bool is_full, doubts_ends;
 };
 
 static struct {
@@ -163,6 +163,12 @@ kit_is_full(struct nj_store_port *port)
     return nj_container_of(port, struct kit_store, port)->is_full;
 }
 
+static inline bool
+kit_doubts_ends(struct nj_store_port *port)
+{
+    return nj_container_of(port, struct kit_store, port)->doubts_ends;
+}
+
 static inline void
 kit_post(void *ctx, uint16_t to, struct nj_bundle *bundle)
 {
@@ -194,7 +200,8 @@ static inline int
 kit_begin(void **state)
 {
     static const struct nj_home_ops home_ops = {kit_post, kit_on_dropped, kit_on_expired};
-    static const struct nj_store_ops store_ops = {.append = kit_append, .is_full = kit_is_full};
+    static const struct nj_store_ops store_ops = {
+        .append = kit_append, .is_full = kit_is_full, .doubts_ends = kit_doubts_ends};
 
     (void)state;
     memset(&kit, 0, sizeof(kit));

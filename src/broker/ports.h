@@ -184,6 +184,10 @@ struct nj_store_ops {
     /* Whether nothing more may be appended that somebody waits for: the disk is full, or has
      * failed. Thread: the home's. */
     bool (*is_full)(struct nj_store_port *port);
+    /* Whether a start will count each expiry interval from itself, since the store, being full,
+     * does not trust what is on record of when connections have ended. Ask after what should be on
+     * record was appended: then it holds until that is safe. Thread: the home's. */
+    bool (*doubts_ends)(struct nj_store_port *port);
     /* Whether so much waits to be made safe that clients are better read later, which is soon: ask
      * again. Never while nothing will become safe. Thread: the home's. */
     bool (*is_busy)(struct nj_store_port *port);

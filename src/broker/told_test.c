@@ -482,10 +482,10 @@ a_session_that_is_safe_comes_back_while_the_store_is_full(void **state)
     assert_false(kit_sees(&p, NJ_CONNACK)->session_present);
 }
 
-/* Its interval counts from the end of the connection before until it is safe that it is back: a
- * start after that would end what it was told is there. (sim 1286597791) */
+/* Its interval counts from the end of the connection before until it is safe that it is back, or a
+ * start knows better: else it would end what the session was told is there. (sim 1286597791) */
 static void
-a_session_that_expires_comes_back_when_that_is_safe(void **state)
+a_session_that_expires_comes_back_when_its_interval_is_safe(void **state)
 {
     const uint32_t asked[] = {100, NJ_SESSION_FOR_EVER}, most[] = {UINT32_MAX, 60};
 
@@ -493,7 +493,7 @@ a_session_that_expires_comes_back_when_that_is_safe(void **state)
     for (unsigned i = 0; i < 2; i++) {
         struct nj_opening opening = kit_opening("c", asked[i]);
 
-        kit.store[0].is_full = false;
+        kit.store[0].is_full = kit.store[0].doubts_ends = false;
         kit.opts.persistent_client_expiration_s = most[i];
         kit_connect(&c, 0, "c", asked[i]);
         kit_leave(&c, true);
@@ -504,6 +504,32 @@ a_session_that_expires_comes_back_when_that_is_safe(void **state)
         kit_sees_nothing(&c);
         kit_commit();
         assert_true(kit_sees(&c, NJ_CONNACK)->session_present);
+        kit.store[0].doubts_ends = true; /* a start counts from itself */
+        kit_client(&c);
+        assert_int_equal(kit_try_open(&c, 0, &opening), NJ_CAUSE_NONE);
+        assert_true(kit_sees(&c, NJ_CONNACK)->session_present);
+    }
+}
+
+/* What became of the will before is to be safe, and that there is another. */
+static void
+a_session_with_a_will_comes_back_when_that_is_safe(void **state)
+{
+    struct nj_opening opening = kit_opening("c", 100);
+    const struct nj_msg_parts will = {.topic = NJ_STR("w"), .payload = NJ_STR("bye")};
+
+    (void)state;
+    kit_connect(&c, 0, "c", 100);
+    kit_commit();
+    kit.store[0].is_full = kit.store[0].doubts_ends = true;
+    opening.will = &will;
+    for (unsigned i = 0; i < 2; i++) {
+        kit_client(&c);
+        assert_int_equal(kit_try_open(&c, 0, &opening), NJ_CAUSE_NONE);
+        kit_sees_nothing(&c);
+        kit_commit();
+        assert_true(kit_sees(&c, NJ_CONNACK)->session_present);
+        opening.will = NULL;
     }
 }
 
@@ -557,7 +583,8 @@ main(void)
         TEST(nothing_is_retained_and_nothing_durable_subscribed_to_while_it_is_full),
         TEST(a_store_that_has_failed_leaves_nobody_waiting),
         TEST(a_session_that_is_safe_comes_back_while_the_store_is_full),
-        TEST(a_session_that_expires_comes_back_when_that_is_safe),
+        TEST(a_session_that_expires_comes_back_when_its_interval_is_safe),
+        TEST(a_session_with_a_will_comes_back_when_that_is_safe),
         TEST(what_it_asks_for_then_waits_as_ever),
     };
 

@@ -32,15 +32,32 @@ gauge(const struct nj_committer *c, enum nj_metric which, uint64_t now)
 
 /* --- what stands in the way --- */
 
+static bool
+is_full(const struct nj_committer *c)
+{
+    return c->space->is_full || c->is_stuck || c->has_failed;
+}
+
 /* A batch is a quarter of what room there is, at most: with the next one behind it, and the pages
- * that a transaction takes before it gives any back, it still fits. */
+ * that a transaction takes before it gives any back, it still fits. Ends are doubted on the disk
+ * before homes hear of it. */
 static void
 say_full(struct nj_committer *c)
 {
-    bool is_full = c->space->is_full || c->is_stuck || c->has_failed;
+    bool is_full_now = is_full(c);
 
-    nj_intake_set_full(c->intake, is_full, c->space->room_bytes / 4);
-    gauge(c, NJ_METRIC_STORE_FULL, is_full);
+    c->doubts_ends = is_full_now && (c->doubts_ends || nj_folder_doubt_ends(c->folder));
+    c->has_all = c->has_all && !is_full_now;
+    nj_intake_set_full(c->intake, is_full_now, c->doubts_ends, c->space->room_bytes / 4);
+    gauge(c, NJ_METRIC_STORE_FULL, is_full_now);
+}
+
+/* Nothing that was appended while ends were doubted is still to come. */
+static void
+trust_ends(struct nj_committer *c)
+{
+    if (!c->folder->are_ends_trusted && !nj_intake_has_failed(c->intake))
+        (void)nj_folder_trust_ends(c->folder); /* else after the next batch */
 }
 
 /* With less room, more often. */
@@ -308,13 +325,19 @@ body(void *arg)
     for (;;) {
         bool has_to_sweep = !c->has_failed && nj_ledger_has_to_sweep(c->ledger);
         nj_time since = c->durability == NJ_DURABILITY_INTERVAL ? c->taken + c->interval_ms : 0;
-        struct nj_batch *batch =
-            nj_intake_take(c->intake, since, next_look(c, has_to_sweep), &is_stopping);
+        struct nj_batch *batch;
 
+        /* Homes append first, then ask whether ends are doubted: what those have appended who heard
+         * yes, and will hear it no more, is in this batch or was in one before. */
+        c->has_all = !is_full(c);
+        batch = nj_intake_take(c->intake, since, next_look(c, has_to_sweep), &is_stopping);
         if (batch != NULL) {
             c->taken = nj_clock_monotonic_ms();
             commit_batch(c, batch, is_stopping);
+            if (c->has_all)
+                trust_ends(c);
         } else if (is_stopping) {
+            trust_ends(c);
             return;
         } else if (has_to_sweep) {
             sweep(c);

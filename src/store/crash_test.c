@@ -8,6 +8,7 @@
 #include "store/kit_test.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -524,6 +525,125 @@ the_other_promises_hold_as_well(void **state)
     }
 }
 
+/* ---- the ends of connections ---- */
+
+#define AGO_MS 1000000
+
+static uint64_t
+end_connection(struct nj_store_port *port, uint64_t session, nj_time left)
+{
+    const struct nj_session_state state = {
+        .client_id = NJ_STR("c"), .expiry_s = 3600, .left = left};
+
+    return kit_append(
+        port, &(struct nj_change){.kind = NJ_CHANGE_SESSION, .session = session, .state = &state});
+}
+
+/* The disk is full for a moment, at which session 1 comes back; 2 stays away. */
+NJ_NORETURN static void
+come_back_while_it_is_full(struct kit *k, const char *point)
+{
+    (void)setenv("NIGHTJAR_CRASH_POINT", point, 1);
+    if (kit_open_only(k, NULL) != NJ_OK)
+        _exit(2);
+    kit_load(k);
+    nj_db_fail_commits(k->store->db, ENOSPC, 0, 1);
+    kit_run(k);
+    (void)kit_session(k->port, 3, "c");
+    while (!k->port->ops->doubts_ends(k->port))
+        (void)sched_yield();
+    kit_settle(k, kit_session(k->port, 1, "c"));
+    if (k->port->ops->doubts_ends(k->port))
+        _exit(3);
+    (void)kit_session(k->port, 4, "c");
+    kit_close(k);
+    _exit(0);
+}
+
+static enum nj_err
+note_left(void *ctx, uint64_t number, const struct nj_session_state *state)
+{
+    ((nj_time *)ctx)[number] = state->left;
+    return NJ_OK;
+}
+
+static void
+load_ends(struct kit *k, nj_time left[5])
+{
+    static const struct nj_store_reader reader = {.session = note_left};
+
+    assert_int_equal(kit_open_only(k, NULL), NJ_OK);
+    assert_int_equal(nj_store_load(k->store, &reader, left, &k->numbers, NULL), NJ_OK);
+    kit_close(k);
+}
+
+/* Of the wall clock and the monotonic one, one may tick before the other. */
+static bool
+is_about(nj_time a, nj_time b)
+{
+    return a - b < AGO_MS / 2 && b - a < AGO_MS / 2;
+}
+
+static void
+intervals_count_from_the_start_until_all_told_while_it_was_full_is_safe(void **state)
+{
+    static const char *const points[] = {"RETRYING", "TAKEN:2", "TAKEN:3"};
+
+    (void)state;
+    for (unsigned i = 0; i < NJ_COUNT_OF(points); i++) {
+        struct kit *k = kit_new();
+        void *kit = k;
+        nj_time left[5] = {0}, again[5] = {0}, now = nj_clock_monotonic_ms();
+        pid_t child;
+        int status;
+
+        kit_open(k);
+        (void)end_connection(k->port, 1, now - AGO_MS);
+        (void)end_connection(k->port, 2, now - AGO_MS);
+        kit_close(k);
+        load_ends(k, left);
+        assert_true(is_about(left[1], now - AGO_MS) && is_about(left[2], now - AGO_MS));
+        child = fork();
+        if (child == 0)
+            come_back_while_it_is_full(k, points[i]);
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+
+        load_ends(k, left);
+        if (i < 2) { /* nor does the next start forget it */
+            assert_true(is_about(left[1], now) && is_about(left[2], now));
+            load_ends(k, again);
+            assert_true(is_about(again[1], now) && is_about(again[2], now));
+        } else {
+            assert_true(left[1] == NJ_NEVER && is_about(left[2], now - AGO_MS));
+        }
+        (void)kit_teardown(&kit);
+    }
+}
+
+static void
+what_does_not_say_since_when_ends_are_on_record_says_since_now(void **state)
+{
+    static const char *const texts[] = {"", "\n", "x\n", "5", "-5\n", "99999999999999999999\n"};
+    struct kit *k = *state;
+    nj_time left[5], now = nj_clock_monotonic_ms();
+
+    kit_open(k);
+    (void)end_connection(k->port, 1, now - AGO_MS);
+    kit_close(k);
+    for (unsigned i = 0; i < NJ_COUNT_OF(texts); i++) {
+        char path[PATH_MAX];
+        int fd;
+
+        (void)snprintf(path, sizeof(path), "%s/ends", k->path);
+        fd = open(path, O_WRONLY | O_TRUNC);
+        assert_int_equal(write(fd, texts[i], strlen(texts[i])), strlen(texts[i]));
+        (void)close(fd);
+        load_ends(k, left);
+        assert_true(is_about(left[1], now));
+    }
+}
+
 static void
 a_crash_point_that_is_none_is_refused(void **state)
 {
@@ -546,6 +666,8 @@ main(void)
         T(a_restart_tells_what_there_was_none),
         cmocka_unit_test(no_crash_point_loses_what_was_safe),
         cmocka_unit_test(the_other_promises_hold_as_well),
+        cmocka_unit_test(intervals_count_from_the_start_until_all_told_while_it_was_full_is_safe),
+        T(what_does_not_say_since_when_ends_are_on_record_says_since_now),
         T(a_crash_point_that_is_none_is_refused),
     };
 

@@ -150,6 +150,47 @@ take_clean_mark(struct nj_folder *folder, struct nj_diag *diag)
     return folder->was_clean || errno == ENOENT ? NJ_OK : say_failed(diag, "remove", name);
 }
 
+bool
+nj_folder_doubt_ends(struct nj_folder *folder)
+{
+    char name[PATH_MAX];
+
+    folder->are_ends_trusted = false;
+    nj_folder_name(folder, "ends", name);
+    return (unlink(name) == 0 || errno == ENOENT) && nj_folder_sync(folder->path);
+}
+
+bool
+nj_folder_trust_ends(struct nj_folder *folder)
+{
+    char name[PATH_MAX], text[32];
+
+    nj_folder_name(folder, "ends", name);
+    (void)snprintf(text, sizeof(text), "%lld\n", (long long)folder->ends_since_ms);
+    folder->are_ends_trusted = nj_save(name, nj_str_of(text), NJ_SAVE_SECRET, true, NULL) == NJ_OK;
+    return folder->are_ends_trusted;
+}
+
+/* Where it does not stand, all connections that there were have ended by now: the lock is ours. */
+static void
+read_ends(struct nj_folder *folder)
+{
+    char name[PATH_MAX], text[32] = "", *end = text;
+    int fd;
+
+    nj_folder_name(folder, "ends", name);
+    fd = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd >= 0 && read(fd, text, sizeof(text) - 1) > 0)
+        folder->ends_since_ms = strtoll(text, &end, 10);
+    if (fd >= 0)
+        (void)close(fd);
+    folder->are_ends_trusted = end > text && *end == '\n' && folder->ends_since_ms >= 0;
+    if (folder->are_ends_trusted)
+        return;
+    folder->ends_since_ms = folder->is_new ? 0 : nj_clock_wall_ms();
+    (void)nj_folder_trust_ends(folder);
+}
+
 enum nj_err
 nj_folder_open(struct nj_folder *folder, const char *path, struct nj_diag *diag)
 {
@@ -175,6 +216,7 @@ nj_folder_open(struct nj_folder *folder, const char *path, struct nj_diag *diag)
         nj_folder_close(folder, false);
         return err;
     }
+    read_ends(folder);
     (void)nj_folder_sync(folder->path);
     return NJ_OK;
 }
@@ -199,7 +241,7 @@ give_file(const char *path, uid_t user, gid_t group)
 static void
 give_to_owner(const struct nj_folder *folder)
 {
-    static const char *const files[] = {"data.mdb", "lock.mdb", "lock", "clean"};
+    static const char *const files[] = {"data.mdb", "lock.mdb", "lock", "clean", "ends"};
     char name[PATH_MAX];
     struct stat is;
 

@@ -4,6 +4,8 @@
  *   data.mdb, lock.mdb   LMDB's
  *   lock                 held by the process that has the store; its number stands in it
  *   clean                there while nobody has the store, if all of it is on the disk
+ *   ends                 since when each end of a connection is on record; not there while it may
+ *                        not be, since clients are answered who could not wait for a full disk
  *   quarantine-TIME      records that were damaged, a line each
  *   backup-N-TIME/       a data.mdb as of that time (shelf.h)
  *   damaged-TIME/        a data.mdb that could not be read, whole, and a report */
@@ -14,12 +16,17 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 struct nj_folder {
     char path[PATH_MAX];
     int lock;       /* descriptor */
     bool is_new;    /* there was no store */
     bool was_clean; /* the one before us closed it */
+    /* Of the wall clock. A connection that is on record as ended before that may have been followed
+     * by others: intervals count from here. */
+    int64_t ends_since_ms;
+    bool are_ends_trusted; /* the file is there */
 };
 
 bool nj_folder_has_store(const char *path);
@@ -33,6 +40,11 @@ NJ_NODISCARD enum nj_err nj_folder_open(struct nj_folder *folder, const char *pa
 /* `is_clean`: all that was committed is on the disk. What root has made becomes the directory's
  * owner's. */
 void nj_folder_close(struct nj_folder *folder, bool is_clean);
+/* Remove `ends`: a start after this counts from itself. Needs no room where removing a file needs
+ * none. False: it may come back with the power. */
+bool nj_folder_doubt_ends(struct nj_folder *folder);
+/* Make it again: of whom the record says that the connection has ended, it has. False: no room. */
+bool nj_folder_trust_ends(struct nj_folder *folder);
 /* Put data.mdb aside; writes where. */
 NJ_NODISCARD enum nj_err nj_folder_put_aside(struct nj_folder *folder, char where[PATH_MAX],
                                              struct nj_diag *diag);

@@ -55,9 +55,9 @@ struct nj_intake {
     unsigned spare_count;
     void (*wake)(void *ctx, uint16_t home);
     void *wake_ctx;
-    _Atomic bool is_full, has_failed; /* the latter changes under the mutex */
-    _Atomic bool is_much, is_large;   /* the open batch: half of the ceiling, all of it */
-    _Atomic bool is_short;            /* of pages that are kept */
+    _Atomic bool is_full, doubts_ends, has_failed; /* change under the mutex */
+    _Atomic bool is_much, is_large; /* the open batch: half of the ceiling, all of it */
+    _Atomic bool is_short;          /* of pages that are kept */
     uint16_t home_count;
     struct home homes[];
 };
@@ -298,12 +298,26 @@ is_busy(struct nj_store_port *port)
 }
 
 static bool
-has_failed(struct nj_store_port *port)
+doubts_ends(struct nj_store_port *port)
 {
     const struct nj_intake *in = nj_container_of(port, struct home, port)->intake;
 
+    /* Relaxed: what the home has appended before it asks, under the mutex, is what counts: either
+     * that was before they were trusted again, and is taken first, or it sees that they are. */
+    return atomic_load_explicit(&in->doubts_ends, memory_order_relaxed);
+}
+
+bool
+nj_intake_has_failed(const struct nj_intake *in)
+{
     /* Relaxed: it says that nothing comes, and nothing comes with it. */
     return atomic_load_explicit(&in->has_failed, memory_order_relaxed);
+}
+
+static bool
+has_failed(struct nj_store_port *port)
+{
+    return nj_intake_has_failed(nj_container_of(port, struct home, port)->intake);
 }
 
 /* Under the mutex. */
@@ -719,11 +733,13 @@ nj_intake_rest(struct nj_intake *in, nj_time until)
 }
 
 void
-nj_intake_set_full(struct nj_intake *in, bool is_full_now, uint64_t ceiling_bytes)
+nj_intake_set_full(struct nj_intake *in, bool is_full_now, bool doubts_ends_now,
+                   uint64_t ceiling_bytes)
 {
     (void)pthread_mutex_lock(&in->mutex);
     in->ceiling = (size_t)NJ_MIN(ceiling_bytes, (uint64_t)in->full_bytes);
     atomic_store_explicit(&in->is_full, is_full_now || in->has_failed, memory_order_relaxed);
+    atomic_store_explicit(&in->doubts_ends, doubts_ends_now, memory_order_relaxed);
     (void)pthread_mutex_unlock(&in->mutex);
 }
 
@@ -748,7 +764,7 @@ nj_intake_stop(struct nj_intake *in)
 
 /* --- life --- */
 
-static const struct nj_store_ops ops = {append, safe, is_full, is_busy, has_failed};
+static const struct nj_store_ops ops = {append, safe, is_full, doubts_ends, is_busy, has_failed};
 
 enum nj_err
 nj_intake_new(struct nj_intake **out, const struct nj_intake_opts *opts)

@@ -83,12 +83,14 @@ void nj_intake_commit(struct nj_intake *intake, struct nj_entry *const *last);
 void nj_intake_done(struct nj_intake *intake);
 /* Wait until `until`, or until it is to stop: true. */
 bool nj_intake_rest(struct nj_intake *intake, nj_time until);
-/* Whether is_full() says so, beside what it finds itself; and a ceiling for a batch, where it is
- * lower than `full_bytes`. */
-void nj_intake_set_full(struct nj_intake *intake, bool is_full, uint64_t ceiling_bytes);
+/* Whether is_full() says so, beside what it finds itself; whether doubts_ends() does; and a ceiling
+ * for a batch, where it is lower than `full_bytes`. */
+void nj_intake_set_full(struct nj_intake *intake, bool is_full, bool doubts_ends,
+                        uint64_t ceiling_bytes);
 /* Nothing that is not safe becomes safe from here on, and it is full for ever; the homes are woken.
  * So it is when there is no memory for a change, but that nobody is woken. */
 void nj_intake_fail(struct nj_intake *intake);
+bool nj_intake_has_failed(const struct nj_intake *intake);
 
 /* Nothing is appended any more. */
 void nj_intake_stop(struct nj_intake *intake);

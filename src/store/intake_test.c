@@ -317,12 +317,12 @@ much_that_waits_is_busy_then_full_until_it_is_taken(void **state)
     }
     assert_in_range(n, 3000, 20000); /* of a MiB */
     assert_true(w.a->ops->is_busy(w.a));
-    nj_intake_set_full(w.intake, true, UINT64_MAX);
+    nj_intake_set_full(w.intake, true, false, UINT64_MAX);
     assert_false(w.a->ops->is_busy(w.a)); /* to wait would not help */
-    nj_intake_set_full(w.intake, false, UINT64_MAX);
+    nj_intake_set_full(w.intake, false, false, UINT64_MAX);
     assert_non_null(take(&w));
     assert_false(w.a->ops->is_full(w.a) || w.a->ops->is_busy(w.a));
-    nj_intake_set_full(w.intake, true, UINT64_MAX);
+    nj_intake_set_full(w.intake, true, false, UINT64_MAX);
     assert_true(w.b->ops->is_full(w.b));
     nj_intake_free(w.intake);
 }
@@ -404,7 +404,7 @@ after_a_failure_nothing_becomes_safe(void **state)
     assert_int_equal(delivered(w.a, 1, 10), 3);
     assert_int_equal(kit_safe(w.a), 0);
     assert_true(w.a->ops->is_full(w.a));
-    nj_intake_set_full(w.intake, false, UINT64_MAX);
+    nj_intake_set_full(w.intake, false, false, UINT64_MAX);
     assert_true(w.a->ops->is_full(w.a));
     nj_intake_free(w.intake);
 }

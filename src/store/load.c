@@ -31,7 +31,7 @@ struct load {
     struct stream streams[NJ_TABLE_COUNT];
     struct nj_refuse refuse;
     int64_t offset_ms;
-    nj_time now;
+    nj_time now, ends_since; /* see folder.h */
 
     /* Messages that were looked at: MISSING, or where a struct nj_msg is, with a reference. */
     struct nj_numbers messages;
@@ -207,6 +207,7 @@ tell_session(struct load *l, uint64_t number, bool *is_there)
         make_no_sense(l, NJ_TABLE_SESSIONS);
         return true;
     }
+    state.left = NJ_MAX(state.left, l->ends_since);
     *is_there = true;
     if (!nj_ledger_add_session(&l->store->ledger, number))
         return fail(l, NJ_ENOMEM);
@@ -619,10 +620,12 @@ nj_store_load(struct nj_store *store, const struct nj_store_reader *reader, void
 {
     struct nj_store_numbers found;
     struct load l = {.store = store, .reader = reader, .ctx = ctx, .now = nj_clock_monotonic_ms()};
+    int64_t wall_ms = nj_clock_wall_ms();
     enum nj_end end;
     bool is_done;
 
-    l.offset_ms = nj_clock_wall_ms() - l.now;
+    l.offset_ms = wall_ms - l.now;
+    l.ends_since = NJ_MIN(store->folder.ends_since_ms, wall_ms) - l.offset_ms;
     if (nj_refuse_init(&l.refuse, store->db, &store->folder) != NJ_OK)
         return nj_diag_fail(diag, NJ_ENOMEM, "Error: Out of memory for the store.");
     end = nj_snapshot_open(&l.snapshot, store->db);

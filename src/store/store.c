@@ -306,6 +306,7 @@ nj_store_open_tuned(struct nj_store **out, const struct nj_store_opts *opts, uin
         .db = store->db,
         .ledger = &store->ledger,
         .intake = store->intake,
+        .folder = &store->folder,
         .space = &store->space,
         .backup = &store->backup,
         .metrics = &store->metrics,

@@ -598,7 +598,7 @@ a_file_that_may_not_be_read_is_not_damaged(void **state)
 static void
 what_root_makes_is_the_owners_of_the_directory(void **state)
 {
-    static const char *const files[] = {"data.mdb", "lock.mdb", "lock", "clean"};
+    static const char *const files[] = {"data.mdb", "lock.mdb", "lock", "clean", "ends"};
     struct kit *k = *state;
     char path[PATH_MAX];
     struct stat is;

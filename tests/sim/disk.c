@@ -285,6 +285,8 @@ write_down(struct nj_disk *d, struct nj_disk_record *r)
 static void
 commit(struct nj_disk *d, size_t count)
 {
+    if (count == d->log.count && !d->is_full)
+        d->doubts_ends = false;
     for (size_t i = 0; i < count; i++)
         if (d->log.records[i]->is_void)
             free_record(d->log.records[i]);
@@ -359,6 +361,12 @@ is_full(struct nj_store_port *port)
 }
 
 static bool
+doubts_ends(struct nj_store_port *port)
+{
+    return is_full(port);
+}
+
+static bool
 is_busy(struct nj_store_port *port)
 {
     const struct nj_disk *d = nj_container_of(port, struct nj_disk_port, port)->disk;
@@ -376,7 +384,8 @@ has_failed(struct nj_store_port *port)
 static void
 open_ports(struct nj_disk *d)
 {
-    static const struct nj_store_ops ops = {append, safe, is_full, is_busy, has_failed};
+    static const struct nj_store_ops ops = {append,      safe,    is_full,
+                                            doubts_ends, is_busy, has_failed};
 
     for (unsigned i = 0; i < NJ_DISK_HOMES; i++)
         d->ports[i] = (struct nj_disk_port){.port = {&ops}, .disk = d};
@@ -435,6 +444,7 @@ nj_disk_move(struct nj_disk *d, struct nj_rand *rand)
         d->is_prompt = true;
     } else if (d->fills) {
         d->is_full = !d->is_full;
+        d->doubts_ends = d->doubts_ends || d->is_full;
         nj_twin_say(d->twin, "the disk is%s full", d->is_full ? "" : " not");
     } else {
         d->is_busy = !d->is_busy;
@@ -501,14 +511,19 @@ nj_disk_load(struct nj_disk *d, const struct nj_store_reader *reader, void *ctx,
     enum nj_err err = NJ_OK;
 
     d->is_dead = false;
+    if (d->doubts_ends)
+        d->ends_since = d->twin->now;
+    d->doubts_ends = d->is_full;
     open_ports(d);
     *numbers = d->numbers;
     for (size_t i = 0; i < d->image.count && err == NJ_OK; i++) {
         const struct nj_disk_record *r = d->image.records[i];
+        struct nj_session_state state = r->state;
 
         if (r->change.kind != NJ_CHANGE_SESSION)
             continue;
-        err = reader->session(ctx, r->change.session, &r->state);
+        state.left = NJ_MAX(state.left, d->ends_since);
+        err = reader->session(ctx, r->change.session, &state);
         if (err == NJ_OK)
             err = tell_of_session(d, r->change.session, reader, ctx);
     }

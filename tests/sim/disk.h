@@ -10,7 +10,10 @@
  *
  * As the store on a real disk does, it may leave out what has come to nothing: a QoS 1 message for
  * a receiver who has acknowledged it before it was committed is safe as soon as all that its home
- * has appended before it is. */
+ * has appended before it is.
+ *
+ * While it is full, and until all that was appended meanwhile is committed, it does not trust what
+ * it knows of when connections have ended: after a crash they have ended just now. */
 #ifndef NJ_SIM_DISK_H
 #define NJ_SIM_DISK_H
 
@@ -58,6 +61,8 @@ struct nj_disk {
     struct nj_store_numbers numbers;
     bool is_prompt; /* all is committed and told as soon as anybody asks */
     bool is_full;
+    bool doubts_ends;
+    nj_time ends_since; /* see store/folder.h */
     bool is_busy;
     bool is_dead;    /* the process is gone: what is appended is heard by nobody */
     bool leaves_out; /* what has come to nothing */
