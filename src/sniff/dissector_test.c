@@ -35,20 +35,8 @@ tear_down(void **state)
 static const struct nj_dissected *
 send(bool is_back, unsigned flags, uint32_t seq, uint32_t ack, struct nj_str payload)
 {
-    struct nj_captured f;
+    struct nj_captured f = put_frame(&packet, ++number, is_back, flags, seq, ack, payload);
 
-    bytes_begin(&packet);
-    put_ipv4(&packet, is_back, NJ_IP_TCP, 0, 20 + payload.n);
-    put_tcp(&packet, is_back, flags, seq, ack, payload);
-    number++;
-    f = (struct nj_captured){
-        .number = number,
-        .time_ns = (int64_t)number * 1000000,
-        .time_digits = 6,
-        .link_type = NJ_LINK_RAW,
-        .wire_bytes = (uint32_t)bytes_str(&packet).n,
-        .bytes = bytes_str(&packet),
-    };
     return nj_dissector_read(dissector, &f);
 }
 

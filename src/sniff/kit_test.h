@@ -6,6 +6,9 @@
 #include "base/test.h"
 
 #include "base/writer.h"
+#include "sniff/capture/capture.h"
+#include "sniff/wire/ip.h"
+#include "sniff/wire/link.h"
 
 struct bytes {
     uint8_t p[65536];
@@ -61,6 +64,25 @@ put_tcp(struct bytes *b, bool is_back, unsigned flags, uint32_t seq, uint32_t ac
     nj_write_u16(&b->w, 8192);
     nj_write_u32(&b->w, 0);
     nj_write_bytes(&b->w, payload);
+}
+
+/* The `number`th frame of a capture, in which one comes each millisecond: a segment in raw IP, made
+ * in `b`, which it views. */
+static inline struct nj_captured
+put_frame(struct bytes *b, uint64_t number, bool is_back, unsigned flags, uint32_t seq,
+          uint32_t ack, struct nj_str payload)
+{
+    bytes_begin(b);
+    put_ipv4(b, is_back, NJ_IP_TCP, 0, 20 + payload.n);
+    put_tcp(b, is_back, flags, seq, ack, payload);
+    return (struct nj_captured){
+        .number = number,
+        .time_ns = (int64_t)number * 1000000,
+        .time_digits = 6,
+        .link_type = NJ_LINK_RAW,
+        .wire_bytes = (uint32_t)bytes_str(b).n,
+        .bytes = bytes_str(b),
+    };
 }
 
 #endif

@@ -36,21 +36,10 @@ tear_down(void **state)
 static void
 send(bool is_back, unsigned flags, struct nj_str payload)
 {
-    struct nj_captured f;
+    struct nj_captured f =
+        put_frame(&packet, ++number, is_back, flags, seq[is_back], seq[!is_back], payload);
 
-    bytes_begin(&packet);
-    put_ipv4(&packet, is_back, NJ_IP_TCP, 0, 20 + payload.n);
-    put_tcp(&packet, is_back, flags, seq[is_back], seq[!is_back], payload);
     seq[is_back] += (uint32_t)payload.n + ((flags & NJ_TCP_SYN) != 0);
-    number++;
-    f = (struct nj_captured){
-        .number = number,
-        .time_ns = (int64_t)number * 1000000,
-        .time_digits = 6,
-        .link_type = NJ_LINK_RAW,
-        .wire_bytes = (uint32_t)bytes_str(&packet).n,
-        .bytes = bytes_str(&packet),
-    };
     nj_report_add(report, nj_dissector_read(dissector, &f));
 }
 

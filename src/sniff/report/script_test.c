@@ -42,21 +42,11 @@ tear_down(void **state)
 static void
 send_cut(bool is_back, unsigned flags, struct nj_str payload, size_t missing)
 {
-    struct nj_captured f;
+    struct nj_captured f =
+        put_frame(&packet, ++number, is_back, flags, seq[is_back], seq[!is_back], payload);
 
-    bytes_begin(&packet);
-    put_ipv4(&packet, is_back, NJ_IP_TCP, 0, 20 + payload.n);
-    put_tcp(&packet, is_back, flags, seq[is_back], seq[!is_back], payload);
+    f.bytes.n -= missing;
     seq[is_back] += (uint32_t)payload.n;
-    number++;
-    f = (struct nj_captured){
-        .number = number,
-        .time_ns = (int64_t)number * 1000000,
-        .time_digits = 6,
-        .link_type = NJ_LINK_RAW,
-        .wire_bytes = (uint32_t)bytes_str(&packet).n,
-        .bytes = {(const char *)packet.p, bytes_str(&packet).n - missing},
-    };
     nj_script_add(&script, nj_dissector_read(dissector, &f));
 }
 
