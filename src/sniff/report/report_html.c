@@ -1,20 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* report_html.c — a report as one page: it loads nothing, runs nothing, and every foreign byte in
  * it is escaped. report_page.def has its style. */
-#include "base/mem.h"
 #include "sniff/payload/tls_priv.h"
 #include "sniff/report/report_priv.h"
 
 #include <inttypes.h>
 
 #define MASK "\xe2\x80\xa2\xe2\x80\xa2\xe2\x80\xa2\xe2\x80\xa2\xe2\x80\xa2\xe2\x80\xa2"
-
-struct page {
-    FILE *out;
-    const struct nj_report *r;
-    const struct nj_report_opts *opts;
-    struct nj_text sentence;
-};
 
 static const char style[] =
 #include "sniff/report/report_page.def"
@@ -48,20 +40,20 @@ nj_html_put(FILE *out, struct nj_str s)
 }
 
 static const char *
-say(const struct page *p, enum nj_word word)
+say(const struct nj_report_page *p, enum nj_word word)
 {
     return nj_word_in(p->opts->language, word);
 }
 
 /* What goes through here is escaped; markup is printed as it is. */
 static void
-put(const struct page *p, const char *text)
+put(const struct nj_report_page *p, const char *text)
 {
     nj_html_put(p->out, nj_str_of(text != NULL ? text : ""));
 }
 
 static void
-put_in(const struct page *p, const char *before, const char *text, const char *after)
+put_in(const struct nj_report_page *p, const char *before, const char *text, const char *after)
 {
     (void)fputs(before, p->out);
     put(p, text);
@@ -69,19 +61,19 @@ put_in(const struct page *p, const char *before, const char *text, const char *a
 }
 
 static void
-put_number(const struct page *p, const char *before, uint64_t number, const char *after)
+put_number(const struct nj_report_page *p, const char *before, uint64_t number, const char *after)
 {
     (void)fprintf(p->out, "%s%" PRIu64 "%s", before, number, after);
 }
 
 static void
-begin_section(const struct page *p, enum nj_word title)
+begin_section(const struct nj_report_page *p, enum nj_word title)
 {
     put_in(p, "<section><h2>", say(p, title), "</h2>\n");
 }
 
 static void
-put_more(struct page *p, size_t count)
+put_more(struct nj_report_page *p, size_t count)
 {
     char number[24];
     const char *value = number;
@@ -102,7 +94,7 @@ rows_of(size_t count)
 /* ---- parts ---- */
 
 static void
-put_head(struct page *p)
+put_head(struct nj_report_page *p)
 {
     (void)fprintf(p->out,
                   "<!DOCTYPE html>\n<html lang=\"%s\"><head><meta charset=\"utf-8\">"
@@ -132,7 +124,7 @@ class_of(enum nj_answer answer)
 }
 
 static void
-put_verdict_row(struct page *p, enum nj_word name, const struct nj_listener_seen *l,
+put_verdict_row(struct nj_report_page *p, enum nj_word name, const struct nj_listener_seen *l,
                 const struct nj_verdict_of *v)
 {
     (void)fprintf(p->out, "<div class=\"verdict %s\">", class_of(v->answer));
@@ -142,7 +134,7 @@ put_verdict_row(struct page *p, enum nj_word name, const struct nj_listener_seen
 }
 
 static void
-put_steps(struct page *p, const struct nj_listener_seen *l)
+put_steps(struct nj_report_page *p, const struct nj_listener_seen *l)
 {
     put_in(p, "<h3>", say(p, NJ_WORD_NEXT_STEP), "</h3><ul class=\"steps\">\n");
     for (size_t i = 0; i < l->steps; i++) {
@@ -163,8 +155,9 @@ put_steps(struct page *p, const struct nj_listener_seen *l)
 }
 
 static void
-put_listener(struct page *p, const struct nj_listener_seen *l)
+put_listener(struct nj_report_page *p)
 {
+    const struct nj_listener_seen *l = p->listener;
     char where[NJ_END_NAME_BYTES];
 
     nj_end_name(l->address, l->port, where);
@@ -188,7 +181,7 @@ put_listener(struct page *p, const struct nj_listener_seen *l)
 }
 
 static void
-put_credentials(struct page *p)
+put_credentials(struct nj_report_page *p)
 {
     size_t count = p->r->credential_index.count;
 
@@ -218,14 +211,14 @@ put_credentials(struct page *p)
 }
 
 static void
-put_sample(struct page *p, const struct nj_sample *s)
+put_sample(struct nj_report_page *p, const struct nj_sample *s)
 {
     put_in(p, "<div class=\"sample\"><small>", say(p, nj_payload_word(s->kind)), "</small> ");
     put_in(p, "<code>", s->text, "</code></div>");
 }
 
 static void
-put_topic(struct page *p, const struct nj_topic *t, uint64_t most)
+put_topic(struct nj_report_page *p, const struct nj_topic *t, uint64_t most)
 {
     uint64_t count = t->published + t->delivered;
     double rate = nj_topic_rate(t);
@@ -254,29 +247,22 @@ put_topic(struct page *p, const struct nj_topic *t, uint64_t most)
     (void)fputs("</div>\n", p->out);
 }
 
-static bool
-put_topics(struct page *p)
+static void
+put_topics(struct nj_report_page *p)
 {
     size_t count = p->r->topic_index.count;
-    const struct nj_topic **sorted;
 
     if (count == 0)
-        return true;
-    sorted = nj_alloc_array(count, sizeof(*sorted));
-    if (sorted == NULL)
-        return false;
-    nj_report_sort_topics(p->r, sorted);
+        return;
     begin_section(p, NJ_WORD_TOPICS);
     for (size_t i = 0; i < rows_of(count); i++)
-        put_topic(p, sorted[i], sorted[0]->published + sorted[0]->delivered);
+        put_topic(p, p->topic[i], p->topic[0]->published + p->topic[0]->delivered);
     put_more(p, count);
     (void)fputs("</section>\n", p->out);
-    nj_free(sorted);
-    return true;
 }
 
 static void
-put_conversation(struct page *p, size_t stream)
+put_conversation(struct nj_report_page *p, size_t stream)
 {
     const struct nj_conversation *c = &p->r->conversation[stream];
     const struct nj_ends *e = &c->ends;
@@ -298,7 +284,7 @@ put_conversation(struct page *p, size_t stream)
 }
 
 static void
-put_conversations(struct page *p)
+put_conversations(struct nj_report_page *p)
 {
     size_t count = 0;
 
@@ -324,7 +310,7 @@ put_conversations(struct page *p)
 }
 
 static void
-put_filters(struct page *p)
+put_filters(struct nj_report_page *p)
 {
     size_t count = p->r->filter_index.count;
 
@@ -350,7 +336,7 @@ put_filters(struct page *p)
 }
 
 static void
-put_wills(struct page *p)
+put_wills(struct nj_report_page *p)
 {
     size_t count = p->r->will_index.count;
 
@@ -372,7 +358,7 @@ put_wills(struct page *p)
 }
 
 static void
-put_tls_of(struct page *p, size_t stream)
+put_tls_of(struct nj_report_page *p, size_t stream)
 {
     const struct nj_report_tls *t = &p->r->conversation[stream].tls;
     const char *version = nj_tls_version_words(t->version), *suite = nj_suite_name(t->suite);
@@ -401,7 +387,7 @@ put_tls_of(struct page *p, size_t stream)
 }
 
 static void
-put_tls(struct page *p)
+put_tls(struct nj_report_page *p)
 {
     size_t count = 0;
 
@@ -423,7 +409,7 @@ put_tls(struct page *p)
 }
 
 static void
-put_faults(struct page *p)
+put_faults(struct nj_report_page *p)
 {
     if (p->r->faults == 0)
         return;
@@ -445,7 +431,7 @@ put_faults(struct page *p)
 }
 
 static void
-put_count(struct page *p, enum nj_word word, uint64_t count)
+put_count(struct nj_report_page *p, enum nj_word word, uint64_t count)
 {
     const struct nj_left_out left = {.count = count, .word = word};
 
@@ -455,7 +441,7 @@ put_count(struct page *p, enum nj_word word, uint64_t count)
 }
 
 static void
-put_ladder(struct page *p)
+put_ladder(struct nj_report_page *p)
 {
     uint32_t stream = 0;
     uint64_t not_drawn;
@@ -473,7 +459,7 @@ put_ladder(struct page *p)
 }
 
 static void
-put_left_out(struct page *p)
+put_left_out(struct nj_report_page *p)
 {
     struct nj_left_out left[NJ_LEFT_OUT_MAX];
     size_t count = nj_report_left_out(p->r, &p->opts->lost, left);
@@ -486,32 +472,36 @@ put_left_out(struct page *p)
     (void)fputs("</section>\n", p->out);
 }
 
+static void
+put_nothing(struct nj_report_page *p)
+{
+    put_in(p, "<section><p>", say(p, NJ_WORD_NOTHING), "</p></section>\n");
+}
+
+static void
+put_foot(struct nj_report_page *p)
+{
+    put_in(p, "<footer>", say(p, NJ_WORD_MADE_BY), "</footer>\n</main></body></html>\n");
+}
+
 bool
 nj_report_print_html(const struct nj_report *r, FILE *out, const struct nj_report_opts *opts)
 {
-    struct page p = {.out = out, .r = r, .opts = opts};
-    struct nj_judgement *judgement = nj_alloc(sizeof(*judgement));
-    bool is_all;
+    static const struct nj_report_form html = {
+        .head = put_head,
+        .listener = put_listener,
+        .no_listener = put_nothing,
+        .conversations = put_conversations,
+        .credentials = put_credentials,
+        .topics = put_topics,
+        .filters = put_filters,
+        .wills = put_wills,
+        .ladder = put_ladder,
+        .tls = put_tls,
+        .faults = put_faults,
+        .left_out = put_left_out,
+        .foot = put_foot,
+    };
 
-    if (judgement == NULL)
-        return false;
-    nj_report_judge(r, judgement);
-    put_head(&p);
-    for (size_t i = 0; i < judgement->listeners; i++)
-        put_listener(&p, &judgement->listener[i]);
-    if (judgement->listeners == 0)
-        put_in(&p, "<section><p>", say(&p, NJ_WORD_NOTHING), "</p></section>\n");
-    put_credentials(&p);
-    is_all = put_topics(&p);
-    put_filters(&p);
-    put_wills(&p);
-    put_ladder(&p);
-    put_conversations(&p);
-    put_tls(&p);
-    put_faults(&p);
-    put_left_out(&p);
-    put_in(&p, "<footer>", say(&p, NJ_WORD_MADE_BY), "</footer>\n</main></body></html>\n");
-    nj_text_fini(&p.sentence);
-    nj_free(judgement);
-    return is_all;
+    return nj_report_print_form(&html, r, out, opts);
 }

@@ -221,6 +221,30 @@ struct nj_left_out {
 #define NJ_LEFT_OUT_MAX 10u
 size_t nj_report_left_out(const struct nj_report *r, const struct nj_sniff_losses *lost,
                           struct nj_left_out out[NJ_LEFT_OUT_MAX]);
+
+/* ---- forms: the terminal's and the page's ---- */
+
+struct nj_report_page {
+    FILE *out;
+    const struct nj_report *r;
+    const struct nj_report_opts *opts;
+    const struct nj_listener_seen *listener; /* of the section `listener` alone */
+    const struct nj_topic **topic;           /* those with most messages first */
+    struct nj_text sentence;
+};
+
+/* A section prints itself with its title, or nothing where it has nothing. */
+typedef void nj_report_section(struct nj_report_page *p);
+
+struct nj_report_form {
+    nj_report_section *head, *listener, *no_listener, *conversations, *credentials, *topics,
+        *filters, *wills, *ladder, *tls, *faults, *left_out, *foot;
+};
+
+/* All sections, in the one order that a report has. False without memory. */
+bool nj_report_print_form(const struct nj_report_form *form, const struct nj_report *r, FILE *out,
+                          const struct nj_report_opts *opts);
+
 /* The first sentence: how much there was. Lent until the next call with `t`, as all sentences. */
 const char *nj_report_summary(struct nj_text *t, enum nj_language language,
                               const struct nj_report *r);

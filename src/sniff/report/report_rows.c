@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* report_rows.c — what all forms of a report choose, order and count alike. */
+/* report_rows.c — what all forms of a report choose, order and count alike; its sections in their
+ * one order. */
+#include "base/mem.h"
 #include "sniff/payload/tls_priv.h"
 #include "sniff/report/report_priv.h"
 
@@ -208,4 +210,40 @@ nj_step_words(struct nj_text *t, enum nj_language language, const struct nj_list
     nj_end_name(l->address, l->port, where);
     return nj_sentence_in(t, language, step, &value,
                           1); /* the command, a tab, and what it is for */
+}
+
+bool
+nj_report_print_form(const struct nj_report_form *form, const struct nj_report *r, FILE *out,
+                     const struct nj_report_opts *opts)
+{
+    nj_report_section *const sections[] = {
+        form->conversations, form->credentials, form->topics, form->filters,  form->wills,
+        form->ladder,        form->tls,         form->faults, form->left_out, form->foot,
+    };
+    struct nj_report_page p = {.out = out, .r = r, .opts = opts};
+    struct nj_judgement *judgement = nj_alloc(sizeof(*judgement));
+    size_t topics = r->topic_index.count;
+
+    p.topic = nj_alloc_array(topics > 0 ? topics : 1, sizeof(*p.topic));
+    if (judgement == NULL || p.topic == NULL) {
+        nj_free(judgement);
+        nj_free(p.topic);
+        return false;
+    }
+    nj_report_judge(r, judgement);
+    nj_report_sort_topics(r, p.topic);
+    form->head(&p);
+    for (size_t i = 0; i < judgement->listeners; i++) {
+        p.listener = &judgement->listener[i];
+        form->listener(&p);
+    }
+    if (judgement->listeners == 0)
+        form->no_listener(&p);
+    for (size_t i = 0; i < NJ_COUNT_OF(sections); i++)
+        if (sections[i] != NULL)
+            sections[i](&p);
+    nj_text_fini(&p.sentence);
+    nj_free(p.topic);
+    nj_free(judgement);
+    return true;
 }

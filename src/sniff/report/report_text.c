@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* report_text.c — a report for the terminal. */
-#include "base/mem.h"
 #include "sniff/payload/tls_priv.h"
 #include "sniff/report/report_priv.h"
 
@@ -10,15 +9,8 @@
 #define NAMES 18u /* of the column with the names of verdicts */
 #define MASK  "********"
 
-struct page {
-    FILE *out;
-    const struct nj_report *r;
-    const struct nj_report_opts *opts;
-    struct nj_text sentence;
-};
-
 static const char *
-say(const struct page *p, enum nj_word word)
+say(const struct nj_report_page *p, enum nj_word word)
 {
     return nj_word_in(p->opts->language, word);
 }
@@ -74,13 +66,13 @@ print_folded(FILE *out, const char *text, size_t from)
 }
 
 static void
-print_title(const struct page *p, enum nj_word word)
+print_title(const struct nj_report_page *p, enum nj_word word)
 {
     (void)fprintf(p->out, "\n%s\n", say(p, word));
 }
 
 static void
-print_named(const struct page *p, enum nj_word name, const char *answer, const char *text)
+print_named(const struct nj_report_page *p, enum nj_word name, const char *answer, const char *text)
 {
     (void)fputs("  ", p->out);
     print_padded(p->out, name == NJ_WORD_COUNT ? "" : say(p, name), NAMES);
@@ -91,7 +83,7 @@ print_named(const struct page *p, enum nj_word name, const char *answer, const c
 
 /* A command on a line of its own, which can be typed as it stands; what it is for under it. */
 static void
-print_step(struct page *p, enum nj_word name, const char *step)
+print_step(struct nj_report_page *p, enum nj_word name, const char *step)
 {
     size_t n = strcspn(step, "\t");
 
@@ -106,7 +98,7 @@ print_step(struct page *p, enum nj_word name, const char *step)
 }
 
 static void
-print_more(struct page *p, size_t count)
+print_more(struct nj_report_page *p, size_t count)
 {
     char number[24];
     const char *value = number;
@@ -121,15 +113,16 @@ print_more(struct page *p, size_t count)
 /* ---- parts ---- */
 
 static void
-print_head(struct page *p)
+print_head(struct nj_report_page *p)
 {
     (void)fprintf(p->out, "%s%s %s\n", say(p, NJ_WORD_TITLE), say(p, NJ_WORD_COLON), p->opts->file);
     print_folded(p->out, nj_report_summary(&p->sentence, p->opts->language, p->r), 0);
 }
 
 static void
-print_verdict(struct page *p, const struct nj_listener_seen *l)
+print_listener(struct nj_report_page *p)
 {
+    const struct nj_listener_seen *l = p->listener;
     const struct {
         enum nj_word name;
         const struct nj_verdict_of *verdict;
@@ -157,7 +150,7 @@ print_verdict(struct page *p, const struct nj_listener_seen *l)
 }
 
 static void
-print_conversation(struct page *p, size_t stream)
+print_conversation(struct nj_report_page *p, size_t stream)
 {
     const struct nj_conversation *c = &p->r->conversation[stream];
     const struct nj_ends *e = &c->ends;
@@ -181,7 +174,7 @@ print_conversation(struct page *p, size_t stream)
 }
 
 static void
-print_conversations(struct page *p)
+print_conversations(struct nj_report_page *p)
 {
     size_t count = 0;
 
@@ -197,7 +190,7 @@ print_conversations(struct page *p)
 }
 
 static void
-print_credentials(struct page *p)
+print_credentials(struct nj_report_page *p)
 {
     size_t count = p->r->credential_index.count;
     bool has_password = false;
@@ -228,7 +221,7 @@ print_credentials(struct page *p)
 }
 
 static void
-print_sample(struct page *p, const struct nj_sample *s)
+print_sample(struct nj_report_page *p, const struct nj_sample *s)
 {
     (void)fprintf(p->out, "%*s%s%s %s", 32, "", say(p, nj_payload_word(s->kind)),
                   say(p, NJ_WORD_COLON), or_empty(s->text));
@@ -238,7 +231,7 @@ print_sample(struct page *p, const struct nj_sample *s)
 }
 
 static void
-print_topic(struct page *p, const struct nj_topic *t)
+print_topic(struct nj_report_page *p, const struct nj_topic *t)
 {
     double rate = nj_topic_rate(t);
     char number[32] = "";
@@ -257,18 +250,13 @@ print_topic(struct page *p, const struct nj_topic *t)
         print_sample(p, &t->sample[i]);
 }
 
-static bool
-print_topics(struct page *p)
+static void
+print_topics(struct nj_report_page *p)
 {
     size_t count = p->r->topic_index.count;
-    const struct nj_topic **sorted;
 
     if (count == 0)
-        return true;
-    sorted = nj_alloc_array(count, sizeof(*sorted));
-    if (sorted == NULL)
-        return false;
-    nj_report_sort_topics(p->r, sorted);
+        return;
     print_title(p, NJ_WORD_TOPICS);
     (void)fprintf(p->out, "  %*s %*s %8s  %s\n",
                   (int)(9 + strlen(say(p, NJ_WORD_PUBLISHED)) -
@@ -278,14 +266,12 @@ print_topics(struct page *p)
                         width_of(say(p, NJ_WORD_DELIVERED), strlen(say(p, NJ_WORD_DELIVERED)))),
                   say(p, NJ_WORD_DELIVERED), say(p, NJ_WORD_PER_SECOND), say(p, NJ_WORD_TOPIC));
     for (size_t i = 0; i < NJ_MIN(count, (size_t)NJ_REPORT_ROWS_MAX); i++)
-        print_topic(p, sorted[i]);
+        print_topic(p, p->topic[i]);
     print_more(p, count);
-    nj_free(sorted);
-    return true;
 }
 
 static void
-print_filters(struct page *p)
+print_filters(struct nj_report_page *p)
 {
     size_t count = p->r->filter_index.count;
 
@@ -303,7 +289,7 @@ print_filters(struct page *p)
 }
 
 static void
-print_wills(struct page *p)
+print_wills(struct nj_report_page *p)
 {
     size_t count = p->r->will_index.count;
 
@@ -322,7 +308,7 @@ print_wills(struct page *p)
 }
 
 static void
-print_tls(struct page *p)
+print_tls(struct nj_report_page *p)
 {
     size_t count = 0;
 
@@ -362,7 +348,7 @@ print_tls(struct page *p)
 }
 
 static void
-print_faults(struct page *p)
+print_faults(struct nj_report_page *p)
 {
     if (p->r->faults > 0)
         print_title(p, NJ_WORD_FAULTS);
@@ -378,7 +364,7 @@ print_faults(struct page *p)
 }
 
 static void
-print_left_out(struct page *p)
+print_left_out(struct nj_report_page *p)
 {
     struct nj_left_out left[NJ_LEFT_OUT_MAX];
     size_t count = nj_report_left_out(p->r, &p->opts->lost, left);
@@ -391,30 +377,28 @@ print_left_out(struct page *p)
     }
 }
 
+static void
+print_nothing(struct nj_report_page *p)
+{
+    (void)fprintf(p->out, "%s\n", say(p, NJ_WORD_NOTHING));
+}
+
 bool
 nj_report_print_text(const struct nj_report *r, FILE *out, const struct nj_report_opts *opts)
 {
-    struct page p = {.out = out, .r = r, .opts = opts};
-    struct nj_judgement *judgement = nj_alloc(sizeof(*judgement));
-    bool is_all;
+    static const struct nj_report_form text = {
+        .head = print_head,
+        .listener = print_listener,
+        .no_listener = print_nothing,
+        .conversations = print_conversations,
+        .credentials = print_credentials,
+        .topics = print_topics,
+        .filters = print_filters,
+        .wills = print_wills,
+        .tls = print_tls,
+        .faults = print_faults,
+        .left_out = print_left_out,
+    };
 
-    if (judgement == NULL)
-        return false;
-    nj_report_judge(r, judgement);
-    print_head(&p);
-    for (size_t i = 0; i < judgement->listeners; i++)
-        print_verdict(&p, &judgement->listener[i]);
-    if (judgement->listeners == 0)
-        (void)fprintf(out, "%s\n", say(&p, NJ_WORD_NOTHING));
-    print_conversations(&p);
-    print_credentials(&p);
-    is_all = print_topics(&p);
-    print_filters(&p);
-    print_wills(&p);
-    print_tls(&p);
-    print_faults(&p);
-    print_left_out(&p);
-    nj_text_fini(&p.sentence);
-    nj_free(judgement);
-    return is_all;
+    return nj_report_print_form(&text, r, out, opts);
 }
