@@ -230,6 +230,32 @@ def test_the_tree_and_the_bytes_are_tsharks(name):
         compare(name, number, as_wanted(wanted), got)
 
 
+def layers(lines, name):
+    """Those of that name, each with its lines."""
+    found, is_inside = [], False
+    for line in lines:
+        if not line.startswith(" "):
+            is_inside = line == name
+            if is_inside:
+                found.append([])
+        if is_inside:
+            found[-1].append(line)
+    return found
+
+
+@tshark_only
+def test_heads_and_frames_of_a_websocket_are_tsharks():
+    """Of a head tshark shows the lines, of which ours are the fields, and what it concludes."""
+    name, heads, frames = "websocket_mqttjs_v5", 0, 0
+    for theirs, ours in zip(frames_of(tshark(name, "-V")), frames_of(sniff(name, "-n", "-V")), strict=True):
+        assert layers(ours, "WebSocket") == layers(theirs, "WebSocket")
+        frames += len(layers(ours, "WebSocket"))
+        for head, their_head in zip(layers(ours, "Hypertext Transfer Protocol"), layers(theirs, "Hypertext Transfer Protocol"), strict=True):
+            assert holds_in_order([line.strip().removesuffix("\\r\\n") for line in their_head], [line.strip() for line in head]) == []
+            heads += 1
+    assert (heads, frames > 50) == (2, True)
+
+
 def test_the_bytes_alone():
     whole = sniff("seed002_plain_v311", "-V", "-x")
     dump = [line for line in whole if re.match(r"[0-9a-f]{4,}  [0-9a-f]{2} ", line)]

@@ -114,6 +114,7 @@ struct frame {
     bool is_final, is_masked;
     unsigned rsv, opcode, length; /* the length in seven bits */
     uint64_t bytes;               /* of payload */
+    struct nj_str first, second;  /* bytes of the head */
     struct nj_str key;
     size_t head_bytes;
 };
@@ -133,6 +134,10 @@ read_frame_head(struct nj_str ready, struct frame *f)
         .length = second & 0x7f,
         .bytes = second & 0x7f,
     };
+    if (!r.is_short) {
+        f->first = (struct nj_str){ready.p, 1};
+        f->second = (struct nj_str){ready.p + 1, 1};
+    }
     if (f->length == 126)
         f->bytes = nj_read_u16(&r);
     if (f->length == 127) {
@@ -319,11 +324,11 @@ put_frame(struct reading *w, const struct frame *f, struct nj_str payload)
 
     nj_tree_bytes(tree, NJ_FIELD_WS, nowhere);
     tree->depth++;
-    nj_tree_number(tree, NJ_FIELD_WS_FIN, f->is_final, nowhere);
-    nj_tree_number(tree, NJ_FIELD_WS_RSV, f->rsv, nowhere);
-    nj_tree_number(tree, NJ_FIELD_WS_OPCODE, f->opcode, nowhere);
-    nj_tree_number(tree, NJ_FIELD_WS_MASK, f->is_masked, nowhere);
-    nj_tree_number(tree, NJ_FIELD_WS_LENGTH, f->length, nowhere);
+    nj_tree_number(tree, NJ_FIELD_WS_FIN, f->is_final, f->first);
+    nj_tree_number(tree, NJ_FIELD_WS_RSV, f->rsv, f->first);
+    nj_tree_number(tree, NJ_FIELD_WS_OPCODE, f->opcode, f->first);
+    nj_tree_number(tree, NJ_FIELD_WS_MASK, f->is_masked, f->second);
+    nj_tree_number(tree, NJ_FIELD_WS_LENGTH, f->length, f->second);
     if (f->length == 126)
         nj_tree_number(tree, NJ_FIELD_WS_LENGTH_16, f->bytes, nowhere);
     if (f->length == 127)

@@ -37,6 +37,7 @@ const struct nj_form *nj_form_of_ip(enum nj_field field);
 const struct nj_form *nj_form_of_tcp(enum nj_field field);
 const struct nj_form *nj_form_of_tls(enum nj_field field);
 const struct nj_form *nj_form_of_mqtt(enum nj_field field);
+const struct nj_form *nj_form_of_websocket(enum nj_field field);
 
 /* For those that make a line. */
 /* The next item of that field within the same layer; NULL: there is none. */
