@@ -108,6 +108,7 @@ class Bench:
 # ---- the rows that take more than one run of the load ----
 
 QUEUE = ("p2p", "--publishers=50", "--qos=1", "--offline")
+BURST = 100  # a publisher's window, which is what it writes at once in durable-queue, too
 
 
 def run_beside(bench, column):
@@ -120,7 +121,7 @@ def run_beside(bench, column):
     with bench.fresh(column) as running:
         alone = bench.find(running, *quiet)
         seconds = 1.5 if bench.is_quick else 3.5
-        load = Load(bench.load, [*QUEUE, f"--rate={rate}", "--warmup-ms=0",
+        load = Load(bench.load, [*QUEUE, f"--rate={rate}", f"--burst={BURST}", "--warmup-ms=0",
                                  f"--measure-ms={int(seconds * 1000)}"], running)
         time.sleep(0.7)  # until it flows
         beside = bench.find(running, *quiet)
