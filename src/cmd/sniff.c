@@ -52,6 +52,13 @@ nj_sniff_print_manual(FILE *out)
                 ".Sh DESCRIPTION\nReads a capture, or captures, puts the TCP streams in order, and "
                 "prints what "
                 "they carry,\nunder the names and in the words of\n.Xr tshark 1 .\n"
+                "What that does not tell stands in fields of nightjar's own, and in brackets\n"
+                "behind the rows of the list:\n"
+                ".Va nightjar.mqtt.inferred_version ,\n"
+                "where the capture begins after the CONNECT and a packet is right in one version\n"
+                "only, and\n"
+                ".Va nightjar.mqtt.assumed_version ,\n"
+                "3.1.1, until there is such a packet.\n"
                 ".Bl -tag -width Ds\n",
                 out);
     for (size_t i = 0; i < nj_sniff_option_count; i++) {

@@ -35,7 +35,7 @@ static void
 print_listed(struct nj_sniff_work *w, const struct nj_dissected *d)
 {
     if (!w->s->has_tree && !w->s->has_hex)
-        nj_print_row(stdout, d, w->s->time, w->s->is_colored);
+        nj_print_row(stdout, d, w->s->time, w->s->is_colored, &w->line);
     if (w->s->has_tree)
         nj_print_tree(stdout, d, w->s->has_vendors, &w->line);
     if (w->s->has_hex)

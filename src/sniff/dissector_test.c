@@ -51,21 +51,47 @@ shake_hands(void)
     (void)send(false, NJ_TCP_ACK, 1001, 5001, NJ_STR(""));
 }
 
+static const char *
+row_of(const struct nj_dissected *d)
+{
+    static char row[256];
+    struct nj_text line = {0};
+    FILE *out = fmemopen(row, sizeof(row), "w");
+
+    nj_print_row(out, d, NJ_TIME_RELATIVE, false, &line);
+    (void)fclose(out);
+    nj_text_fini(&line);
+    return row;
+}
+
 static void
 a_frame_is_a_row_and_a_tree(void **state)
 {
     const struct nj_dissected *d;
-    char row[256] = "";
-    FILE *out = fmemopen(row, sizeof(row), "w");
 
     (void)state;
     shake_hands();
     d = send(false, PUSH, 1001, 5001, NJ_STR(CONNECT_4));
-    nj_print_row(out, d, NJ_TIME_RELATIVE, false);
-    (void)fclose(out);
     assert_string_equal(
-        row, "    4   0.003000     10.0.0.1 \xe2\x86\x92 10.0.0.2     MQTT 55 Connect Command\n");
+        row_of(d),
+        "    4   0.003000     10.0.0.1 \xe2\x86\x92 10.0.0.2     MQTT 55 Connect Command\n");
     assert_int_equal(d->tree.item[0].field, NJ_FIELD_FRAME);
+}
+
+static void
+a_row_marks_a_version_that_was_not_learnt(void **state)
+{
+    const struct nj_dissected *d;
+
+    (void)state;
+    d = send(true, PUSH, 5001, 1001, NJ_STR("\x30\x05\0\1t\0x\x30\x05\0\1t\0x"));
+    assert_string_equal(nj_text_c(&d->info), "Publish Message [t], Publish Message [t]");
+    assert_non_null(strstr(row_of(d), " MQTT 54 Publish Message [t], Publish Message [t]"
+                                      " [Version assumed: MQTT v3.1.1 (4)]\n"));
+    /* A CONNACK that is right in 5 only. */
+    d = send(true, PUSH, 5015, 1001, NJ_STR("\x30\x05\0\1t\0x\x20\x03\0\0\0"));
+    assert_non_null(strstr(row_of(d), " [Version assumed: MQTT v3.1.1 (4)]"
+                                      " [Version inferred: MQTT v5.0 (5)]\n"));
 }
 
 /* tshark 4.0 fails on this one. */
@@ -203,6 +229,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_frame_is_a_row_and_a_tree),
+        TEST(a_row_marks_a_version_that_was_not_learnt),
         TEST(a_length_cut_between_two_segments_is_read),
         TEST(behind_a_gap_the_stream_is_picked_up_where_it_makes_sense),
         TEST(mqtt_is_known_by_its_connect_on_any_port),

@@ -20,7 +20,7 @@ check(const struct nj_dissected *dissected, FILE *out)
     struct nj_text text = {0};
 
     NJ_ASSERT(frame->bytes.n <= frame->wire_bytes && frame->bytes.n <= NJ_CAPTURE_FRAME_MAX);
-    nj_print_row(out, dissected, NJ_TIME_RELATIVE, true);
+    nj_print_row(out, dissected, NJ_TIME_RELATIVE, true, &text);
     for (size_t i = 0; i < dissected->tree.count; i++) {
         nj_text_clear(&text);
         nj_item_put_shown(&text, &dissected->tree.item[i]);

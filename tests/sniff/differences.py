@@ -1,6 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where `nightjar sniff` says otherwise than tshark 4.0.17, line by line, and why."""
 
+
+def with_more(capture, line, row, more, reason):
+    """A row of the list behind which more is told: a field of nightjar's own."""
+    return {"capture": capture, "file": "summary.txt", "line": line, "tshark": row, "nightjar": f"{row} [{more}]", "reason": reason}
+
+
+NO_CONNECT = "the CONNECT is not in the capture, and the packet is right in 3.1.1 and not in 5: the version is marked as inferred"
+MIDSTREAM = "crafted_midstream_no_connect"
+
 DIFFERENCES = [
     {
         "capture": "crafted_overlap", "file": "summary.txt", "line": 10,
@@ -9,6 +18,14 @@ DIFFERENCES = [
         "nightjar": "   10   0.008999 192.168.56.101 \u2192 192.168.56.102 TCP 54 1883 \u2192 41010 [ACK] Seq=5 Ack=82 Win=8192 Len=0",
         "reason": "all bytes before number 82 were seen, in frames 8 and 9; that they overlap makes none of them unseen",
     },
+    with_more(MIDSTREAM, 1, "    1   0.000000 192.168.56.102 \u2192 192.168.56.101 MQTT 81 Publish Message [ciel/milieu]",
+              "Version inferred: MQTT v3.1.1 (4)", NO_CONNECT),
+    with_more(MIDSTREAM, 3, "    3   0.002000 192.168.56.102 \u2192 192.168.56.101 MQTT 56 Ping Request",
+              "Version inferred: MQTT v3.1.1 (4)", "inferred from the packet of frame 1"),
+    with_more(MIDSTREAM, 5, "    5   0.004000 192.168.56.101 \u2192 192.168.56.102 MQTT 56 Ping Response",
+              "Version inferred: MQTT v3.1.1 (4)", "inferred from the packet of frame 1"),
+    with_more("malformed_v3", 144, "  144   0.003484    127.0.0.1 \u2192 127.0.0.1    MQTT 72 Publish Message [a]",
+              "Version inferred: MQTT v3.1.1 (4)", NO_CONNECT),
 ]
 
 # tshark does not look for MQTT in WebSocket, so that its files say nothing of it; what the same session says without WebSocket

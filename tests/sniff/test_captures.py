@@ -97,11 +97,12 @@ def shortened(value):
 
 
 def as_expected(frame):
-    """A line of ours in the form of NAME.json."""
+    """A line of ours in the form of NAME.json, without what only nightjar tells."""
     layer = {}
     for found in frame["layers"]:
         layer.setdefault(found["name"], dict(found["fields"]))
-    packets = [{"summary": found["text"], "fields": [[name, shortened(value)] for name, value in found["fields"]]}
+    packets = [{"summary": found["text"], "fields": [[name, shortened(value)] for name, value in found["fields"]
+                                                      if not name.startswith("nightjar.")]}
                for found in frame["layers"] if found["name"] == "mqtt"]
     tcp = layer["tcp"]
     return {"packets": packets, "frame": frame["number"], "time_relative": layer["frame"]["frame.time_relative"],
@@ -117,6 +118,13 @@ def test_the_tree_of_each_packet_is_tsharks(name):
     assert [f["frame"] for f in got] == [f["frame"] for f in wanted]
     for ours, theirs in zip(got, wanted):
         assert ours == theirs
+
+
+def test_an_inferred_version_is_a_field_that_can_be_asked_for():
+    name, field = "crafted_midstream_no_connect", "nightjar.mqtt.inferred_version"
+    assert sniff(name, "-Y", f"{field} == 4", "-T", "fields", "-e", "frame.number", "-e", field) == "1\t4\n3\t4\n5\t4\n"
+    frames = [json.loads(line) for line in sniff(name, "-Y", "mqtt", "-T", "jsonl").split("\n")[:-1]]
+    assert [[field, "4"] in layer["fields"] for frame in frames for layer in frame["layers"] if layer["name"] == "mqtt"] == [True] * 3
 
 
 def test_a_port_that_is_said_to_be_mqtts_is_read_in_mid_stream(tmp_path):

@@ -209,6 +209,9 @@ nj_mqtt_dissect(struct nj_mqtt_stream *s, unsigned direction, struct nj_str pack
     if (type != NJ_CONNECT && !s->is_connected) {
         nj_tree_bytes(tree, NJ_FIELD_MQTT_UNKNOWN_VERSION, (struct nj_str){NULL, 0});
         nj_walk_expert(&w, nj_field_label(NJ_FIELD_MQTT_UNKNOWN_VERSION));
+        nj_tree_number(
+            tree, s->level != 0 ? NJ_FIELD_MQTT_INFERRED_VERSION : NJ_FIELD_MQTT_ASSUMED_VERSION,
+            w.level, (struct nj_str){NULL, 0});
     }
     walk_first_byte(&w, &type, &flags);
     (void)nj_walk_varint(&w, NJ_FIELD_MQTT_LEN);

@@ -4,7 +4,7 @@
  * A packet that breaks the standard is shown as far as it goes, and the next one after it: its
  * remaining length is believed, nothing else. The version is learnt from CONNECT. In a capture that
  * begins later it is inferred: the first packet that is right in one version only decides; until
- * then 3.1.1 is assumed.
+ * then 3.1.1 is assumed. Each packet's fields say which, where it is not learnt.
  *
  * Bounded: topic aliases are remembered up to NJ_MQTT_ALIASES_MAX and NJ_MQTT_ALIAS_BYTES_MAX in
  * each direction. */

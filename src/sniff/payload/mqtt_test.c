@@ -153,15 +153,24 @@ without_a_connect_the_version_is_inferred(void **state)
     assert_string_equal(DISSECT(0, "\x30\x05\0\1t\0x"), "topic_len=1 topic=t msg=00:78");
     assert_int_equal(stream.level, 0);
     assert_int_equal(tree.item[1].field, NJ_FIELD_MQTT_UNKNOWN_VERSION);
+    assert_int_equal(tree.item[3].field, NJ_FIELD_MQTT_ASSUMED_VERSION);
+    assert_int_equal(tree.item[3].number, 4);
     /* Right in 5 only. */
     (void)DISSECT(1, "\x20\x03\0\0\0");
     assert_int_equal(stream.level, 5);
     assert_false(stream.is_connected);
+    assert_int_equal(tree.item[3].field, NJ_FIELD_MQTT_INFERRED_VERSION);
+    assert_int_equal(tree.item[3].number, 5);
     assert_string_equal(DISSECT(0, "\x30\x05\0\1t\0x"),
                         "topic_len=1 topic=t properties= property_len=0 msg=78");
     stream.level = 0;
     assert_string_equal(DISSECT(0, "\x30\x05\0\1txx"), "topic_len=1 topic=t msg=78:78");
     assert_int_equal(stream.level, 4); /* a property length of 120 there is not */
+    assert_int_equal(tree.item[3].field, NJ_FIELD_MQTT_INFERRED_VERSION);
+    assert_int_equal(tree.item[3].number, 4);
+    (void)fields_of(0, CONNECT_5, 16); /* from here on it is learnt */
+    (void)DISSECT(0, "\x30\x05\0\1t\0x");
+    assert_int_equal(tree.item[1].field, NJ_FIELD_MQTT_HDRFLAGS);
 }
 
 static void

@@ -116,3 +116,25 @@ nj_line_put_summary(struct nj_line *l)
             nj_text_putf(l->out, ", %s", nj_field_label((enum nj_field)item->field));
     }
 }
+
+void
+nj_line_put(struct nj_line *l)
+{
+    const struct nj_form *form = nj_form_of((enum nj_field)l->item->field);
+    bool is_inferred = form->is_inferred || l->item->is_inferred;
+
+    nj_text_clear(l->out);
+    if (is_inferred)
+        nj_text_put(l->out, NJ_STR("["));
+    if (form->mask != 0)
+        nj_line_put_bits(l, form->width, form->mask);
+    if (form->put != NULL) {
+        form->put(l);
+    } else {
+        nj_line_put_label(l);
+        nj_text_put(l->out, NJ_STR(": "));
+        nj_line_put_value(l);
+    }
+    if (is_inferred)
+        nj_text_put(l->out, NJ_STR("]"));
+}

@@ -39,6 +39,9 @@ const struct nj_form *nj_form_of_tls(enum nj_field field);
 const struct nj_form *nj_form_of_mqtt(enum nj_field field);
 const struct nj_form *nj_form_of_websocket(enum nj_field field);
 
+/* The whole of it, instead of what stood in `out`; without the spaces of its depth. */
+void nj_line_put(struct nj_line *l);
+
 /* For those that make a line. */
 /* The next item of that field within the same layer; NULL: there is none. */
 const struct nj_item *nj_line_find(const struct nj_line *l, enum nj_field field);

@@ -160,6 +160,8 @@ nj_form_of_mqtt(enum nj_field field)
 #define PUT(function)           {.put = (function)}
     static const struct nj_form forms[NJ_FIELD_COUNT] = {
         [NJ_FIELD_MQTT] = PUT(put_layer),
+        [NJ_FIELD_MQTT_INFERRED_VERSION] = {.is_inferred = true, .words = words_of_version},
+        [NJ_FIELD_MQTT_ASSUMED_VERSION] = {.is_inferred = true, .words = words_of_version},
         [NJ_FIELD_MQTT_HDRFLAGS] = PUT(nj_line_put_summary),
         [NJ_FIELD_MQTT_MSGTYPE] = BITS_WORDS(0xf0, words_of_type),
         [NJ_FIELD_MQTT_HDR_RESERVED] = BITS(0x0f),

@@ -25,8 +25,10 @@ enum nj_time_form {
 bool nj_time_form_find(const char *name, enum nj_time_form *out);
 
 /* No., time, source, destination, protocol, length, info, as tshark prints them; in color by what
- * it is: MQTT, what carries it, what is encrypted, what is wrong. */
-void nj_print_row(FILE *out, const struct nj_dissected *d, enum nj_time_form form, bool is_colored);
+ * it is: MQTT, what carries it, what is encrypted, what is wrong. Behind that, in brackets, what
+ * tshark does not tell: the nightjar.* fields. `line` is the caller's, to be used again. */
+void nj_print_row(FILE *out, const struct nj_dissected *d, enum nj_time_form form, bool is_colored,
+                  struct nj_text *line);
 
 /* All fields, a line each, and a blank line at the end. `line` is the caller's, to be used again;
  * `has_vendors`: addresses of Ethernet begin with who made the card (vendor.h). */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "sniff/print/form.h"
 #include "sniff/print/print.h"
 
 #include <inttypes.h>
@@ -112,8 +113,27 @@ color_of(const struct nj_dissected *d)
     return NULL;
 }
 
+/* What Wireshark does not tell, behind its words. Once of each kind: a frame has many packets. */
+static void
+print_ours(FILE *out, const struct nj_tree *tree, struct nj_text *line)
+{
+    struct nj_line l = {.out = line, .tree = tree};
+    bool is_told[NJ_FIELD_COUNT] = {false};
+
+    for (l.at = 0; l.at < tree->count; l.at++) {
+        l.item = &tree->item[l.at];
+        if (is_told[l.item->field] || !nj_field_is_ours((enum nj_field)l.item->field))
+            continue;
+        is_told[l.item->field] = true;
+        nj_line_put(&l);
+        (void)fputc(' ', out);
+        (void)fwrite(nj_text_c(line), 1, line->n, out);
+    }
+}
+
 void
-nj_print_row(FILE *out, const struct nj_dissected *d, enum nj_time_form form, bool is_colored)
+nj_print_row(FILE *out, const struct nj_dissected *d, enum nj_time_form form, bool is_colored,
+             struct nj_text *line)
 {
     const char *color = is_colored ? color_of(d) : NULL;
     char time[TIME_BYTES] = "";
@@ -124,5 +144,6 @@ nj_print_row(FILE *out, const struct nj_dissected *d, enum nj_time_form form, bo
     (void)fprintf(out, "%5" PRIu64 " %10s %12s \xe2\x86\x92 %-12s %s %" PRIu32 " ", d->frame.number,
                   time, d->source, d->destination, d->protocol, d->frame.wire_bytes);
     (void)fwrite(nj_text_c(&d->info), 1, d->info.n, out);
+    print_ours(out, &d->tree, line);
     (void)fputs(color != NULL ? "\033[0m\n" : "\n", out);
 }

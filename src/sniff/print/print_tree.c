@@ -13,28 +13,6 @@ print_line(FILE *out, const struct nj_text *line, unsigned depth)
     (void)fputc('\n', out);
 }
 
-static void
-put_line(struct nj_line *l)
-{
-    const struct nj_form *form = nj_form_of((enum nj_field)l->item->field);
-    bool is_inferred = form->is_inferred || l->item->is_inferred;
-
-    nj_text_clear(l->out);
-    if (is_inferred)
-        nj_text_put(l->out, NJ_STR("["));
-    if (form->mask != 0)
-        nj_line_put_bits(l, form->width, form->mask);
-    if (form->put != NULL) {
-        form->put(l);
-    } else {
-        nj_line_put_label(l);
-        nj_text_put(l->out, NJ_STR(": "));
-        nj_line_put_value(l);
-    }
-    if (is_inferred)
-        nj_text_put(l->out, NJ_STR("]"));
-}
-
 /* ---- remarks ---- */
 
 /* A remark on the field before it, as four lines. */
@@ -112,7 +90,7 @@ nj_print_tree(FILE *out, const struct nj_dissected *d, bool has_vendors, struct 
             print_malformed(out, &l);
             break;
         default:
-            put_line(&l);
+            nj_line_put(&l);
             print_line(out, line, l.item->depth);
         }
     }

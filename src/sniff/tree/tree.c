@@ -50,6 +50,14 @@ nj_field_is_hidden(enum nj_field field)
 }
 
 bool
+nj_field_is_ours(enum nj_field field)
+{
+    static const char prefix[] = "nightjar.";
+
+    return strncmp(fields[field].name, prefix, sizeof(prefix) - 1) == 0;
+}
+
+bool
 nj_field_find(struct nj_str name, enum nj_field *out, const char **nearest)
 {
     struct nj_nearest near = nj_nearest_to(name);

@@ -47,6 +47,8 @@ bool nj_field_find(struct nj_str name, enum nj_field *out, const char **nearest)
 bool nj_field_is_layer(enum nj_field field);
 /* Whether it repeats another one and is not shown to people, such as "ip.addr". */
 bool nj_field_is_hidden(enum nj_field field);
+/* Whether Wireshark has none like it, such as "nightjar.mqtt.inferred_version". */
+bool nj_field_is_ours(enum nj_field field);
 
 struct nj_item {
     uint16_t field; /* an enum nj_field */
