@@ -188,14 +188,13 @@ const char *
 nj_verdict_words(struct nj_text *t, enum nj_language language, const struct nj_listener_seen *l,
                  const struct nj_verdict_of *verdict)
 {
-    enum nj_word cause = l->has_alert ? nj_word_of_alert(l->alert) : NJ_WORD_COUNT;
+    const char *cause = l->has_alert ? nj_alert_cause_in(language, l->alert) : NULL;
     const char *name = l->has_alert ? nj_tls_alert_words(l->alert) : NULL;
     char alert[512];
     const char *value = alert;
 
     (void)snprintf(alert, sizeof(alert), "%s (%u)%s%s", name != NULL ? name : "?", l->alert,
-                   cause != NJ_WORD_COUNT ? ", " : "",
-                   cause != NJ_WORD_COUNT ? nj_word_in(language, cause) : "");
+                   cause != NULL ? ", " : "", cause != NULL ? cause : "");
     return nj_sentence_in(t, language, verdict->why, &value, 1);
 }
 

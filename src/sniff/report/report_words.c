@@ -54,29 +54,14 @@ nj_word_of_remark(struct nj_str remark)
     return NJ_WORD_COUNT;
 }
 
-enum nj_word
-nj_word_of_alert(unsigned alert)
+const char *
+nj_alert_cause_in(enum nj_language language, unsigned alert)
 {
-    switch (alert) {
-    case 40:
-        return NJ_WORD_ALERT_HANDSHAKE;
-    case 42:
-        return NJ_WORD_ALERT_BAD_CERTIFICATE;
-    case 43:
-        return NJ_WORD_ALERT_PURPOSE;
-    case 44:
-        return NJ_WORD_ALERT_REVOKED;
-    case 45:
-        return NJ_WORD_ALERT_EXPIRED;
-    case 48:
-        return NJ_WORD_ALERT_UNKNOWN_CA;
-    case 50:
-        return NJ_WORD_ALERT_DECODE;
-    case 70:
-        return NJ_WORD_ALERT_VERSION;
-    case 116:
-        return NJ_WORD_ALERT_REQUIRED;
-    default:
-        return NJ_WORD_COUNT;
-    }
+    static const char *const causes[][2] = {
+#define NJ_TLS_CAUSE(description, english, french) [description] = {english, french},
+#include "sniff/payload/tls_cause.def"
+#undef NJ_TLS_CAUSE
+    };
+
+    return alert < NJ_COUNT_OF(causes) ? causes[alert][language] : NULL;
 }

@@ -30,7 +30,7 @@ const char *nj_cause_in(enum nj_language language, enum nj_cause cause);
 /* What Wireshark remarks on a packet of MQTT; NJ_WORD_COUNT where it is none of those. */
 enum nj_word nj_word_of_remark(struct nj_str remark);
 
-/* The likely cause of a TLS alert; NJ_WORD_COUNT where there is none to tell. */
-enum nj_word nj_word_of_alert(unsigned alert);
+/* The likely cause of a TLS alert; NULL where there is none to tell. Static. */
+const char *nj_alert_cause_in(enum nj_language language, unsigned alert);
 
 #endif
