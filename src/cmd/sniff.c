@@ -56,9 +56,11 @@ nj_sniff_print_manual(FILE *out)
                 "behind the rows of the list:\n"
                 ".Va nightjar.mqtt.inferred_version ,\n"
                 "where the capture begins after the CONNECT and a packet is right in one version\n"
-                "only, and\n"
+                "only,\n"
                 ".Va nightjar.mqtt.assumed_version ,\n"
-                "3.1.1, until there is such a packet.\n"
+                "3.1.1, until there is such a packet, and\n"
+                ".Va nightjar.tls.alert_cause ,\n"
+                "what an alert of TLS is likely to come from.\n"
                 ".Bl -tag -width Ds\n",
                 out);
     for (size_t i = 0; i < nj_sniff_option_count; i++) {

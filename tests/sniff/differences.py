@@ -9,6 +9,9 @@ def with_more(capture, line, row, more, reason):
 
 NO_CONNECT = "the CONNECT is not in the capture, and the packet is right in 3.1.1 and not in 5: the version is marked as inferred"
 MIDSTREAM = "crafted_midstream_no_connect"
+ALERT = "the likely cause of an alert is told"
+NO_CHAIN = ("Likely cause: no chain from the certificate to a CA that is trusted; often the certificate has the name of its CA, or --cafile is "
+            "that of another")
 
 DIFFERENCES = [
     {
@@ -26,6 +29,20 @@ DIFFERENCES = [
               "Version inferred: MQTT v3.1.1 (4)", "inferred from the packet of frame 1"),
     with_more("malformed_v3", 144, "  144   0.003484    127.0.0.1 \u2192 127.0.0.1    MQTT 72 Publish Message [a]",
               "Version inferred: MQTT v3.1.1 (4)", NO_CONNECT),
+    with_more("plain_client_on_tls_port", 11,
+              "   11   0.110871  127.0.0.101 \u2192 127.0.0.1    TLSv1.2 73 Alert (Level: Fatal, Description: Decode Error)",
+              "Likely cause: what came is no TLS: a client without TLS options, it seems", ALERT),
+    with_more("tls12_alert_hostname", 8,
+              "    8   0.005775    127.0.0.1 \u2192 127.0.0.101  TLSv1.2 73 Alert (Level: Fatal, Description: Internal Error)",
+              "Likely cause: the certificate is not for this host, as clients of Mosquitto say it; or, of a broker, the key of its CA is too small",
+              ALERT),
+    with_more("tls12_alert_no_client_cert", 9,
+              "    9   0.004104  127.0.0.101 \u2192 127.0.0.1    TLSv1.2 73 Alert (Level: Fatal, Description: Handshake Failure)",
+              "Likely cause: no cipher in common, or a certificate that is missing", ALERT),
+    with_more("tls12_alert_unknown_ca_student", 8,
+              "    8   0.005200    127.0.0.1 \u2192 127.0.0.101  TLSv1.2 73 Alert (Level: Fatal, Description: Unknown CA)", NO_CHAIN, ALERT),
+    with_more("tls13_alert_unknown_ca_student", 8,
+              "    8   0.004592    127.0.0.1 \u2192 127.0.0.101  TLSv1.3 73 Alert (Level: Fatal, Description: Unknown CA)", NO_CHAIN, ALERT),
 ]
 
 # tshark does not look for MQTT in WebSocket, so that its files say nothing of it; what the same session says without WebSocket

@@ -127,6 +127,28 @@ def test_an_inferred_version_is_a_field_that_can_be_asked_for():
     assert [[field, "4"] in layer["fields"] for frame in frames for layer in frame["layers"] if layer["name"] == "mqtt"] == [True] * 3
 
 
+MISTAKES = CAPTURES.parent / "tls-mistakes.md"
+
+
+def alerts_of_mistakes():
+    """The numbers in its table of alerts."""
+    table = re.findall(r"^\| [^|]+ \| ([0-9 /]+) \| ", MISTAKES.read_text(encoding="utf-8"), re.M) if MISTAKES.exists() else []
+    return sorted({int(number) for cell in table for number in cell.split(" / ")})
+
+
+@pytest.mark.skipif(not MISTAKES.exists(), reason=f"{MISTAKES} is not there")
+def test_each_alert_of_the_measured_mistakes_has_a_likely_cause(tmp_path):
+    unknown_ca = bytes.fromhex("15 0303 0002 02 30")
+    whole = capture("tls12_alert_unknown_ca_student").read_bytes()
+    assert whole.count(unknown_ca) == 1 and {42, 48, 80, 116} < set(alerts_of_mistakes())
+    for alert in alerts_of_mistakes():
+        path = tmp_path / f"{alert}.pcap"
+        path.write_bytes(whole.replace(unknown_ca, unknown_ca[:-1] + bytes([alert])))
+        done = subprocess.run([NIGHTJAR, "sniff", "-r", path, "-Y", f"tls.alert_message.desc == {alert}"], capture_output=True, timeout=60,
+                              check=True)
+        assert re.search(rb" Alert \(Level: Fatal, Description: [^)]+\) \[Likely cause: [^\]]+\]\n", done.stdout), (alert, done.stdout)
+
+
 def test_a_port_that_is_said_to_be_mqtts_is_read_in_mid_stream(tmp_path):
     """The capture begins after the CONNECT; its frames have no checksum that would forbid another port."""
     path = tmp_path / "elsewhere.pcap"

@@ -82,6 +82,12 @@ def test_the_lab_that_failed_is_explained():
     assert "nightjar doctor --cafile ca.crt 127.0.0.101:8883" in text
 
 
+@pytest.mark.parametrize("language, cause", [("en", "Internal Error (80), the certificate is not for this host, as clients"),
+                                             ("fr", "n'est pas pour cet hôte, comme le disent les clients")])
+def test_an_alert_has_its_likely_cause_in_each_language(language, cause):
+    assert cause in report("tls12_alert_hostname", "--lang", language)
+
+
 def test_what_a_key_log_opens_is_not_called_clear():
     text = report("tls13_with_keylog", "--keylog", str(CAPTURES / "tls13_with_keylog.keylog.txt"))
     assert "Confidentiality YES" in text and "opened by the key log" in text

@@ -235,6 +235,12 @@ def test_a_version_that_was_not_learnt_stands_behind_the_remark_on_it():
     assert not any("Version inferred" in line for line in sniff("seed002_plain_v311", "-V"))
 
 
+def test_the_likely_cause_of_an_alert_stands_behind_it():
+    got = sniff("tls12_alert_no_client_cert", "-V")
+    at = got.index("            Description: Handshake Failure (40)")
+    assert got[at + 1] == "            [Likely cause: no cipher in common, or a certificate that is missing]"
+
+
 @tshark_only
 @pytest.mark.parametrize("name", NAMES)
 def test_the_tree_and_the_bytes_are_tsharks(name):

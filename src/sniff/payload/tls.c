@@ -348,7 +348,9 @@ static void
 read_alert(struct reading *w, struct nj_str body)
 {
     unsigned level = body.n == 2 ? (uint8_t)body.p[0] : 0;
-    const char *words = body.n == 2 ? nj_tls_alert_words((uint8_t)body.p[1]) : NULL;
+    unsigned description = body.n == 2 ? (uint8_t)body.p[1] : 0;
+    const char *words = body.n == 2 ? nj_tls_alert_words(description) : NULL;
+    const char *cause = nj_tls_alert_cause(description);
 
     nj_tree_bytes(w->tree, NJ_FIELD_TLS_ALERT, body);
     if (words == NULL || nj_tls_level_words(level) == NULL) {
@@ -357,7 +359,9 @@ read_alert(struct reading *w, struct nj_str body)
     }
     w->tree->depth++;
     nj_tree_number(w->tree, NJ_FIELD_TLS_ALERT_LEVEL, level, (struct nj_str){body.p, 1});
-    nj_tree_number(w->tree, NJ_FIELD_TLS_ALERT_DESC, (uint8_t)body.p[1], nj_str_from(body, 1));
+    nj_tree_number(w->tree, NJ_FIELD_TLS_ALERT_DESC, description, nj_str_from(body, 1));
+    if (cause != NULL)
+        nj_tree_bytes(w->tree, NJ_FIELD_TLS_ALERT_CAUSE, nj_str_of(cause));
     w->tree->depth--;
     say(w, "Alert (Level: ");
     nj_text_putf(w->row->info, "%s, Description: %s)", nj_tls_level_words(level), words);

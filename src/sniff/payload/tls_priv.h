@@ -53,5 +53,7 @@ const char *nj_tls_version_words(unsigned version);
 const char *nj_tls_message_words(unsigned type);
 const char *nj_tls_alert_words(unsigned description);
 const char *nj_tls_level_words(unsigned level);
+/* In tls_cause.def; NULL: there is none to tell. */
+const char *nj_tls_alert_cause(unsigned description);
 
 #endif

@@ -56,6 +56,15 @@ number_of(enum nj_field field)
     return UINT64_MAX;
 }
 
+static struct nj_str
+text_of(enum nj_field field)
+{
+    for (size_t i = 0; i < tree.count; i++)
+        if (tree.item[i].field == field)
+            return tree.item[i].range;
+    return (struct nj_str){NULL, 0};
+}
+
 #define RANDOM "01234567890123456789012345678901"
 /* A ServerHello that chooses 0xc030, without and with the extension that means 1.3. */
 #define SERVER_HELLO_12 "\x16\x03\x03\0\x2a\2\0\0\x26\x03\x03" RANDOM "\0\xc0\x30\0"
@@ -89,6 +98,19 @@ alerts_have_names_until_they_are_encrypted(void **state)
     assert_string_equal(words_of(0, NJ_STR("\x15\x03\x03\0\2\1\0")), "Encrypted Alert");
     assert_string_equal(words_of(1, NJ_STR("\x15\x03\x03\0\2\1\0")),
                         "Alert (Level: Warning, Description: Close Notify)");
+}
+
+static void
+an_alert_has_its_likely_cause(void **state)
+{
+    (void)state;
+    (void)words_of(0, NJ_STR("\x15\x03\x03\0\2\2\x46"));
+    assert_true(
+        nj_str_eq(text_of(NJ_FIELD_TLS_ALERT_CAUSE), NJ_STR("no version of TLS in common")));
+    (void)words_of(0, NJ_STR("\x15\x03\x03\0\2\2\x0a")); /* unexpected message: who knows why */
+    assert_int_equal(text_of(NJ_FIELD_TLS_ALERT_CAUSE).n, 0);
+    (void)words_of(0, NJ_STR("\x15\x03\x03\0\2\1\0"));
+    assert_int_equal(text_of(NJ_FIELD_TLS_ALERT_CAUSE).n, 0);
 }
 
 static void
@@ -162,6 +184,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_record_begins_with_a_type_a_version_and_a_length),
         TEST(alerts_have_names_until_they_are_encrypted),
+        TEST(an_alert_has_its_likely_cause),
         TEST(the_server_chooses_1_3_in_an_extension),
         TEST(a_certificate_shows_issuer_validity_and_subject),
         TEST(a_message_in_two_records_is_named_where_it_ends),

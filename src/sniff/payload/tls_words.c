@@ -107,3 +107,15 @@ nj_tls_alert_words(unsigned description)
 
     return word_of(words, NJ_COUNT_OF(words), description);
 }
+
+const char *
+nj_tls_alert_cause(unsigned description)
+{
+    static const char *const words[] = {
+#define NJ_TLS_CAUSE(description_, english, french) [description_] = (english),
+#include "sniff/payload/tls_cause.def"
+#undef NJ_TLS_CAUSE
+    };
+
+    return word_of(words, NJ_COUNT_OF(words), description);
+}

@@ -198,6 +198,7 @@ nj_form_of_tls(enum nj_field field)
         [NJ_FIELD_TLS_ALERT] = PUT(put_alert),
         [NJ_FIELD_TLS_ALERT_LEVEL] = WORDS(words_of_level),
         [NJ_FIELD_TLS_ALERT_DESC] = WORDS(words_of_alert),
+        [NJ_FIELD_TLS_ALERT_CAUSE] = {.is_inferred = true},
         [NJ_FIELD_TLS_HANDSHAKE] = PUT(put_message),
         [NJ_FIELD_TLS_HS_TYPE] = WORDS(words_of_message),
         [NJ_FIELD_TLS_HS_VERSION] = WORDS(words_of_version),
