@@ -19,6 +19,7 @@
 #define MISSED_MAX     64u /* records in a gap that a key is tried behind */
 #define MISSED_MORE    4u  /* the same behind a record that was not opened */
 #define MESSAGE_HEADER 4u
+#define PORT_MQTTS     8883
 
 struct nj_tls_reader {
     struct nj_keylog *keys;
@@ -380,11 +381,32 @@ read_change_cipher_spec(struct reading *w, struct nj_str body)
     w->side->key = (struct nj_tls_key){0};
 }
 
+/* What its port is for, whoever speaks on it. */
+static bool
+is_of_mqtts(const struct nj_tree *tree)
+{
+    for (size_t i = 0; i < tree->count && tree->item[i].field != NJ_FIELD_TLS; i++)
+        if (tree->item[i].field == NJ_FIELD_TCP_PORT && tree->item[i].number == PORT_MQTTS)
+            return true;
+    return false;
+}
+
+static void
+put_application_data(struct reading *w, struct nj_str record)
+{
+    nj_tree_bytes(w->tree, NJ_FIELD_TLS_APP_DATA, nj_str_from(record, NJ_TLS_HEADER_BYTES));
+    if (is_of_mqtts(w->tree)) {
+        nj_tree_bytes(w->tree, NJ_FIELD_TLS_APP_DATA_PROTO,
+                      NJ_STR("MQ Telemetry Transport Protocol"));
+        nj_tree_infer(w->tree);
+    }
+    say(w, "Application Data");
+}
+
 static void
 read_application_data(struct reading *w, struct nj_str record, struct nj_str body)
 {
-    nj_tree_bytes(w->tree, NJ_FIELD_TLS_APP_DATA, nj_str_from(record, NJ_TLS_HEADER_BYTES));
-    say(w, "Application Data");
+    put_application_data(w, record);
     nj_text_put(&w->tls->plain, body);
     w->row->last_bytes = body.n;
     w->row->words_before = w->row->info->n;
@@ -395,6 +417,7 @@ static void
 name_closed(struct reading *w, unsigned type, struct nj_str record)
 {
     if (type == NJ_TLS_HANDSHAKE) {
+        nj_tree_bytes(w->tree, NJ_FIELD_TLS_HANDSHAKE, nj_str_from(record, NJ_TLS_HEADER_BYTES));
         say(w, "Encrypted Handshake Message");
     } else if (type == NJ_TLS_ALERT) {
         nj_tree_bytes(w->tree, NJ_FIELD_TLS_ALERT, nj_str_from(record, NJ_TLS_HEADER_BYTES));
@@ -404,8 +427,7 @@ name_closed(struct reading *w, unsigned type, struct nj_str record)
     } else if (type == NJ_TLS_CHANGE_CIPHER_SPEC) {
         say(w, "Change Cipher Spec");
     } else {
-        nj_tree_bytes(w->tree, NJ_FIELD_TLS_APP_DATA, nj_str_from(record, NJ_TLS_HEADER_BYTES));
-        say(w, "Application Data");
+        put_application_data(w, record);
         w->is_holed = true;
     }
 }

@@ -21,10 +21,15 @@ enum {
     NJ_TLS_NEW_SESSION_TICKET = 4,
     NJ_TLS_ENCRYPTED_EXTENSIONS = 8,
     NJ_TLS_CERTIFICATE = 11,
+    NJ_TLS_SERVER_KEY_EXCHANGE = 12,
     NJ_TLS_CERTIFICATE_REQUEST = 13,
+    NJ_TLS_CERTIFICATE_VERIFY = 15,
+    NJ_TLS_CLIENT_KEY_EXCHANGE = 16,
     NJ_TLS_FINISHED = 20,
     NJ_TLS_KEY_UPDATE = 24,
 };
+
+#define NJ_TLS_EXTENSION_TICKET 35
 
 enum {
     NJ_TLS_1_2 = 0x0303,
@@ -43,6 +48,8 @@ struct nj_tls_message {
 /* Lay out one handshake message with its header. `version`: what is agreed on, 0: nothing yet. */
 void nj_tls_walk_message(struct nj_str message, unsigned version, struct nj_tree *tree,
                          struct nj_tls_message *out);
+/* Whether a ServerHello of that random asks for another ClientHello. */
+bool nj_tls_is_retry(struct nj_str random);
 /* A certificate's subject, issuer and validity, from its DER. */
 void nj_tls_walk_certificate(struct nj_str der, struct nj_tree *tree);
 /* A distinguished name, from its DER. */

@@ -176,6 +176,36 @@ a_message_in_two_records_is_named_where_it_ends(void **state)
                         "Certificate, Server Hello Done");
 }
 
+static void
+keys_of_a_named_curve_are_laid_out_and_no_others(void **state)
+{
+    (void)state;
+    (void)words_of(1, NJ_STR(SERVER_HELLO_12));
+    assert_string_equal(
+        words_of(1, NJ_STR("\x16\x03\x03\0\x10\x0c\0\0\x0c\x03\0\x1d\2ab\x08\x04\0\2xy")),
+        "Server Key Exchange");
+    assert_int_equal(number_of(NJ_FIELD_TLS_CURVE), 0x1d);
+    assert_int_equal(number_of(NJ_FIELD_TLS_SIG_ALG), 0x0804);
+    assert_int_equal(number_of(NJ_FIELD_TLS_SIG_LEN), 2);
+    (void)words_of(1, NJ_STR("\x16\x03\x03\0\x10\x0c\0\0\x0c\x03\0\x1d\3ab\x08\x04\0\2xy"));
+    assert_int_equal(number_of(NJ_FIELD_TLS_CURVE), UINT64_MAX);
+    assert_string_equal(words_of(0, NJ_STR("\x16\x03\x03\0\7\x10\0\0\3\2pq")),
+                        "Client Key Exchange");
+    assert_int_equal(number_of(NJ_FIELD_TLS_CLIENT_POINT_LEN), 2);
+    (void)words_of(0, NJ_STR("\x16\x03\x03\0\x08\x10\0\0\4\0\2pq"));
+    assert_int_equal(number_of(NJ_FIELD_TLS_CLIENT_POINT_LEN), UINT64_MAX);
+}
+
+static void
+a_random_begins_with_a_clock_until_1_3(void **state)
+{
+    (void)state;
+    (void)words_of(1, NJ_STR(SERVER_HELLO_12));
+    assert_int_equal(number_of(NJ_FIELD_TLS_HS_RANDOM_TIME), 0x30313233 * UINT64_C(1000000000));
+    (void)words_of(1, NJ_STR(SERVER_HELLO_13));
+    assert_int_equal(number_of(NJ_FIELD_TLS_HS_RANDOM_TIME), UINT64_MAX);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -187,6 +217,8 @@ main(void)
         TEST(an_alert_has_its_likely_cause),
         TEST(the_server_chooses_1_3_in_an_extension),
         TEST(a_certificate_shows_issuer_validity_and_subject),
+        TEST(keys_of_a_named_curve_are_laid_out_and_no_others),
+        TEST(a_random_begins_with_a_clock_until_1_3),
         TEST(a_message_in_two_records_is_named_where_it_ends),
     };
 

@@ -51,12 +51,28 @@ static const struct word suites[] = {
     {0xc02c, "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"},
     {0xc02f, "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"},
     {0xc030, "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"},
+    {0xc050, "TLS_RSA_WITH_ARIA_128_GCM_SHA256"},
+    {0xc051, "TLS_RSA_WITH_ARIA_256_GCM_SHA384"},
+    {0xc052, "TLS_DHE_RSA_WITH_ARIA_128_GCM_SHA256"},
+    {0xc053, "TLS_DHE_RSA_WITH_ARIA_256_GCM_SHA384"},
+    {0xc056, "TLS_DHE_DSS_WITH_ARIA_128_GCM_SHA256"},
+    {0xc057, "TLS_DHE_DSS_WITH_ARIA_256_GCM_SHA384"},
+    {0xc05c, "TLS_ECDHE_ECDSA_WITH_ARIA_128_GCM_SHA256"},
+    {0xc05d, "TLS_ECDHE_ECDSA_WITH_ARIA_256_GCM_SHA384"},
+    {0xc060, "TLS_ECDHE_RSA_WITH_ARIA_128_GCM_SHA256"},
+    {0xc061, "TLS_ECDHE_RSA_WITH_ARIA_256_GCM_SHA384"},
     {0xc09c, "TLS_RSA_WITH_AES_128_CCM"},
     {0xc09d, "TLS_RSA_WITH_AES_256_CCM"},
     {0xc09e, "TLS_DHE_RSA_WITH_AES_128_CCM"},
     {0xc09f, "TLS_DHE_RSA_WITH_AES_256_CCM"},
+    {0xc0a0, "TLS_RSA_WITH_AES_128_CCM_8"},
+    {0xc0a1, "TLS_RSA_WITH_AES_256_CCM_8"},
+    {0xc0a2, "TLS_DHE_RSA_WITH_AES_128_CCM_8"},
+    {0xc0a3, "TLS_DHE_RSA_WITH_AES_256_CCM_8"},
     {0xc0ac, "TLS_ECDHE_ECDSA_WITH_AES_128_CCM"},
     {0xc0ad, "TLS_ECDHE_ECDSA_WITH_AES_256_CCM"},
+    {0xc0ae, "TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8"},
+    {0xc0af, "TLS_ECDHE_ECDSA_WITH_AES_256_CCM_8"},
     {0xcc13, "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256"},
     {0xcc14, "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256"},
     {0xcc15, "TLS_DHE_RSA_WITH_CHACHA20_POLY1305_SHA256"},
@@ -183,32 +199,14 @@ find(const struct word *table, size_t count, uint64_t number)
     return NULL;
 }
 
-const char *
-nj_tls_suite_name(uint64_t number)
-{
-    return find(suites, NJ_COUNT_OF(suites), number);
-}
+#define FINDER(finder, table)                                                                      \
+    const char *finder(uint64_t number)                                                            \
+    {                                                                                              \
+        return find(table, NJ_COUNT_OF(table), number);                                            \
+    }
 
-const char *
-nj_tls_extension_name(uint64_t number)
-{
-    return find(extensions, NJ_COUNT_OF(extensions), number);
-}
-
-const char *
-nj_tls_group_name(uint64_t number)
-{
-    return find(groups, NJ_COUNT_OF(groups), number);
-}
-
-const char *
-nj_tls_signature_name(uint64_t number)
-{
-    return find(signatures, NJ_COUNT_OF(signatures), number);
-}
-
-const char *
-nj_tls_certificate_type_name(uint64_t number)
-{
-    return find(certificate_types, NJ_COUNT_OF(certificate_types), number);
-}
+FINDER(nj_tls_suite_name, suites)
+FINDER(nj_tls_extension_name, extensions)
+FINDER(nj_tls_group_name, groups)
+FINDER(nj_tls_signature_name, signatures)
+FINDER(nj_tls_certificate_type_name, certificate_types)
