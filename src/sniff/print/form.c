@@ -12,9 +12,10 @@ is_empty(const struct nj_form *form)
 const struct nj_form *
 nj_form_of(enum nj_field field)
 {
-    const struct nj_form *const forms[] = {nj_form_of_link(field), nj_form_of_ip(field),
-                                           nj_form_of_tcp(field),  nj_form_of_tls(field),
-                                           nj_form_of_mqtt(field), nj_form_of_websocket(field)};
+    const struct nj_form *const forms[] = {nj_form_of_link(field),        nj_form_of_ip(field),
+                                           nj_form_of_tcp(field),         nj_form_of_tls(field),
+                                           nj_form_of_certificate(field), nj_form_of_mqtt(field),
+                                           nj_form_of_websocket(field)};
 
     for (size_t i = 0; i < NJ_COUNT_OF(forms); i++)
         if (!is_empty(forms[i]))

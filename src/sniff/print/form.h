@@ -36,6 +36,7 @@ const struct nj_form *nj_form_of_link(enum nj_field field);
 const struct nj_form *nj_form_of_ip(enum nj_field field);
 const struct nj_form *nj_form_of_tcp(enum nj_field field);
 const struct nj_form *nj_form_of_tls(enum nj_field field);
+const struct nj_form *nj_form_of_certificate(enum nj_field field);
 const struct nj_form *nj_form_of_mqtt(enum nj_field field);
 const struct nj_form *nj_form_of_websocket(enum nj_field field);
 

@@ -198,20 +198,6 @@ put_record(struct nj_line *l)
                      NJ_STR_ARG(protocol != NULL ? protocol->range : NJ_STR("Application Data")));
 }
 
-static const char *
-words_of_name(uint64_t choice)
-{
-    return choice == 0 ? "rdnSequence" : NULL;
-}
-
-static void
-put_serial(struct nj_line *l)
-{
-    nj_line_put_label(l);
-    nj_text_put(l->out, NJ_STR(": 0x"));
-    nj_text_put_hex(l->out, l->item->range, '\0');
-}
-
 static void
 put_alert(struct nj_line *l)
 {
@@ -370,9 +356,6 @@ nj_form_of_tls(enum nj_field field)
         [NJ_FIELD_TLS_VERIFY_DATA] = PUT(nj_line_put_label),
         [NJ_FIELD_TLS_CERT_TYPES] = PUT(put_list),
         [NJ_FIELD_TLS_NEW_TICKET] = PUT(nj_line_put_label),
-        [NJ_FIELD_X509_SERIAL] = PUT(put_serial),
-        [NJ_FIELD_X509_ISSUER] = WORDS(words_of_name),
-        [NJ_FIELD_X509_SUBJECT] = WORDS(words_of_name),
     };
     /* clang-format on */
     return &forms[field];
