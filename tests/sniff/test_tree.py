@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import shutil
+import ssl
 import subprocess
 
 import pytest
@@ -106,10 +107,12 @@ LEFT_OUT = [
      r"| {20}\[(D-SACK Sequence|Severity level: Warning|Group: Sequence)\]$",
      "a block of a SACK that repeats what was acknowledged is shown as a block"),
     (r" {12}\[JA3S?( Fullstring)?( \[truncated\])?: ", "what a hello is told again by: no other command here knows them"),
-    (r" {24}(signature \(|subjectPublicKeyInfo$)| {28}(Algorithm Id|algorithm \(|subjectPublicKey: )| {32}(Algorithm Id|modulus|publicExponent): "
+    (r" {24}(signature \(|subjectPublicKeyInfo$)| {28}(Algorithm Id: |algorithm \(|subjectPublicKey: |Padding: )"
+     r"| {32}(Algorithm Id|ECParameters|modulus|publicExponent): | {36}namedCurve: "
      r"| {20}(algorithmIdentifier \(| {4}Algorithm Id: |Padding: |encrypted: )",
      "keys and signatures of certificates: who they are of, by whom and how long is shown"),
-    (r" {32}(BasicConstraintsSyntax|KeyPurposeIDs: |SubjectKeyIdentifier: |AuthorityKeyIdentifier$)| {36}(cA|KeyPurposeId|keyIdentifier): ",
+    (r" {32}(BasicConstraintsSyntax|KeyPurposeIDs: |SubjectKeyIdentifier: |AuthorityKeyIdentifier$|Padding: |KeyUsage: )"
+     r"| {36}(cA|KeyPurposeId|keyIdentifier): | {36}[01.]{4} [01.]{4} = ",
      "what certificates are for: of these extensions the names are shown, and whether they are critical"),
 ]
 # Blocks of tshark's from a line to the next one at its depth: payloads of MQTT that are dissected by what they claim to be.
@@ -119,7 +122,7 @@ OTHERWISE = [
     (r"( bits\) on interface unknown, id 0)$", " bits)", "as above, of interfaces"),
     (r"(:mqtt:(json|data-text-lines))\]$", ":mqtt]", "as above, of payloads"),
     (r":mqtt:mqtt\]$", ":mqtt]", "several packets of MQTT are named once, in TLS, too"),
-    (r"^( {16}Certificate: [0-9a-f]+\u2026) \(.*\)$", r"\1", "a certificate's name stands in its subject"),
+    (r"^( {16}Certificate: [0-9a-f]+\u2026) \(.*$", r"\1", "a certificate's name stands in its subject"),
     (r":tls(:x509\w+)+", ":tls", "what is in a certificate is a part of TLS here"),
 ]
 # Whole captures, of which only what is below TCP's payload is compared.
@@ -271,6 +274,19 @@ def test_hellos_and_tickets_are_tsharks(tmp_path, wire):
                     .stdout.decode().split("\n") for program in (["tshark"], [NIGHTJAR, "sniff"]))
     wanted = layers(as_wanted(theirs), "Transport Layer Security")
     assert layers(ours, "Transport Layer Security") == wanted and len(wanted) == len(wire)
+
+
+@tshark_only
+def test_parts_of_names_and_alternative_names_are_tsharks(tmp_path):
+    path, _ = tls_session.certificate(
+        tmp_path, "-addext", "subjectAltName=DNS:broker.test,IP:10.0.0.1,IP:::1", "-addext", "keyUsage=critical,digitalSignature",
+        name="/C=FR/L=Castres/O=ISIS/OU=lab+OU=two/CN=broker/emailAddress=a@b.c")
+    der = ssl.PEM_cert_to_DER_cert(path.read_text())
+    path = tls_session.capture(tmp_path / "name.pcap", [(False, handshake(11, vector(3, vector(3, der))))])
+    theirs, ours = (subprocess.run([*program, "-r", path, "-V", "-n"], capture_output=True, timeout=120, check=True, env=ENVIRONMENT)
+                    .stdout.decode().split("\n") for program in (["tshark"], [NIGHTJAR, "sniff"]))
+    wanted = layers(as_wanted(theirs), "Transport Layer Security")
+    assert layers(ours, "Transport Layer Security") == wanted and len(wanted[0]) > 80
 
 
 def layers(lines, name):

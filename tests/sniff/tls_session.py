@@ -6,9 +6,9 @@ import struct
 import subprocess
 
 
-def certificate(folder):
+def certificate(folder, *words, name="/C=FR/O=ISIS/CN=broker"):
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-                    "-subj", "/C=FR/O=ISIS/CN=broker", "-keyout", folder / "key.pem", "-out", folder / "cert.pem"],
+                    "-subj", name, *words, "-keyout", folder / "key.pem", "-out", folder / "cert.pem"],
                    check=True, capture_output=True)
     return folder / "cert.pem", folder / "key.pem"
 

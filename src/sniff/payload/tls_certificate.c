@@ -11,6 +11,7 @@ enum {
     UTF8 = 0x0c,
     PRINTABLE = 0x13,
     TELETEX = 0x14,
+    IA5 = 0x16,
     UTC_TIME = 0x17,
     GENERALIZED_TIME = 0x18,
     SEQUENCE = 0x30,
@@ -145,6 +146,8 @@ walk_attribute(struct nj_reader pair, struct nj_tree *tree)
     put_oid(tree, NJ_FIELD_X509_ATTRIBUTE_OID, oid);
     if (nj_str_eq(oid, NJ_STR("\x55\x04\x06")))
         nj_tree_bytes(tree, NJ_FIELD_X509_COUNTRY, value);
+    else if (tag == IA5)
+        nj_tree_bytes(tree, NJ_FIELD_X509_IA5, value);
     else
         put_string(tree, tag, value);
     end(tree);

@@ -58,6 +58,7 @@ name_of(struct nj_str oid)
     static const struct {
         const char *oid, *name;
     } names[] = {
+        {"1.2.840.113549.1.9.1", "pkcs-9-at-emailAddress"},
         {"2.5.4.3", "id-at-commonName"},
         {"2.5.4.6", "id-at-countryName"},
         {"2.5.4.7", "id-at-localityName"},
@@ -130,6 +131,7 @@ put_attributes(struct nj_line *l, size_t at)
         case NJ_FIELD_X509_UTF8:
         case NJ_FIELD_X509_PRINTABLE:
         case NJ_FIELD_X509_TELETEX:
+        case NJ_FIELD_X509_IA5:
             nj_text_put(l->out, NJ_STR("="));
             nj_text_put_shown(l->out, item->range);
             break;
