@@ -17,6 +17,7 @@ import pytest
 from sniff import loopback, traffic
 from sniff.differences import FIELD_DIFFERENCES, lets_endless_block
 from sniff.test_live import Sniff, captures
+from support import mqtt
 from support.broker import NIGHTJAR, ROOT
 from support.peer import TIMEOUT
 from support.tool import Running
@@ -136,7 +137,7 @@ def test_what_passes_the_loopback_is_the_same_at_once_and_later(broker, tmp_path
             theirs.err.wait("Capture started")
             packets = loopback.talk(seed, proxy.port, 12, 6)
             last = socket.create_connection(("127.0.0.1", broker.port), TIMEOUT)
-            last.sendall(bytes.fromhex("101300044d51545404020000000774686520656e64"))
+            last.sendall(mqtt.connect("the end", mqtt.V311))
             for program in (ours, theirs):
                 program.out.wait(r"\bthe end\b")
             last.close()
