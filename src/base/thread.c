@@ -6,6 +6,7 @@
 #include "base/slab.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 
@@ -73,4 +74,12 @@ nj_thread_join(struct nj_thread *t)
         return;
     NJ_ASSERT(pthread_join(t->id, NULL) == 0);
     t->is_started = false;
+}
+
+void
+nj_thread_work_in_batches(void)
+{
+    const struct sched_param none = {0};
+
+    (void)pthread_setschedparam(pthread_self(), SCHED_BATCH, &none);
 }

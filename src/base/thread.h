@@ -20,5 +20,8 @@ NJ_NODISCARD enum nj_err nj_thread_start(struct nj_thread *t, const char *name,
                                          void (*body)(void *arg), void *arg);
 /* Wait until the body has returned. Harmless when it was not started. */
 void nj_thread_join(struct nj_thread *t);
+/* The calling thread works for itself through what has gathered: whenever it wakes it lets who runs
+ * go on for a while (SCHED_BATCH). Only a wish: a sandbox may not allow it. */
+void nj_thread_work_in_batches(void);
 
 #endif

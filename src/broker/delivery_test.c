@@ -28,7 +28,7 @@ meet(void)
         kit_publish(&p, "t", "before", 1, id);
     kit_settle();
     assert_int_equal(here.session->inflight.ring.count, here.session->inflight.ring.capacity);
-    assert_int_equal(slow.session->queue.ring.count, slow.session->queue.ring.capacity);
+    assert_int_equal(slow.session->queue.count, slow.session->queue.capacity);
 }
 
 static unsigned
@@ -46,7 +46,7 @@ times_queued(struct kit_client *c, const char *payload)
 {
     unsigned times = 0;
 
-    for (uint32_t i = 0; i < c->session->queue.ring.count; i++)
+    for (uint32_t i = 0; i < c->session->queue.count; i++)
         times +=
             nj_str_eq(nj_msg_payload(nj_queue_at(&c->session->queue, i)->msg), nj_str_of(payload));
     return times;

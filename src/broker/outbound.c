@@ -233,7 +233,7 @@ queue_limit(const struct nj_session *s, size_t bytes)
     const struct nj_broker_opts *o = s->home->opts;
     const struct nj_broker *b = s->home->broker;
 
-    if (o->max_queued_messages > 0 && s->queue.ring.count >= o->max_queued_messages)
+    if (o->max_queued_messages > 0 && s->queue.count >= o->max_queued_messages)
         return NJ_CAUSE_QUEUE_MESSAGES;
     if (o->max_queued_bytes > 0 && s->queue.bytes + bytes > o->max_queued_bytes)
         return NJ_CAUSE_QUEUE_BYTES;
@@ -268,7 +268,7 @@ tell_if_full(struct nj_session *s)
 {
     uint32_t limit = s->home->opts->max_queued_messages;
     uint8_t status = atomic_load_explicit(&s->subscriber.status, memory_order_relaxed);
-    bool is_full = limit > 0 && s->queue.ring.count >= limit;
+    bool is_full = limit > 0 && s->queue.count >= limit;
 
     if (is_full == ((status & NJ_SUBSCRIBER_FULL) != 0))
         return;
@@ -342,7 +342,7 @@ enqueue(struct nj_session *s, struct nj_publication *pub, const struct nj_terms 
     count_queued(s, nj_msg_bytes(msg), true);
     tell_if_full(s);
     /* It could have gone at once, had there been memory for its place in the window. */
-    if (s->queue.ring.count == 1 && s->inflight.next == s->inflight.ring.count && s->is_open &&
+    if (s->queue.count == 1 && s->inflight.next == s->inflight.ring.count && s->is_open &&
         !s->link->is_full && nj_session_window_is_open(s) &&
         !nj_inflight_is_exhausted(&s->inflight))
         nj_home_starve(s);
@@ -394,7 +394,7 @@ advance_queue(struct nj_session *s)
 static bool
 has_nothing_to_send(const struct nj_session *s)
 {
-    return s->inflight.next == s->inflight.ring.count && s->queue.ring.count == 0 &&
+    return s->inflight.next == s->inflight.ring.count && s->queue.count == 0 &&
            s->retained == NULL && !s->is_dropping;
 }
 
@@ -406,9 +406,9 @@ nj_session_resume(struct nj_session *s)
     if (!s->is_open || s->link->is_full)
         return;
     if (advance_inflight(s)) {
-        while (s->queue.ring.count > 0 && !s->link->is_full && advance_queue(s))
+        while (s->queue.count > 0 && !s->link->is_full && advance_queue(s))
             continue;
-        s->is_dropping = s->is_dropping && s->queue.ring.count > 0;
+        s->is_dropping = s->is_dropping && s->queue.count > 0;
     }
     nj_retained_start(s);
 }
@@ -453,7 +453,7 @@ deliver_at_most_once(struct nj_session *s, struct nj_publication *pub, const str
 static inline bool
 is_ready(const struct nj_session *s)
 {
-    return s->is_open && !s->link->is_full && s->queue.ring.count == 0 &&
+    return s->is_open && !s->link->is_full && s->queue.count == 0 &&
            s->inflight.next == s->inflight.ring.count && nj_session_window_is_open(s);
 }
 
@@ -695,7 +695,7 @@ nj_session_clear_outbound(struct nj_session *s)
             count_held(s, p->msg, -1);
     }
     nj_inflight_fini(&s->inflight);
-    while (s->queue.ring.count > 0) {
+    while (s->queue.count > 0) {
         struct nj_parcel p = nj_queue_pop(&s->queue);
 
         give_back(s, &p);

@@ -3,29 +3,96 @@
 
 #include "base/assert.h"
 
-#define FIRST_QUEUED 8
+#include <string.h>
+
+#define FIRST_PARCELS 8u
+#define PAGE_PARCELS  128u
+#define FIRST_PAGES   4u
+
+static struct nj_parcel **
+page_at(const struct nj_queue *q, uint32_t i)
+{
+    return nj_ring_at(&q->pages, sizeof(struct nj_parcel *), i);
+}
 
 struct nj_parcel *
 nj_queue_at(const struct nj_queue *q, uint32_t i)
 {
-    return nj_ring_at(&q->ring, sizeof(struct nj_parcel), i);
+    return *page_at(q, (q->head + i) / PAGE_PARCELS) + (q->head + i) % PAGE_PARCELS;
+}
+
+/* --- room --- */
+
+static bool
+add_page(struct nj_queue *q, uint32_t parcels)
+{
+    struct nj_parcel *page = nj_alloc_array(parcels, sizeof(*page));
+    struct nj_parcel **last;
+
+    if (page == NULL)
+        return false;
+    last = nj_ring_push(&q->pages, sizeof(page), FIRST_PAGES);
+    if (last == NULL) {
+        nj_free(page);
+        return false;
+    }
+    *last = page;
+    q->capacity += parcels;
+    return true;
+}
+
+/* The only page, small as yet, gets twice as large; or half of it has been left already. */
+static bool
+widen_page(struct nj_queue *q)
+{
+    struct nj_parcel **page = page_at(q, 0), *wider;
+
+    memmove(*page, *page + q->head, q->count * sizeof(**page));
+    q->head = 0;
+    if (q->count <= q->capacity / 2)
+        return true;
+    wider = nj_realloc(*page, 2 * q->capacity * sizeof(*wider));
+    if (wider == NULL)
+        return false;
+    *page = wider;
+    q->capacity *= 2;
+    return true;
 }
 
 bool
 nj_queue_reserve(struct nj_queue *q)
 {
-    return nj_ring_reserve(&q->ring, sizeof(struct nj_parcel), FIRST_QUEUED);
+    if (q->head + q->count < q->capacity)
+        return true;
+    if (q->capacity == 0)
+        return add_page(q, FIRST_PARCELS);
+    return q->capacity < PAGE_PARCELS ? widen_page(q) : add_page(q, PAGE_PARCELS);
 }
+
+static void
+drop_page(struct nj_queue *q, uint32_t i)
+{
+    nj_free(*page_at(q, i));
+    q->capacity -= PAGE_PARCELS;
+}
+
+/* What the last ones have left behind; a single page stays. */
+static void
+drop_last_pages(struct nj_queue *q)
+{
+    while (q->capacity >= q->head + q->count + PAGE_PARCELS && q->pages.count > 1)
+        drop_page(q, --q->pages.count);
+}
+
+/* --- parcels --- */
 
 bool
 nj_queue_push(struct nj_queue *q, const struct nj_parcel *p)
 {
-    struct nj_parcel *last = nj_ring_push(&q->ring, sizeof(*p), FIRST_QUEUED);
-
-    if (last == NULL)
+    if (!nj_queue_reserve(q))
         return false;
-    *last = *p;
-    q->expiring = q->ring.count > 1 ? NJ_MIN(q->expiring, p->msg->expires) : p->msg->expires;
+    *nj_queue_at(q, q->count++) = *p;
+    q->expiring = q->count > 1 ? NJ_MIN(q->expiring, p->msg->expires) : p->msg->expires;
     q->qos0 += p->qos == 0;
     q->bytes += nj_msg_bytes(p->msg);
     return true;
@@ -34,7 +101,7 @@ nj_queue_push(struct nj_queue *q, const struct nj_parcel *p)
 struct nj_parcel *
 nj_queue_first(struct nj_queue *q)
 {
-    return q->ring.count > 0 ? nj_queue_at(q, 0) : NULL;
+    return q->count > 0 ? nj_queue_at(q, 0) : NULL;
 }
 
 struct nj_parcel
@@ -42,16 +109,17 @@ nj_queue_pop(struct nj_queue *q)
 {
     struct nj_parcel p;
 
-    NJ_ASSERT(q->ring.count > 0);
+    NJ_ASSERT(q->count > 0);
     p = *nj_queue_at(q, 0);
-    nj_ring_pop(&q->ring);
     q->qos0 -= p.qos == 0;
     q->bytes -= nj_msg_bytes(p.msg);
-    if (q->ring.count == 0) {
+    q->head++;
+    if (--q->count == 0) {
         nj_queue_fini(q);
-    } else if (q->ring.capacity > 64 && q->ring.count < q->ring.capacity / 8) {
-        /* Only a wish: the larger ring serves as well. */
-        (void)nj_ring_resize(&q->ring, sizeof(p), q->ring.capacity / 4);
+    } else if (q->head == PAGE_PARCELS) {
+        drop_page(q, 0);
+        nj_ring_pop(&q->pages);
+        q->head = 0;
     }
     return p;
 }
@@ -61,14 +129,15 @@ nj_queue_take(struct nj_queue *q, uint32_t i)
 {
     struct nj_parcel p;
 
-    NJ_ASSERT(i < q->ring.count);
+    NJ_ASSERT(i < q->count);
     p = *nj_queue_at(q, i);
     q->qos0 -= p.qos == 0;
     q->bytes -= nj_msg_bytes(p.msg);
-    q->ring.count--;
-    for (; i < q->ring.count; i++)
+    q->count--;
+    for (; i < q->count; i++)
         *nj_queue_at(q, i) = *nj_queue_at(q, i + 1);
-    if (q->ring.count == 0)
+    drop_last_pages(q);
+    if (q->count == 0)
         nj_queue_fini(q);
     return p;
 }
@@ -79,10 +148,10 @@ nj_queue_sweep(struct nj_queue *q, nj_time now,
 {
     uint32_t kept = 0, removed;
 
-    if (q->ring.count == 0 || q->expiring > now)
+    if (q->count == 0 || q->expiring > now)
         return 0;
     q->expiring = NJ_NEVER;
-    for (uint32_t i = 0; i < q->ring.count; i++) {
+    for (uint32_t i = 0; i < q->count; i++) {
         struct nj_parcel *p = nj_queue_at(q, i);
 
         if (p->msg->expires <= now) {
@@ -95,8 +164,9 @@ nj_queue_sweep(struct nj_queue *q, nj_time now,
             *nj_queue_at(q, kept++) = *p;
         }
     }
-    removed = q->ring.count - kept;
-    q->ring.count = kept;
+    removed = q->count - kept;
+    q->count = kept;
+    drop_last_pages(q);
     if (kept == 0)
         nj_queue_fini(q);
     return removed;
@@ -105,8 +175,10 @@ nj_queue_sweep(struct nj_queue *q, nj_time now,
 void
 nj_queue_fini(struct nj_queue *q)
 {
-    for (uint32_t i = 0; i < q->ring.count; i++)
+    for (uint32_t i = 0; i < q->count; i++)
         nj_parcel_fini(nj_queue_at(q, i));
-    nj_ring_fini(&q->ring);
+    for (uint32_t i = 0; i < q->pages.count; i++)
+        nj_free(*page_at(q, i));
+    nj_ring_fini(&q->pages);
     *q = (struct nj_queue){0};
 }

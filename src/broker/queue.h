@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* queue.h — parcels in order of arrival that have no packet identifier yet. A ring that grows and
- * shrinks with what it holds; an empty one owns nothing. Its ceilings are the session's to keep. */
+/* queue.h — parcels in order of arrival that have no packet identifier yet.
+ *
+ * They lie in pages of 128, of which the first is smaller while it is the only one. So nothing that
+ * waits is moved when more comes: where many queues grow at once, as those of sessions that are
+ * away do, no worker is held up by it. An empty queue owns nothing. Its ceilings are the session's
+ * to keep. */
 #ifndef NJ_BROKER_QUEUE_H
 #define NJ_BROKER_QUEUE_H
 
@@ -9,10 +13,12 @@
 
 /* Zeroed is empty. */
 struct nj_queue {
-    struct nj_ring ring; /* of struct nj_parcel */
-    uint32_t qos0;       /* of these, how many are QoS 0 */
-    uint64_t bytes;      /* of the messages */
-    nj_time expiring;    /* none of them expires before; meaningless when empty */
+    struct nj_ring pages;    /* of struct nj_parcel * */
+    uint32_t head, capacity; /* in parcels, from the first page on */
+    uint32_t count;
+    uint32_t qos0;    /* of these, how many are QoS 0 */
+    uint64_t bytes;   /* of the messages */
+    nj_time expiring; /* none of them expires before; meaningless when empty */
 };
 
 /* Memory for one more: the next push cannot fail. False without it. */

@@ -328,7 +328,7 @@ note_held_by(struct nj_restore *r, struct nj_session *s)
 
     for (uint32_t i = 0; err == NJ_OK && i < s->inflight.ring.count; i++)
         err = note_if_held(r, s, nj_inflight_at(&s->inflight, i));
-    for (uint32_t i = 0; err == NJ_OK && i < s->queue.ring.count; i++)
+    for (uint32_t i = 0; err == NJ_OK && i < s->queue.count; i++)
         err = note_if_held(r, s, nj_queue_at(&s->queue, i));
     return err;
 }
@@ -400,7 +400,7 @@ note_members(struct members *m, struct nj_session *s)
 
     for (uint32_t i = 0; is_noted && s->shared_count > 0 && i < s->inflight.ring.count; i++)
         is_noted = note_member(m, s, nj_inflight_at(&s->inflight, i), true);
-    for (uint32_t i = 0; is_noted && s->shared_count > 0 && i < s->queue.ring.count; i++)
+    for (uint32_t i = 0; is_noted && s->shared_count > 0 && i < s->queue.count; i++)
         is_noted = note_member(m, s, nj_queue_at(&s->queue, i), false);
     return is_noted;
 }
@@ -410,7 +410,7 @@ forget_queued(const struct member *m)
 {
     struct nj_queue *q = &m->session->queue;
 
-    for (uint32_t i = 0; i < q->ring.count; i++)
+    for (uint32_t i = 0; i < q->count; i++)
         if (nj_queue_at(q, i)->msg->number == m->message && nj_queue_at(q, i)->group == m->group) {
             nj_session_forget_queued(m->session, i);
             return;

@@ -207,7 +207,7 @@ is_ready(const struct nj_session *s, const struct job *job)
     if (!s->is_open || s->link->is_full || !job->is_answered)
         return false;
     return job->opts.qos == 0 ||
-           (s->queue.ring.count == 0 && s->inflight.next == s->inflight.ring.count &&
+           (s->queue.count == 0 && s->inflight.next == s->inflight.ring.count &&
             nj_session_window_is_open(s));
 }
 

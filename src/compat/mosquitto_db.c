@@ -283,7 +283,8 @@ read_identifiers(struct nj_str stored, uint32_t identifiers[IDENTIFIERS_MAX])
 static bool
 is_first_of_its_packet_id(struct walk *w, uint64_t session, const struct nj_mosquitto_client_msg *c)
 {
-    uint64_t key = session << 17 | (uint64_t)c->is_out << 16 | c->packet_id;
+    const struct nj_number_key key =
+        nj_number(session << 17 | (uint64_t)c->is_out << 16 | c->packet_id);
 
     return nj_numbers_find(&w->packet_ids, key) == 0 && nj_numbers_set(&w->packet_ids, key, 1);
 }

@@ -389,7 +389,8 @@ take(struct nj_conn *c, struct nj_str bytes)
     size_t taken = take_until(c, bytes, begin + w->share);
 
     nj_router_expect_nothing(&w->home->router);
-    w->busy += w->home->deliveries - begin > NJ_WORKER_LEAST / 4;
+    c->is_busy = w->home->deliveries - begin > NJ_WORKER_MUCH;
+    w->busy += c->is_busy;
     return taken;
 }
 
@@ -582,6 +583,15 @@ has_output(const struct nj_conn *c)
     return c->out.bytes > 0 || (c->secure != NULL && nj_secure_has_output(c));
 }
 
+void
+nj_conn_read(struct nj_conn *c)
+{
+    if (is_to_pause(c))
+        pause_reading(c);
+    else
+        read_some(c);
+}
+
 static void
 on_ready(struct nj_io *io, unsigned events)
 {
@@ -597,12 +607,12 @@ on_ready(struct nj_io *io, unsigned events)
     if ((c->io.interest & NJ_IO_READ) == 0)
         /* An error, told again and again until it is read: nj_conn_set_reading() watches anew. */
         nj_reactor_forget(c->worker->reactor, &c->io);
-    else if (is_to_pause(c))
-        pause_reading(c);
     else if (c->secure != NULL && !nj_secure_is_open(c))
         nj_secure_wait(c);
+    else if (c->is_busy)
+        wait_in(c, &c->worker->later);
     else
-        read_some(c);
+        nj_conn_read(c);
 }
 
 /* ---- writing ---- */

@@ -58,7 +58,7 @@ struct nj_conn {
     struct nj_timer timer; /* connect_timeout, then keep alive */
     nj_time last_packet;
     struct nj_list link_all; /* of the worker's connections */
-    struct nj_list link_in;  /* ready, or paused */
+    struct nj_list link_in;  /* ready, paused, later, or shaking */
     struct nj_list link_out; /* dirty, or closing */
 
     /* Bytes that have come but cannot be taken yet; an idle connection owns none. */
@@ -80,6 +80,7 @@ struct nj_conn {
     bool is_our_keep_alive; /* not what it asked for */
     bool is_refused;        /* a stranger's: it was told that it is not let in, or kept back */
     bool is_kept_back;
+    bool is_busy;       /* its last read brought much: see NJ_WORKER_MUCH */
     bool is_mute;       /* nothing more is to be said, not even DISCONNECT: the peer is gone, or
                            what was said could not be said whole */
     uint8_t mute_cause; /* then: why */
@@ -96,6 +97,8 @@ void nj_conn_accept(struct nj_doorway *doorway);
 void nj_conn_arrive(struct nj_conn *c, struct nj_worker *w);
 /* Go on with bytes that are here already. */
 void nj_conn_continue(struct nj_conn *c);
+/* Read it, whose turn has come. */
+void nj_conn_read(struct nj_conn *c);
 /* Write what waits. */
 void nj_conn_flush(struct nj_conn *c);
 /* An answer has left, for which reading may have waited. */

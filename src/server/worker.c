@@ -188,15 +188,26 @@ nj_worker_timeout(const struct nj_worker *w)
     nj_time next = NJ_MIN(nj_wheel_next(w->wheel), nj_home_next(w->home));
     nj_time now = nj_reactor_now(w->reactor);
 
-    if (!nj_list_is_empty(&w->ready) || !nj_list_is_empty(&w->shaking) ||
-        !nj_list_is_empty(&w->again) || nj_home_has_work(w->home) || w->mail != NULL ||
-        !nj_mailbox_is_empty(&w->mailbox) || is_unfinished(w))
+    if (!nj_list_is_empty(&w->ready) || !nj_list_is_empty(&w->later) ||
+        !nj_list_is_empty(&w->shaking) || !nj_list_is_empty(&w->again) ||
+        nj_home_has_work(w->home) || w->mail != NULL || !nj_mailbox_is_empty(&w->mailbox) ||
+        is_unfinished(w))
         return 0;
     if (w->is_stalled)
         return STALL_MS;
     if (next == NJ_NEVER)
         return -1;
     return next <= now ? 0 : (int)NJ_MIN(next - now, INT32_MAX);
+}
+
+static void
+read_later(struct nj_worker *w)
+{
+    uint64_t end = w->home->deliveries + NJ_WORKER_TURN;
+    struct nj_list *node;
+
+    while (w->home->deliveries < end && (node = nj_list_pop(&w->later)) != NULL)
+        nj_conn_read(nj_container_of(node, struct nj_conn, link_in));
 }
 
 static void
@@ -277,6 +288,7 @@ nj_worker_turn(struct nj_worker *w, int timeout_ms)
     set_shares(w);
     (void)nj_reactor_wait(w->reactor, timeout_ms); /* reads: see nj_conn's on_ready() */
     nj_worker_look_at_clock(w);
+    read_later(w);
     nj_home_begin(w->home, w->now);
     read_mail(w);
     (void)nj_wheel_run(w->wheel, w->now, 0);
@@ -384,6 +396,7 @@ nj_worker_init(struct nj_worker *w, struct nj_server *server, uint16_t id,
     w->id = id;
     nj_list_init(&w->conns);
     nj_list_init(&w->ready);
+    nj_list_init(&w->later);
     nj_list_init(&w->dirty);
     nj_list_init(&w->closing);
     nj_list_init(&w->shaking);

@@ -21,6 +21,11 @@
 #define NJ_WORKER_READ_BYTES (256 * 1024)
 #define NJ_WORKER_BUDGET     16384
 #define NJ_WORKER_LEAST      256
+/* Who published much when it was read last is read after all others; and when those have brought so
+ * many deliveries, the rest of them in the next turn: what is not much waits for no more than that.
+ */
+#define NJ_WORKER_MUCH 64
+#define NJ_WORKER_TURN 512
 /* What it may write in one turn, again in shares: 250 slow readers whose sockets have room for a
  * megabyte each would keep everybody else waiting for a tenth of a second. */
 #define NJ_WORKER_WRITE_BYTES (2u * 1024 * 1024)
@@ -65,6 +70,7 @@ struct nj_worker {
     struct nj_doorway *doorways;
     struct nj_list conns;   /* all of them */
     struct nj_list ready;   /* with bytes read but not yet looked at */
+    struct nj_list later;   /* to be read after all others, in this turn or the next */
     struct nj_list dirty;   /* with output */
     struct nj_list closing; /* to be closed at the end of the turn */
     struct nj_list shaking; /* with bytes for a TLS handshake that is not over */

@@ -144,7 +144,7 @@ apply(struct nj_committer *c, struct nj_entry **e, uint64_t *changes)
         c->last[(*e)->home] = *e;
         /* How many want it lies anywhere in a large table. */
         if ((*e)->following != NULL)
-            nj_numbers_foresee(&c->ledger->wanted, (*e)->following->message);
+            nj_numbers_foresee(&c->ledger->wanted, nj_number((*e)->following->message));
         if ((*e)->is_dead)
             continue;
         end = nj_ledger_apply(c->ledger, *e);
@@ -322,6 +322,7 @@ body(void *arg)
     struct nj_committer *c = arg;
     bool is_stopping = false;
 
+    nj_thread_work_in_batches(); /* workers' turns are short, and somebody waits for each */
     for (;;) {
         bool has_to_sweep = !c->has_failed && nj_ledger_has_to_sweep(c->ledger);
         nj_time since = c->durability == NJ_DURABILITY_INTERVAL ? c->taken + c->interval_ms : 0;

@@ -11,7 +11,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FIRST_BYTES ((uint64_t)64 << 20)
+/* Of the map: addresses, which cost nothing until a page is there. To widen it takes a while for
+ * each page that has been used, in which no thread gets memory of the system; so it is wide at
+ * once, within what machines with the fewest addresses have (39 bits). */
+#define FIRST_BYTES (sizeof(size_t) > 4 ? (uint64_t)64 << 30 : LEAST_BYTES)
+#define LEAST_BYTES ((uint64_t)64 << 20)
 #define FREE_LIST   0u /* LMDB's own table of free pages; read-only */
 
 struct nj_db {
@@ -126,11 +130,20 @@ file_bytes(const char *directory)
     return stat(path, &is) == 0 ? (uint64_t)is.st_size : 0;
 }
 
+/* A broker that is to die while its map grows has one that a test can fill. */
+static uint64_t
+usual_map(void)
+{
+    bool has_to_grow = nj_crash_armed == NJ_CRASH_GROWING || nj_crash_armed == NJ_CRASH_GROWN;
+
+    return has_to_grow ? LEAST_BYTES : FIRST_BYTES;
+}
+
 /* Room for what is there, and as much again. */
 static uint64_t
 first_map(const struct nj_db_opts *opts, uint64_t file)
 {
-    uint64_t bytes = opts->first_bytes > 0 ? opts->first_bytes : FIRST_BYTES;
+    uint64_t bytes = opts->first_bytes > 0 ? opts->first_bytes : usual_map();
 
     while (bytes / 2 < file)
         bytes *= 2;
@@ -169,10 +182,17 @@ open_env(struct nj_db *db, uint64_t map_bytes, bool is_looked_at)
     return end == NJ_END_DONE ? open_tables(db, is_looked_at) : end;
 }
 
+/* Where they are limited: ulimit -v. */
+static bool
+has_too_few_addresses(const struct nj_db *db, enum nj_end end)
+{
+    return end == NJ_END_FULL && db->code == ENOMEM;
+}
+
 enum nj_end
 nj_db_open(struct nj_db **out, const struct nj_db_opts *opts, struct nj_diag *diag)
 {
-    uint64_t file = file_bytes(opts->directory);
+    uint64_t file = file_bytes(opts->directory), map_bytes;
     bool is_looked_at = opts->mode == NJ_DB_LOOKED_AT || opts->mode == NJ_DB_BESIDE;
     struct nj_db *db;
     enum nj_end end;
@@ -188,7 +208,13 @@ nj_db_open(struct nj_db **out, const struct nj_db_opts *opts, struct nj_diag *di
     db->max_bytes = opts->max_bytes / db->page_bytes * db->page_bytes;
     db->directory = opts->directory;
     db->mode = opts->mode;
-    end = open_env(db, first_map(opts, file), is_looked_at);
+    map_bytes = first_map(opts, file);
+    end = open_env(db, map_bytes, is_looked_at);
+    while (has_too_few_addresses(db, end) && map_bytes / 2 >= NJ_MAX(LEAST_BYTES, 2 * file)) {
+        map_bytes /= 2;
+        mdb_env_close(db->env);
+        end = open_env(db, map_bytes, is_looked_at);
+    }
     if (end == NJ_END_NONE)
         (void)say_empty(opts->directory, diag);
     else if (end != NJ_END_DONE)

@@ -6,20 +6,17 @@
 
 #include <limits.h>
 
-/* What a number, or a topic's record, was before it was changed. */
+/* What a number was before it was changed. */
 struct nj_undo {
-    struct nj_numbers *numbers; /* NULL: it is of `topic` */
-    union {
-        uint64_t key;
-        struct nj_topic_hash topic;
-    };
+    struct nj_numbers *numbers;
+    struct nj_number_key key;
     uint64_t value;
 };
 
 void
 nj_ledger_init(struct nj_ledger *ledger, struct nj_db *db, const struct nj_seal *seal)
 {
-    *ledger = (struct nj_ledger){.db = db, .seal = *seal};
+    *ledger = (struct nj_ledger){.db = db, .seal = *seal, .retained = {.is_wide = true}};
 }
 
 void
@@ -27,7 +24,7 @@ nj_ledger_fini(struct nj_ledger *ledger)
 {
     nj_numbers_fini(&ledger->sessions);
     nj_numbers_fini(&ledger->wanted);
-    nj_topics_fini(&ledger->retained);
+    nj_numbers_fini(&ledger->retained);
     nj_free(ledger->undo);
     nj_free(ledger->ended);
     *ledger = (struct nj_ledger){0};
@@ -44,22 +41,11 @@ can_undo(struct nj_ledger *l)
 }
 
 static enum nj_end
-set(struct nj_ledger *l, struct nj_numbers *numbers, uint64_t key, uint64_t value)
+set(struct nj_ledger *l, struct nj_numbers *numbers, struct nj_number_key key, uint64_t value)
 {
-    struct nj_undo undo = {.numbers = numbers, .key = key, .value = nj_numbers_find(numbers, key)};
+    struct nj_undo undo = {numbers, key, nj_numbers_find(numbers, key)};
 
     if (!can_undo(l) || !nj_numbers_set(numbers, key, value))
-        return NJ_END_FULL;
-    l->undo[l->undo_count++] = undo;
-    return NJ_END_DONE;
-}
-
-static enum nj_end
-set_retained(struct nj_ledger *l, struct nj_topic_hash topic, uint64_t record)
-{
-    struct nj_undo undo = {.topic = topic, .value = nj_topics_find(&l->retained, topic)};
-
-    if (!can_undo(l) || !nj_topics_set(&l->retained, topic, record))
         return NJ_END_FULL;
     l->undo[l->undo_count++] = undo;
     return NJ_END_DONE;
@@ -68,25 +54,26 @@ set_retained(struct nj_ledger *l, struct nj_topic_hash topic, uint64_t record)
 static bool
 is_there(const struct nj_ledger *l, uint64_t session)
 {
-    return nj_numbers_find(&l->sessions, session) != 0;
+    return nj_numbers_find(&l->sessions, nj_number(session)) != 0;
 }
 
 bool
 nj_ledger_add_session(struct nj_ledger *ledger, uint64_t session)
 {
-    return nj_numbers_set(&ledger->sessions, session, 1);
+    return nj_numbers_set(&ledger->sessions, nj_number(session), 1);
 }
 
 bool
 nj_ledger_add_wanted(struct nj_ledger *ledger, uint64_t message)
 {
-    return nj_numbers_set(&ledger->wanted, message, nj_numbers_find(&ledger->wanted, message) + 1);
+    return nj_numbers_set(&ledger->wanted, nj_number(message),
+                          nj_numbers_find(&ledger->wanted, nj_number(message)) + 1);
 }
 
 bool
-nj_ledger_add_retained(struct nj_ledger *ledger, struct nj_topic_hash topic, uint64_t record)
+nj_ledger_add_retained(struct nj_ledger *ledger, struct nj_number_key topic, uint64_t record)
 {
-    return nj_topics_set(&ledger->retained, topic, record);
+    return nj_numbers_set(&ledger->retained, topic, record);
 }
 
 bool
@@ -115,13 +102,9 @@ static void
 undo_all(struct nj_ledger *l)
 {
     while (l->undo_count > 0) {
-        struct nj_undo *u = &l->undo[--l->undo_count];
+        const struct nj_undo *u = &l->undo[--l->undo_count];
 
-        /* Needs no memory: it was there. */
-        if (u->numbers != NULL)
-            (void)nj_numbers_set(u->numbers, u->key, u->value);
-        else
-            (void)nj_topics_set(&l->retained, u->topic, u->value);
+        (void)nj_numbers_set(u->numbers, u->key, u->value); /* needs no memory: it was there */
     }
     l->ended_count = l->ended_before;
     l->swept = l->swept_before;
@@ -139,7 +122,7 @@ nj_ledger_commit(struct nj_ledger *ledger)
     ledger->undo_count = 0;
     nj_numbers_trim(&ledger->sessions);
     nj_numbers_trim(&ledger->wanted);
-    nj_topics_trim(&ledger->retained);
+    nj_numbers_trim(&ledger->retained);
     if (ledger->swept == ledger->ended_count)
         ledger->swept = ledger->ended_count = 0;
     return NJ_END_DONE;
@@ -203,7 +186,7 @@ get_number(struct nj_ledger *l, enum nj_table table, const struct nj_key *key, e
 static enum nj_end
 want(struct nj_ledger *l, struct nj_body *body)
 {
-    uint64_t count = nj_numbers_find(&l->wanted, body->message);
+    uint64_t count = nj_numbers_find(&l->wanted, nj_number(body->message));
 
     if (count == 0) {
         struct nj_key key = nj_key_number(body->message);
@@ -212,23 +195,23 @@ want(struct nj_ledger *l, struct nj_body *body)
         if (end != NJ_END_DONE)
             return end;
     }
-    return set(l, &l->wanted, body->message, count + 1);
+    return set(l, &l->wanted, nj_number(body->message), count + 1);
 }
 
 static enum nj_end
 unwant(struct nj_ledger *l, uint64_t message)
 {
-    uint64_t count = nj_numbers_find(&l->wanted, message);
+    uint64_t count = nj_numbers_find(&l->wanted, nj_number(message));
     struct nj_key key;
     enum nj_end end;
 
     if (count == 0)
         return NJ_END_DONE;
     if (count > 1)
-        return set(l, &l->wanted, message, count - 1);
+        return set(l, &l->wanted, nj_number(message), count - 1);
     key = nj_key_number(message);
     end = remove_one(l, NJ_TABLE_MESSAGES, &key);
-    return end == NJ_END_DONE ? set(l, &l->wanted, message, 0) : end;
+    return end == NJ_END_DONE ? set(l, &l->wanted, nj_number(message), 0) : end;
 }
 
 /* --- changes --- */
@@ -244,7 +227,7 @@ apply_session(struct nj_ledger *l, struct nj_entry *e)
         end = nj_ledger_sweep(l, UINT_MAX);
     if (end == NJ_END_DONE)
         end = put(l, NJ_TABLE_SESSIONS, &key, e->value, e->value_n);
-    return end == NJ_END_DONE ? set(l, &l->sessions, e->session, 1) : end;
+    return end == NJ_END_DONE ? set(l, &l->sessions, nj_number(e->session), 1) : end;
 }
 
 /* What was taken from the client, of this session or of one that is not stored: with it ends the
@@ -288,7 +271,7 @@ apply_session_end(struct nj_ledger *l, const struct nj_entry *e)
         return end;
     end = remove_one(l, NJ_TABLE_SESSIONS, &key);
     if (end == NJ_END_DONE)
-        end = set(l, &l->sessions, e->session, 0);
+        end = set(l, &l->sessions, nj_number(e->session), 0);
     if (end == NJ_END_DONE && !nj_ledger_add_ended(l, e->session))
         end = NJ_END_FULL;
     return end;
@@ -445,15 +428,15 @@ apply_received(struct nj_ledger *l, const struct nj_entry *e)
 }
 
 struct nj_key
-nj_ledger_retained_key(struct nj_topic_hash topic, uint64_t record)
+nj_ledger_retained_key(struct nj_number_key topic, uint64_t record)
 {
     return record == NJ_LEDGER_BY_HASH ? nj_key_topic(topic) : nj_key_number(record);
 }
 
 static enum nj_end
-remove_retained(struct nj_ledger *l, struct nj_topic_hash topic)
+remove_retained(struct nj_ledger *l, struct nj_number_key topic)
 {
-    uint64_t record = nj_topics_find(&l->retained, topic);
+    uint64_t record = nj_numbers_find(&l->retained, topic);
     struct nj_key key;
 
     if (record == 0)
@@ -469,7 +452,7 @@ apply_retained(struct nj_ledger *l, struct nj_entry *e)
 {
     struct nj_msg_parts parts = {.topic = {e->value, e->value_n}};
     uint64_t record = 0;
-    struct nj_topic_hash topic;
+    struct nj_number_key topic;
     enum nj_end end;
 
     if (e->body != NULL &&
@@ -483,7 +466,7 @@ apply_retained(struct nj_ledger *l, struct nj_entry *e)
 
         end = put(l, NJ_TABLE_RETAINED, &key, e->body->bytes, e->body->n);
     }
-    return end == NJ_END_DONE ? set_retained(l, topic, record) : end;
+    return end == NJ_END_DONE ? set(l, &l->retained, topic, record) : end;
 }
 
 enum nj_end

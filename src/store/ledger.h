@@ -12,7 +12,6 @@
 #include "store/db.h"
 #include "store/intake.h"
 #include "store/numbers.h"
-#include "store/topics.h"
 
 struct nj_undo;
 
@@ -24,9 +23,10 @@ struct nj_ledger {
     struct nj_seal seal;
     struct nj_numbers sessions; /* 1: it is there */
     struct nj_numbers wanted;   /* messages: by so many, never 0 */
-    struct nj_topics retained;  /* the number of a topic's record, or NJ_LEDGER_BY_HASH */
-    uint64_t retained_top;      /* the highest number of a record that there ever was */
-    uint64_t operations;        /* on tables, in this transaction */
+    struct nj_numbers
+        retained; /* by a topic's hash, the number of a topic's record, or NJ_LEDGER_BY_HASH */
+    uint64_t retained_top; /* the highest number of a record that there ever was */
+    uint64_t operations;   /* on tables, in this transaction */
 
     /* private */
     struct nj_undo *undo;
@@ -54,7 +54,7 @@ NJ_NODISCARD enum nj_end nj_ledger_commit(struct nj_ledger *ledger);
 void nj_ledger_abort(struct nj_ledger *ledger);
 
 /* Where a retained record lies: of a number, or NJ_LEDGER_BY_HASH. */
-struct nj_key nj_ledger_retained_key(struct nj_topic_hash topic, uint64_t record);
+struct nj_key nj_ledger_retained_key(struct nj_number_key topic, uint64_t record);
 
 /* ---- for the load, outside of a transaction; false without memory ---- */
 
@@ -62,7 +62,7 @@ bool nj_ledger_add_session(struct nj_ledger *ledger, uint64_t session);
 /* One more wants it. */
 bool nj_ledger_add_wanted(struct nj_ledger *ledger, uint64_t message);
 /* The record of a topic's retained message; instead of another one that it may have had. */
-bool nj_ledger_add_retained(struct nj_ledger *ledger, struct nj_topic_hash topic, uint64_t record);
+bool nj_ledger_add_retained(struct nj_ledger *ledger, struct nj_number_key topic, uint64_t record);
 /* It is not there, but something of it is. */
 bool nj_ledger_add_ended(struct nj_ledger *ledger, uint64_t session);
 

@@ -159,7 +159,7 @@ make_message(struct load *l, enum nj_table table, struct nj_str key, struct nj_s
 static struct nj_msg *
 find_message(struct load *l, uint64_t number)
 {
-    uint64_t known = nj_numbers_find(&l->messages, number);
+    uint64_t known = nj_numbers_find(&l->messages, nj_number(number));
     struct nj_key key = nj_key_number(number);
     struct nj_msg *msg = NULL;
     struct nj_str value;
@@ -172,7 +172,8 @@ find_message(struct load *l, uint64_t number)
         msg = make_message(l, NJ_TABLE_MESSAGES, nj_key_str(&key), value);
     else if (end != NJ_END_NONE)
         (void)fail_by(l, end);
-    if (!nj_numbers_set(&l->messages, number, msg != NULL ? (uint64_t)(uintptr_t)msg : MISSING)) {
+    if (!nj_numbers_set(&l->messages, nj_number(number),
+                        msg != NULL ? (uint64_t)(uintptr_t)msg : MISSING)) {
         nj_msg_unref(msg);
         (void)fail(l, NJ_ENOMEM);
         return NULL;
@@ -181,14 +182,17 @@ find_message(struct load *l, uint64_t number)
 }
 
 static void
+unref(void *ctx, struct nj_number_key number, uint64_t known)
+{
+    (void)ctx, (void)number;
+    if (known != MISSING)
+        nj_msg_unref((struct nj_msg *)(uintptr_t)known);
+}
+
+static void
 forget_messages(struct load *l)
 {
-    for (uint64_t i = 0; i < l->messages.capacity; i++) {
-        const struct nj_number *n = &l->messages.slots[i];
-
-        if (n->key != 0 && n->value != MISSING)
-            nj_msg_unref((struct nj_msg *)(uintptr_t)n->value);
-    }
+    nj_numbers_each(&l->messages, unref, NULL);
     nj_numbers_fini(&l->messages);
 }
 
@@ -485,7 +489,7 @@ pass_orphans(struct load *l, enum nj_table table)
         uint64_t session = nj_key_first(s->key);
         bool is_fine = true;
 
-        if (nj_numbers_find(&l->store->ledger.sessions, session) == 0)
+        if (nj_numbers_find(&l->store->ledger.sessions, nj_number(session)) == 0)
             is_fine =
                 table == NJ_TABLE_WILLS ? tell_will(l, session) : tell_received(l, session, false);
         if (!is_fine || !step(l, table))
@@ -502,8 +506,8 @@ know_retained(struct load *l, const struct nj_msg *msg, bool *is_kept)
 {
     struct nj_ledger *ledger = &l->store->ledger;
     struct nj_str key = l->streams[NJ_TABLE_RETAINED].key;
-    struct nj_topic_hash topic = nj_hash_topic(&ledger->seal, nj_msg_topic(msg));
-    uint64_t other = nj_topics_find(&ledger->retained, topic);
+    struct nj_number_key topic = nj_hash_topic(&ledger->seal, nj_msg_topic(msg));
+    uint64_t other = nj_numbers_find(&ledger->retained, topic);
     uint64_t record = nj_key_is_number(key) ? nj_key_first(key) : NJ_LEDGER_BY_HASH;
 
     *is_kept = other == 0 || record != NJ_LEDGER_BY_HASH;
@@ -558,7 +562,7 @@ pass_messages(struct load *l)
     if (!begin(l, NJ_TABLE_MESSAGES))
         return false;
     while (s->has) {
-        if (nj_numbers_find(&l->store->ledger.wanted, nj_key_first(s->key)) == 0)
+        if (nj_numbers_find(&l->store->ledger.wanted, nj_number(nj_key_first(s->key))) == 0)
             nj_refuse_add(&l->refuse, NJ_TABLE_MESSAGES, s->key);
         if (!step(l, NJ_TABLE_MESSAGES))
             return false;

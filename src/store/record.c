@@ -87,19 +87,18 @@ nj_key_packet_id(struct nj_str key)
     return nj_read_u16(&r);
 }
 
-/* 128 bits: two names never meet. */
-static struct nj_topic_hash
+static struct nj_number_key
 hash_of(const struct nj_seal *seal, struct nj_str text)
 {
     const uint64_t other[2] = {~seal->k[1], seal->k[0]};
 
-    return (struct nj_topic_hash){nj_hash_keyed(seal->k, text), nj_hash_keyed(other, text)};
+    return (struct nj_number_key){nj_hash_keyed(seal->k, text), nj_hash_keyed(other, text)};
 }
 
 struct nj_key
 nj_key_filter(const struct nj_seal *seal, uint64_t session, struct nj_str filter)
 {
-    struct nj_topic_hash hash = hash_of(seal, filter);
+    struct nj_number_key hash = hash_of(seal, filter);
     struct nj_key key = {.n = 24};
 
     put_u64(key.bytes, session);
@@ -108,14 +107,14 @@ nj_key_filter(const struct nj_seal *seal, uint64_t session, struct nj_str filter
     return key;
 }
 
-struct nj_topic_hash
+struct nj_number_key
 nj_hash_topic(const struct nj_seal *seal, struct nj_str topic)
 {
     return hash_of(seal, topic);
 }
 
 struct nj_key
-nj_key_topic(struct nj_topic_hash hash)
+nj_key_topic(struct nj_number_key hash)
 {
     return nj_key_pair(hash.a, hash.b);
 }

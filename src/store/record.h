@@ -13,7 +13,7 @@
  *   wills          session                        the will
  *
  * A retained message is a record of its own each time it is set, under a number that rises: what is
- * set together lies together. Which one is a topic's is known in memory (topics.h).
+ * set together lies together. Which one is a topic's is known in memory (ledger.h).
  *
  * Times are of the wall clock on disk and of the monotonic one in memory; `offset_ms` is what the
  * first is ahead of the second. Numbers are big-endian. */
@@ -22,7 +22,7 @@
 
 #include "base/writer.h"
 #include "broker/ports.h"
-#include "store/topics.h"
+#include "store/numbers.h"
 
 #define NJ_TABLES(X)                                                                               \
     X(META, "meta")                                                                                \
@@ -77,9 +77,10 @@ struct nj_seal {
     uint64_t k[2];
 };
 struct nj_key nj_key_filter(const struct nj_seal *seal, uint64_t session, struct nj_str filter);
-struct nj_topic_hash nj_hash_topic(const struct nj_seal *seal, struct nj_str topic);
+/* 128 bits: two names never meet. */
+struct nj_number_key nj_hash_topic(const struct nj_seal *seal, struct nj_str topic);
 /* Retained messages of format 1, until they are set again. */
-struct nj_key nj_key_topic(struct nj_topic_hash hash);
+struct nj_key nj_key_topic(struct nj_number_key hash);
 
 /* ---- checksums ---- */
 
