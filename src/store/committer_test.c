@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 static uint64_t
 metric(const struct kit *k, enum nj_metric which)
@@ -137,6 +139,50 @@ the_map_grows_with_what_is_in_it(void **state)
     assert_in_range(after.map_bytes, 24 << 20, 1 << 30);
     kit_reopen(k);
     assert_int_equal(k->numbers.message, 3000);
+}
+
+static uint64_t
+addresses_in_use(void)
+{
+    char pages[64];
+    FILE *f = fopen("/proc/self/statm", "r");
+
+    assert_non_null(f);
+    assert_non_null(fgets(pages, sizeof(pages), f));
+    (void)fclose(f);
+    return strtoull(pages, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static uint64_t
+map_of(struct kit *k)
+{
+    struct nj_db_room room;
+
+    kit_open(k);
+    nj_store_stop(k->store);
+    nj_db_room(k->store->db, &room);
+    kit_close(k);
+    return room.map_bytes;
+}
+
+/* Of 1.2 GiB the map could have one, and threads and heap no more than what that leaves. */
+static void
+where_addresses_are_few_the_map_takes_few(void **state)
+{
+    const uint64_t wide = (uint64_t)64 << 30, few = (uint64_t)64 << 20;
+    struct kit *k = *state;
+    struct rlimit before, limit;
+
+    k->tuning.map_bytes = 0;
+    assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+    assert_int_equal(map_of(k), before.rlim_cur == RLIM_INFINITY ? wide : few);
+    limit = before;
+    limit.rlim_cur = addresses_in_use() + ((uint64_t)1200 << 20);
+    assert_int_equal(setrlimit(RLIMIT_AS, &limit), 0);
+    assert_int_equal(map_of(k), few);
+    k->tuning.map_bytes = wide; /* more than there are */
+    assert_int_equal(map_of(k), few);
+    assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
 }
 
 static void
@@ -304,6 +350,7 @@ main(void)
         T(a_disk_that_fails_is_never_called_safe),
         T(a_stop_before_a_full_disk_gives_up),
         T(the_map_grows_with_what_is_in_it),
+        T(where_addresses_are_few_the_map_takes_few),
         T(a_batch_of_many_changes_is_several_transactions),
         T(a_budget_is_kept_and_what_is_drained_makes_room),
         T(an_interval_gathers_and_a_stop_commits),

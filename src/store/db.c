@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <lmdb.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -130,21 +131,22 @@ file_bytes(const char *directory)
     return stat(path, &is) == 0 ? (uint64_t)is.st_size : 0;
 }
 
-/* A broker that is to die while its map grows has one that a test can fill. */
+/* Where addresses are limited (ulimit -v), the heap and the threads live on what the map leaves. A
+ * broker that is to die while its map grows has one that a test can fill. */
 static uint64_t
 usual_map(void)
 {
     bool has_to_grow = nj_crash_armed == NJ_CRASH_GROWING || nj_crash_armed == NJ_CRASH_GROWN;
+    struct rlimit limit;
+    bool is_limited = getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
 
-    return has_to_grow ? LEAST_BYTES : FIRST_BYTES;
+    return has_to_grow || is_limited ? LEAST_BYTES : FIRST_BYTES;
 }
 
-/* Room for what is there, and as much again. */
+/* Room for what is there, and as much again; `bytes` at least. */
 static uint64_t
-first_map(const struct nj_db_opts *opts, uint64_t file)
+map_for(const struct nj_db_opts *opts, uint64_t file, uint64_t bytes)
 {
-    uint64_t bytes = opts->first_bytes > 0 ? opts->first_bytes : usual_map();
-
     while (bytes / 2 < file)
         bytes *= 2;
     if (opts->max_bytes > 0)
@@ -169,9 +171,11 @@ open_env(struct nj_db *db, uint64_t map_bytes, bool is_looked_at)
         [NJ_DB_LOOKED_AT] = MDB_RDONLY | MDB_NOLOCK,
         [NJ_DB_BESIDE] = MDB_RDONLY,
     };
-    int code = mdb_env_create(&db->env);
     enum nj_end end;
+    int code;
 
+    db->env = NULL; /* without memory there is none */
+    code = mdb_env_create(&db->env);
     if (code == MDB_SUCCESS)
         code = mdb_env_set_maxdbs(db->env, NJ_TABLE_COUNT);
     if (code == MDB_SUCCESS)
@@ -182,17 +186,11 @@ open_env(struct nj_db *db, uint64_t map_bytes, bool is_looked_at)
     return end == NJ_END_DONE ? open_tables(db, is_looked_at) : end;
 }
 
-/* Where they are limited: ulimit -v. */
-static bool
-has_too_few_addresses(const struct nj_db *db, enum nj_end end)
-{
-    return end == NJ_END_FULL && db->code == ENOMEM;
-}
-
 enum nj_end
 nj_db_open(struct nj_db **out, const struct nj_db_opts *opts, struct nj_diag *diag)
 {
-    uint64_t file = file_bytes(opts->directory), map_bytes;
+    uint64_t file = file_bytes(opts->directory);
+    uint64_t least = opts->first_bytes > 0 ? opts->first_bytes : usual_map();
     bool is_looked_at = opts->mode == NJ_DB_LOOKED_AT || opts->mode == NJ_DB_BESIDE;
     struct nj_db *db;
     enum nj_end end;
@@ -208,12 +206,10 @@ nj_db_open(struct nj_db **out, const struct nj_db_opts *opts, struct nj_diag *di
     db->max_bytes = opts->max_bytes / db->page_bytes * db->page_bytes;
     db->directory = opts->directory;
     db->mode = opts->mode;
-    map_bytes = first_map(opts, file);
-    end = open_env(db, map_bytes, is_looked_at);
-    while (has_too_few_addresses(db, end) && map_bytes / 2 >= NJ_MAX(LEAST_BYTES, 2 * file)) {
-        map_bytes /= 2;
+    end = open_env(db, map_for(opts, file, least), is_looked_at);
+    if (end == NJ_END_FULL && db->code == ENOMEM) { /* there are not as many addresses */
         mdb_env_close(db->env);
-        end = open_env(db, map_bytes, is_looked_at);
+        end = open_env(db, map_for(opts, file, LEAST_BYTES), is_looked_at);
     }
     if (end == NJ_END_NONE)
         (void)say_empty(opts->directory, diag);
@@ -271,7 +267,6 @@ nj_db_reopen(struct nj_db *db)
 
     nj_db_room(db, &room);
     mdb_env_close(db->env);
-    db->env = NULL;
     end = open_env(db, room.map_bytes, true);
     if (end == NJ_END_DONE && last_transaction(db) + 1 != db->refused)
         end = end_of(db, MDB_PANIC);

@@ -35,7 +35,7 @@ enum nj_db_mode {
 struct nj_db_opts {
     const char *directory; /* there; lent as long as it is open */
     enum nj_db_mode mode;
-    uint64_t first_bytes; /* of the map, at least; 0: 64 GiB, or what addresses there are */
+    uint64_t first_bytes; /* of the map, at least; 0: 64 GiB, or 64 MiB with few addresses */
     uint64_t max_bytes;   /* of the map; 0: no limit */
 };
 
