@@ -81,5 +81,6 @@ nj_thread_work_in_batches(void)
 {
     const struct sched_param none = {0};
 
-    (void)pthread_setschedparam(pthread_self(), SCHED_BATCH, &none);
+    if (sched_getscheduler(0) == SCHED_OTHER)
+        (void)pthread_setschedparam(pthread_self(), SCHED_BATCH, &none);
 }

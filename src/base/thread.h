@@ -21,7 +21,8 @@ NJ_NODISCARD enum nj_err nj_thread_start(struct nj_thread *t, const char *name,
 /* Wait until the body has returned. Harmless when it was not started. */
 void nj_thread_join(struct nj_thread *t);
 /* The calling thread works for itself through what has gathered: whenever it wakes it lets who runs
- * go on for a while (SCHED_BATCH). Only a wish: a sandbox may not allow it. */
+ * go on for a while (SCHED_BATCH). Only a wish: a sandbox may not allow it, and what the
+ * administrator has chosen (chrt) stays. */
 void nj_thread_work_in_batches(void);
 
 #endif
