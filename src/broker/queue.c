@@ -26,9 +26,10 @@ nj_queue_at(const struct nj_queue *q, uint32_t i)
 static bool
 add_page(struct nj_queue *q, uint32_t parcels)
 {
-    struct nj_parcel *page = nj_alloc_array(parcels, sizeof(*page));
-    struct nj_parcel **last;
+    struct nj_parcel *page = NULL, **last;
 
+    if (q->capacity <= UINT32_MAX - 2 * parcels) /* no place is counted beyond 32 bits */
+        page = nj_alloc_array(parcels, sizeof(*page));
     if (page == NULL)
         return false;
     last = nj_ring_push(&q->pages, sizeof(page), FIRST_PAGES);
