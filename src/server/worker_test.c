@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Turns: what one connection may ask of them, however much it sends, reads or does not read. */
+#include "server/conn.h"
 #include "server/kit_test.h"
 #include "server/worker.h"
 
@@ -64,6 +65,105 @@ who_publishes_much_has_one_share_of_a_turn(void **state)
     assert_int_equal(metric(NJ_METRIC_PUBLISH_RECEIVED), sent);
     for (unsigned i = 0; i < NJ_COUNT_OF(c); i++)
         close_client(&c[i]);
+}
+
+/* Of the first that waits to be read after all others; 0: nobody does. */
+static char
+first_of_later(const struct nj_worker *w)
+{
+    if (nj_list_is_empty(&w->later))
+        return 0;
+    return nj_conn_name(nj_container_of(w->later.next, struct nj_conn, link_in)).p[0];
+}
+
+static void
+publish_as(const struct client *c, char payload, unsigned count)
+{
+    char publish[] = PUBLISH_5("?");
+
+    publish[6] = payload;
+    while (count-- > 0)
+        assert_int_equal(nj_sim_write(c->fd, publish, 7), 7);
+}
+
+/* The payloads of what has come, one letter each. */
+static unsigned
+letters_of(const struct client *c, char *out, unsigned room)
+{
+    ssize_t n = nj_sim_read(c->fd, c->seen, SEEN_MAX);
+
+    for (ssize_t i = 0; i < n; i += 7)
+        if (i / 7 < (ssize_t)room)
+            out[i / 7] = (char)c->seen[i + 6];
+    return n > 0 ? (unsigned)n / 7 : 0;
+}
+
+/* Each of them has more than a turn may bring of their kind, but what is not much comes before all
+ * that, in the turn in which the world tells of it. */
+static void
+who_published_much_is_read_after_all_others_one_by_one(void **state)
+{
+    enum {
+        MUCH = NJ_WORKER_TURN / 2 + 1
+    }; /* each counts for itself, and for its subscriber */
+    char heard[8 * MUCH + 1];
+    struct client c[8], calm, s;
+    const struct nj_worker *w;
+    unsigned n, ahead = 0;
+
+    (void)state;
+    prepare_instead(1, 1 << 20);
+    world.opts.max_output_bytes = 1 << 20;
+    start();
+    w = &world.server->workers[0];
+    greet(&calm, BYTES(CONNECT_5("c")));
+    greet(&s, BYTES(CONNECT_5("s")));
+    subscribe(&s);
+    for (unsigned i = 0; i < NJ_COUNT_OF(c); i++) {
+        char connect[] = CONNECT_5("?");
+
+        connect[sizeof(connect) - 2] = (char)('A' + i);
+        greet(&c[i], connect, sizeof(connect) - 1);
+        publish_as(&c[i], (char)('A' + i), MUCH);
+    }
+    settle(); /* now they are known */
+    assert_int_equal(letters_of(&s, heard, sizeof(heard)), NJ_COUNT_OF(c) * MUCH);
+    for (unsigned round = 0; round < 20; round++) {
+        unsigned read = 0, calm_read = 0;
+
+        for (unsigned i = 0; i < NJ_COUNT_OF(c); i++)
+            publish_as(&c[i], (char)('A' + i), MUCH);
+        publish_as(&calm, 'c', 1);
+        while (read < NJ_COUNT_OF(c) || calm_read == 0) {
+            char next = first_of_later(w);
+            unsigned i = 0;
+
+            nj_server_turn(world.server, 0, 0);
+            n = letters_of(&s, heard, sizeof(heard));
+            if (n > 0 && heard[0] == 'c') {
+                calm_read++;
+                ahead += !nj_list_is_empty(&w->later);
+                i++;
+            }
+            if (i == n) {
+                assert_int_equal(next, 0);
+                continue;
+            }
+            assert_int_equal(n - i, MUCH); /* of one, and who waits longest comes first */
+            assert_true(next == 0 || heard[i] == next);
+            for (next = heard[i]; i < n; i++)
+                assert_int_equal(heard[i], next);
+            read++;
+        }
+        assert_int_equal(read, NJ_COUNT_OF(c));
+        assert_int_equal(calm_read, 1);
+        assert_false(is_somebody_awake());
+    }
+    assert_in_range(ahead, 10, 20);
+    for (unsigned i = 0; i < NJ_COUNT_OF(c); i++)
+        close_client(&c[i]);
+    close_client(&calm);
+    close_client(&s);
 }
 
 /* Their sockets have room for all that waits, so no event would say that they may have more. */
@@ -221,6 +321,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(who_publishes_much_has_one_share_of_a_turn),
+        TEST(who_published_much_is_read_after_all_others_one_by_one),
         TEST(those_who_are_written_much_to_share_a_turn),
         TEST(mail_beyond_a_share_waits_for_the_next_turn_and_its_senders_with_it),
         TEST(while_the_store_is_busy_nobody_is_read_who_has_a_session),

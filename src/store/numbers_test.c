@@ -7,6 +7,7 @@
 
 #define KEYS 500
 #define MANY 100000u
+#define SOME 30000u /* eight pages */
 
 static void
 nothing_is_found_in_nothing(void **state)
@@ -150,6 +151,73 @@ what_was_removed_is_put_back_without_memory(void **state)
     nj_numbers_fini(&n);
 }
 
+struct change {
+    uint32_t key, before;
+};
+
+/* As a ledger does it: most are kept, and trimmed; the others are undone, last change first, and
+ * need no memory for that, whatever was split meanwhile. */
+static void
+change_and_undo(struct nj_numbers *n, struct nj_rand *rand, uint32_t plain[SOME], unsigned add)
+{
+    static struct change changes[3000];
+    uint32_t count = nj_rand_below(rand, NJ_COUNT_OF(changes));
+    uint64_t used;
+
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t key = nj_rand_below(rand, SOME);
+
+        changes[i] = (struct change){key, plain[key]};
+        plain[key] = nj_rand_below(rand, 10) < add ? 1 + nj_rand_below(rand, 9) : 0;
+        assert_true(nj_numbers_set(n, key_of(n, key), plain[key]));
+    }
+    if (nj_rand_below(rand, 4) > 0) {
+        nj_numbers_trim(n);
+        return;
+    }
+    used = nj_mem_used();
+    while (count > 0) {
+        const struct change *c = &changes[--count];
+
+        plain[c->key] = c->before;
+        assert_true(nj_numbers_set(n, key_of(n, c->key), c->before));
+    }
+    assert_int_equal(nj_mem_used(), used);
+}
+
+/* It grows and shrinks, so that pages are split, joined, and split again. */
+static void
+pages_come_and_go_and_all_is_found(void **state)
+{
+    static uint32_t plain[SOME];
+    struct nj_rand rand;
+
+    (void)state;
+    nj_rand_seed(&rand, 7);
+    for (int is_wide = 0; is_wide < 2; is_wide++) {
+        struct nj_numbers n = {.is_wide = is_wide != 0};
+        size_t most = 0;
+
+        memset(plain, 0, sizeof(plain));
+        for (unsigned round = 0; round < 300; round++) {
+            uint64_t count = 0;
+
+            change_and_undo(&n, &rand, plain, round / 50 % 2 == 0 ? 9 : 0);
+            most = NJ_MAX(most, n.page_count);
+            if (round % 50 == 49)
+                assert_true(round / 50 % 2 == 0 ? n.page_count > 7 : n.page_count <= most / 2);
+            if (round % 10 > 0)
+                continue;
+            for (uint32_t i = 0; i < SOME; i++) {
+                assert_true(nj_numbers_find(&n, key_of(&n, i)) == plain[i]);
+                count += plain[i] != 0;
+            }
+            assert_int_equal(n.count, count);
+        }
+        nj_numbers_fini(&n);
+    }
+}
+
 int
 main(void)
 {
@@ -159,6 +227,7 @@ main(void)
         cmocka_unit_test(many_keep_their_numbers),
         cmocka_unit_test(memory_is_given_back),
         cmocka_unit_test(what_was_removed_is_put_back_without_memory),
+        cmocka_unit_test(pages_come_and_go_and_all_is_found),
     };
 
     return cmocka_run_group_tests_name("store/numbers", tests, NULL, NULL);
