@@ -22,7 +22,8 @@
 #define NJ_WORKER_BUDGET     16384
 #define NJ_WORKER_LEAST      256
 /* Who published much when it was read last is read after all others; and when those have brought so
- * many deliveries, the rest of them in the next turn: what is not much waits for no more than that.
+ * many deliveries, the rest of them in the next turn: what is not much waits for no more than that,
+ * the share of the one that was read last, and theirs whose bytes are here already.
  */
 #define NJ_WORKER_MUCH 64
 #define NJ_WORKER_TURN 512
