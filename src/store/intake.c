@@ -7,23 +7,10 @@
 
 #include <pthread.h>
 #include <stdalign.h>
-#include <stdatomic.h>
 #include <time.h>
 
-#define PAGE_BYTES  ((size_t)64 << 10)
-#define SPARE_PAGES 32u
-#define KEPT_PAGES                                                                                 \
-    4u /* of these, for when the system has none: what is under way is told in them */
-#define FIRST_SLOTS 64u
 #define RENEW_BYTES ((size_t)256 << 10) /* of a batch in which nothing lives */
 #define CACHE_LINE  64u
-#define ENTRY_ALIGN alignof(struct nj_entry)
-
-struct nj_page {
-    struct nj_page *next;
-    size_t used, size; /* of `bytes` */
-    alignas(8) char bytes[];
-};
 
 struct home {
     struct nj_store_port port;
@@ -51,183 +38,19 @@ struct nj_intake {
     bool is_waiting;            /* the writer, for news */
     bool is_gathering;          /* … if they are much */
     size_t full_bytes, ceiling; /* as given; as it is now */
-    struct nj_page *spare;
-    unsigned spare_count;
+    struct nj_stock stock;
     void (*wake)(void *ctx, uint16_t home);
     void *wake_ctx;
     _Atomic bool is_full, doubts_ends, has_failed; /* change under the mutex */
     _Atomic bool is_much, is_large; /* the open batch: half of the ceiling, all of it */
-    _Atomic bool is_short;          /* of pages that are kept */
     uint16_t home_count;
     struct home homes[];
 };
-
-/* --- memory of a batch --- */
-
-/* Not refused at memory_limit: the session has changed already, and is_full() is the ceiling. */
-static struct nj_page *
-make_page(size_t bytes)
-{
-    struct nj_page *page = nj_alloc_uncapped(sizeof(*page) + bytes);
-
-    if (page != NULL)
-        page->size = bytes;
-    return page;
-}
-
-static void
-add_spare(struct nj_intake *in, struct nj_page *page)
-{
-    page->next = in->spare;
-    in->spare = page;
-    in->spare_count++;
-    if (in->spare_count >= KEPT_PAGES)
-        atomic_store_explicit(&in->is_short, false, memory_order_relaxed);
-}
-
-static struct nj_page *
-take_spare(struct nj_intake *in)
-{
-    struct nj_page *page = in->spare;
-
-    if (page == NULL)
-        return NULL;
-    in->spare = page->next;
-    in->spare_count--;
-    if (in->spare_count < KEPT_PAGES)
-        atomic_store_explicit(&in->is_short, true, memory_order_relaxed);
-    return page;
-}
-
-static struct nj_page *
-new_page(struct nj_intake *in, size_t bytes)
-{
-    struct nj_page *page;
-
-    if (bytes > PAGE_BYTES)
-        return make_page(bytes);
-    if (in->spare_count > KEPT_PAGES)
-        return take_spare(in);
-    page = make_page(PAGE_BYTES);
-    return page != NULL ? page : take_spare(in);
-}
-
-/* NULL without memory. */
-static void *
-take_memory(struct nj_intake *in, struct nj_batch *b, size_t bytes)
-{
-    struct nj_page *page = b->pages;
-    void *p;
-
-    bytes = (bytes + ENTRY_ALIGN - 1) / ENTRY_ALIGN * ENTRY_ALIGN;
-    if (page == NULL || page->size - page->used < bytes) {
-        page = new_page(in, bytes);
-        if (page == NULL)
-            return NULL;
-        page->used = 0;
-        page->next = b->pages;
-        b->pages = page;
-        b->bytes += page->size;
-    }
-    p = page->bytes + page->used;
-    page->used += bytes;
-    return p;
-}
 
 static int64_t
 clock_offset(void)
 {
     return nj_clock_wall_ms() - nj_clock_monotonic_ms();
-}
-
-/* The pages that are kept for the next ones leave the list. */
-static void
-spare_pages(struct nj_intake *in, struct nj_page **pages)
-{
-    struct nj_page **at = pages;
-
-    while (*at != NULL && in->spare_count < SPARE_PAGES) {
-        struct nj_page *page = *at;
-
-        if (page->size > PAGE_BYTES) {
-            at = &page->next;
-            continue;
-        }
-        *at = page->next;
-        add_spare(in, page);
-    }
-}
-
-static void
-free_pages(struct nj_page *page)
-{
-    while (page != NULL) {
-        struct nj_page *next = page->next;
-
-        nj_free(page);
-        page = next;
-    }
-}
-
-/* All but the pages. */
-static void
-empty_batch(struct nj_batch *b)
-{
-    if (b->slot_capacity > FIRST_SLOTS && b->slot_count < b->slot_capacity / 16) {
-        nj_free(b->slots);
-        b->slots = NULL;
-        b->slot_capacity = 0;
-    } else if (b->slot_count > 0) {
-        memset(b->slots, 0, b->slot_capacity * sizeof(struct nj_entry *));
-    }
-    *b = (struct nj_batch){.slots = b->slots, .slot_capacity = b->slot_capacity};
-}
-
-/* --- entries that may be cancelled --- */
-
-static struct nj_entry **
-slot_of(const struct nj_batch *b, uint64_t session, uint64_t message)
-{
-    uint64_t h = (message * 0x9e3779b97f4a7c15u) ^ (session * 0xc2b2ae3d27d4eb4fu);
-    size_t i = (h ^ h >> 32) & (b->slot_capacity - 1);
-
-    while (b->slots[i] != NULL &&
-           (b->slots[i]->message != message || b->slots[i]->session != session))
-        i = (i + 1) & (b->slot_capacity - 1);
-    return &b->slots[i];
-}
-
-static bool
-widen_slots(struct nj_batch *b)
-{
-    struct nj_batch wider = {.slot_capacity = NJ_MAX(b->slot_capacity * 2, FIRST_SLOTS)};
-
-    wider.slots = nj_alloc_uncapped(wider.slot_capacity * sizeof(struct nj_entry *));
-    if (wider.slots == NULL)
-        return false;
-    memset(wider.slots, 0, wider.slot_capacity * sizeof(struct nj_entry *));
-    for (size_t i = 0; i < b->slot_capacity; i++) {
-        if (b->slots[i] != NULL)
-            *slot_of(&wider, b->slots[i]->session, b->slots[i]->message) = b->slots[i];
-    }
-    nj_free(b->slots);
-    b->slots = wider.slots;
-    b->slot_capacity = wider.slot_capacity;
-    return true;
-}
-
-/* One that is not found later is written, no more. */
-static void
-remember(struct nj_batch *b, struct nj_entry *e)
-{
-    struct nj_entry **slot;
-
-    if ((b->slot_count + 1) * 4 > b->slot_capacity * 3 && !widen_slots(b))
-        return;
-    slot = slot_of(b, e->session, e->message);
-    if (*slot == NULL)
-        b->slot_count++;
-    *slot = e;
 }
 
 /* --- what is safe --- */
@@ -284,7 +107,7 @@ is_full(struct nj_store_port *port)
     /* Relaxed: a limit, that may be passed by what is under way. */
     return atomic_load_explicit(&in->is_full, memory_order_relaxed) ||
            atomic_load_explicit(&in->is_large, memory_order_relaxed) ||
-           atomic_load_explicit(&in->is_short, memory_order_relaxed);
+           atomic_load_explicit(&in->stock.is_short, memory_order_relaxed);
 }
 
 static bool
@@ -330,153 +153,6 @@ fail(struct nj_intake *in)
 
 /* --- appending --- */
 
-static size_t
-value_size(const struct nj_change *c)
-{
-    switch (c->kind) {
-    case NJ_CHANGE_SESSION:
-        return nj_record_session_size(c->state);
-    case NJ_CHANGE_WILL:
-        return c->will != NULL ? nj_record_will_size(c->will) : 0;
-    case NJ_CHANGE_SUBSCRIBED:
-        return nj_record_subscription_size(c->filter);
-    case NJ_CHANGE_UNSUBSCRIBED:
-        return c->filter.n;
-    case NJ_CHANGE_TAKEN:
-        return NJ_RECORD_NUMBER_SIZE;
-    case NJ_CHANGE_QUEUED:
-        return nj_record_queued_size(c->terms);
-    case NJ_CHANGE_RETAINED:
-        return c->publication->payload.n == 0 ? c->publication->topic.n : 0;
-    case NJ_CHANGE_SESSION_END:
-    case NJ_CHANGE_ROUTED:
-    case NJ_CHANGE_RELEASED:
-    case NJ_CHANGE_SENDING:
-    case NJ_CHANGE_RECEIVED:
-    case NJ_CHANGE_COMPLETED:
-    case NJ_CHANGE_DELIVERED:
-        return 0;
-    }
-    return 0;
-}
-
-static void
-write_value(struct nj_entry *e, const struct nj_change *c, int64_t offset_ms)
-{
-    struct nj_writer w = nj_writer_of(e->value, e->value_n);
-
-    switch (c->kind) {
-    case NJ_CHANGE_SESSION:
-        nj_record_session_write(&w, c->state, offset_ms);
-        break;
-    case NJ_CHANGE_WILL:
-        if (c->will != NULL)
-            nj_record_will_write(&w, c->will);
-        break;
-    case NJ_CHANGE_SUBSCRIBED:
-        nj_record_subscription_write(&w, c->filter, c->subscription);
-        break;
-    case NJ_CHANGE_UNSUBSCRIBED:
-        nj_write_bytes(&w, c->filter);
-        break;
-    case NJ_CHANGE_TAKEN:
-        nj_record_number_write(&w, e->message);
-        break;
-    case NJ_CHANGE_QUEUED:
-        nj_record_queued_write(&w, c->terms);
-        e->qos = c->terms->qos;
-        break;
-    case NJ_CHANGE_RETAINED:
-        if (c->publication->payload.n == 0)
-            nj_write_bytes(&w, c->publication->topic);
-        break;
-    case NJ_CHANGE_SESSION_END:
-    case NJ_CHANGE_ROUTED:
-    case NJ_CHANGE_RELEASED:
-    case NJ_CHANGE_SENDING:
-    case NJ_CHANGE_RECEIVED:
-    case NJ_CHANGE_COMPLETED:
-    case NJ_CHANGE_DELIVERED:
-        break;
-    }
-    NJ_ASSERT_HOT(!w.is_full);
-}
-
-/* NULL without memory. Several receivers of one message follow each other: they share it. One that
- * is copied twice is written once all the same. */
-static struct nj_body *
-body_of(struct nj_intake *in, struct nj_batch *b, struct home *home,
-        const struct nj_publication *pub)
-{
-    size_t n = nj_record_message_size(pub);
-    struct nj_body *body = home->body;
-    struct nj_writer w;
-
-    if (body != NULL && body->message == pub->number)
-        return body;
-    body = take_memory(in, b, sizeof(*body) + n);
-    if (body == NULL)
-        return NULL;
-    body->message = pub->number;
-    body->n = n;
-    w = nj_writer_of(body->bytes, n);
-    nj_record_message_write(&w, pub, b->offset_ms);
-    home->body = body;
-    return body;
-}
-
-static bool
-has_body(const struct nj_change *c)
-{
-    return c->kind == NJ_CHANGE_QUEUED || c->kind == NJ_CHANGE_TAKEN ||
-           (c->kind == NJ_CHANGE_RETAINED && c->publication->payload.n > 0);
-}
-
-/* NULL without memory. */
-static struct nj_entry *
-make_entry(struct nj_intake *in, struct nj_batch *b, struct home *home, const struct nj_change *c)
-{
-    size_t n = value_size(c);
-    struct nj_entry *e = take_memory(in, b, sizeof(*e) + n);
-
-    if (e == NULL)
-        return NULL;
-    *e = (struct nj_entry){
-        .session = c->session,
-        .message = c->message,
-        .number = home->appended,
-        .value_n = (uint32_t)n,
-        .home = home->id,
-        .packet_id = c->packet_id,
-        .kind = (uint8_t)c->kind,
-    };
-    if (has_body(c)) {
-        e->message = c->publication->number;
-        e->body = body_of(in, b, home, c->publication);
-        if (e->body == NULL)
-            return NULL;
-    }
-    write_value(e, c, b->offset_ms);
-    return e;
-}
-
-/* The message that `e` acknowledges is in the open batch: both are dead. NULL: it is not. */
-static struct home *
-cancel(struct nj_intake *in, struct nj_batch *b, struct nj_entry *e)
-{
-    struct nj_entry *queued;
-
-    if (e->kind != NJ_CHANGE_DELIVERED || b->slot_count == 0)
-        return NULL;
-    queued = *slot_of(b, e->session, e->message);
-    if (queued == NULL || queued->is_dead)
-        return NULL;
-    queued->is_dead = e->is_dead = true;
-    b->living -= 2;
-    b->cancelled += 2;
-    return &in->homes[queued->home];
-}
-
 static bool
 is_much(const struct nj_intake *in, size_t bytes)
 {
@@ -495,7 +171,6 @@ set_size(struct nj_intake *in, size_t bytes)
 static void
 renew(struct nj_intake *in, struct nj_batch *b)
 {
-    struct nj_page *pages = b->pages;
     uint64_t cancelled = b->cancelled;
 
     for (unsigned i = 0; i < in->home_count; i++) {
@@ -506,9 +181,8 @@ renew(struct nj_intake *in, struct nj_batch *b)
         home->first[in->open] = home->last[in->open] = NULL;
         home->body = NULL;
     }
-    spare_pages(in, &pages);
-    free_pages(pages);
-    empty_batch(b);
+    nj_pages_free(nj_batch_take_pages(b, &in->stock));
+    nj_batch_clear(b);
     b->cancelled = cancelled;
     set_size(in, 0);
 }
@@ -518,15 +192,11 @@ static struct home *
 enter(struct nj_intake *in, struct nj_batch *b, struct home *home, struct nj_entry *e)
 {
     struct nj_entry *last = home->last[in->open];
+    struct nj_entry *cancelled;
     struct home *other;
     uint64_t number;
 
-    if (b->last != NULL)
-        b->last->following = e;
-    else
-        b->first = e;
-    b->last = e;
-    b->living++;
+    nj_batch_enter(b, e);
     if (last != NULL)
         last->next_of_home = e;
     else
@@ -535,11 +205,10 @@ enter(struct nj_intake *in, struct nj_batch *b, struct home *home, struct nj_ent
     if (home->front == NULL && !in->is_prompt)
         home->front = e;
 
-    if (e->kind == NJ_CHANGE_QUEUED && e->qos == 1)
-        remember(b, e);
-    other = cancel(in, b, e);
-    if (other == NULL || in->is_prompt)
+    cancelled = nj_batch_cancel(b, e);
+    if (cancelled == NULL || in->is_prompt)
         return NULL;
+    other = &in->homes[cancelled->home];
     number = pass_dead(in, home);
     if (number > 0) /* it asks without being woken */
         atomic_store_explicit(&home->safe, number, memory_order_seq_cst);
@@ -564,13 +233,15 @@ take_change(struct nj_intake *in, struct home *home, const struct nj_change *cha
 
     if (b->first == NULL) /* not when it was opened: a clock may have been set since */
         b->offset_ms = clock_offset();
-    e = make_entry(in, b, home, change);
+    e = nj_batch_copy(b, &in->stock, change, &home->body);
     if (NJ_UNLIKELY(e == NULL)) {
         nj_log(NJ_LOG_ERROR, "Out of memory. The store has lost a change and has stopped: nothing "
                              "that needs it is acknowledged any more. Start again.");
         fail(in);
         return NULL;
     }
+    e->number = home->appended;
+    e->home = home->id;
     to_wake = enter(in, b, home, e);
     if (in->is_prompt)
         atomic_store_explicit(&home->safe, e->number, memory_order_seq_cst);
@@ -704,8 +375,7 @@ nj_intake_done(struct nj_intake *in)
     NJ_ASSERT(in->is_in_hand);
     which = !in->open;
     b = &in->batches[which];
-    pages = b->pages;
-    spare_pages(in, &pages);
+    pages = nj_batch_take_pages(b, &in->stock);
     for (unsigned i = 0; i < in->home_count; i++) {
         in->homes[i].first[which] = in->homes[i].last[which] = NULL;
         if (in->has_failed)
@@ -715,8 +385,8 @@ nj_intake_done(struct nj_intake *in)
     (void)pthread_mutex_unlock(&in->mutex);
 
     /* Nobody's but ours until it is filled again. */
-    free_pages(pages);
-    empty_batch(b);
+    nj_pages_free(pages);
+    nj_batch_clear(b);
 }
 
 bool
@@ -783,14 +453,9 @@ nj_intake_new(struct nj_intake **out, const struct nj_intake_opts *opts)
     in->is_prompt = opts->is_prompt;
     in->full_bytes = in->ceiling = opts->full_bytes;
     in->home_count = opts->home_count;
-    while (in->spare_count < KEPT_PAGES) {
-        struct nj_page *page = make_page(PAGE_BYTES);
-
-        if (page == NULL) {
-            nj_intake_free(in);
-            return NJ_ENOMEM;
-        }
-        add_spare(in, page);
+    if (!nj_stock_init(&in->stock)) {
+        nj_intake_free(in);
+        return NJ_ENOMEM;
     }
     for (uint16_t i = 0; i < opts->home_count; i++) {
         in->homes[i].port.ops = &ops;
@@ -806,11 +471,9 @@ nj_intake_free(struct nj_intake *in)
 {
     if (in == NULL)
         return;
-    for (unsigned i = 0; i < 2; i++) {
-        free_pages(in->batches[i].pages);
-        nj_free(in->batches[i].slots);
-    }
-    free_pages(in->spare);
+    nj_batch_fini(&in->batches[0]);
+    nj_batch_fini(&in->batches[1]);
+    nj_stock_fini(&in->stock);
     (void)pthread_cond_destroy(&in->news);
     (void)pthread_mutex_destroy(&in->mutex);
     nj_free(in);

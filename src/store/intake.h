@@ -4,9 +4,8 @@
  *   homes ──append──► open batch        cancelled here: a QoS 1 message and its acknowledgement
  *   writer ──take──►  batch in hand     frozen; what comes meanwhile goes to another one
  *
- * A batch holds copies of all that the changes point to, as it will stand in the tables. What came
- * and was acknowledged while its batch was still open is dead: it is never written, and it is safe
- * as soon as all that its home had appended before it is.
+ * What came and was acknowledged while its batch was still open is never written; it is safe as
+ * soon as all that its home had appended before it is.
  *
  * Locks   one mutex, held for the copy of one change.
  * Wakes   from outside the mutex. */
@@ -14,47 +13,7 @@
 #define NJ_STORE_INTAKE_H
 
 #include "base/clock.h"
-#include "store/record.h"
-
-/* A message as it will stand in the tables; several entries may share it. */
-struct nj_body {
-    uint64_t message;
-    size_t n;
-    char bytes[];
-};
-
-/* One change. */
-struct nj_entry {
-    struct nj_entry *following;    /* of all homes */
-    struct nj_entry *next_of_home; /* of this one, in this batch */
-    struct nj_body *body;          /* QUEUED, TAKEN, RETAINED that sets; NULL: none */
-    uint64_t session, message;
-    uint64_t number; /* that its home was given */
-    uint32_t value_n;
-    uint16_t home;
-    uint16_t packet_id;
-    uint8_t kind; /* enum nj_change_kind */
-    uint8_t qos;  /* QUEUED */
-    bool is_dead;
-    char value[]; /* its record, without its checksum; UNSUBSCRIBED, RETAINED that removes: the
-                     filter, the topic */
-};
-
-struct nj_page;
-struct nj_batch {
-    struct nj_entry *first;
-    uint64_t living; /* entries that are not dead */
-    uint64_t cancelled;
-    size_t bytes;      /* of memory in use */
-    int64_t offset_ms; /* see record.h */
-
-    /* private */
-    struct nj_entry *last;
-    struct nj_page *pages; /* the one in use first */
-    /* Entries that may yet be cancelled, by session and message. */
-    struct nj_entry **slots;
-    size_t slot_count, slot_capacity; /* a power of two, or 0 */
-};
+#include "store/batch.h"
 
 struct nj_intake;
 struct nj_intake_opts {
