@@ -11,7 +11,6 @@
 #define STOCKED_PAGES 32u
 /* Of these, for when the system has none: what is under way is told in them. */
 #define KEPT_PAGES  4u
-#define FIRST_SLOTS 64u
 #define ENTRY_ALIGN alignof(struct nj_entry)
 
 struct nj_page {
@@ -277,49 +276,10 @@ nj_batch_copy(struct nj_batch *b, struct nj_stock *stock, const struct nj_change
 
 /* --- entries that may be cancelled --- */
 
-static struct nj_entry **
-slot_of(const struct nj_batch *b, uint64_t session, uint64_t message)
+static struct nj_number_key
+key_of(const struct nj_entry *e)
 {
-    uint64_t h = (message * 0x9e3779b97f4a7c15u) ^ (session * 0xc2b2ae3d27d4eb4fu);
-    size_t i = (h ^ h >> 32) & (b->slot_capacity - 1);
-
-    while (b->slots[i] != NULL &&
-           (b->slots[i]->message != message || b->slots[i]->session != session))
-        i = (i + 1) & (b->slot_capacity - 1);
-    return &b->slots[i];
-}
-
-static bool
-widen_slots(struct nj_batch *b)
-{
-    struct nj_batch wider = {.slot_capacity = NJ_MAX(b->slot_capacity * 2, FIRST_SLOTS)};
-
-    wider.slots = nj_alloc_uncapped(wider.slot_capacity * sizeof(struct nj_entry *));
-    if (wider.slots == NULL)
-        return false;
-    memset(wider.slots, 0, wider.slot_capacity * sizeof(struct nj_entry *));
-    for (size_t i = 0; i < b->slot_capacity; i++) {
-        if (b->slots[i] != NULL)
-            *slot_of(&wider, b->slots[i]->session, b->slots[i]->message) = b->slots[i];
-    }
-    nj_free(b->slots);
-    b->slots = wider.slots;
-    b->slot_capacity = wider.slot_capacity;
-    return true;
-}
-
-/* One that is not found later is written, no more. */
-static void
-remember(struct nj_batch *b, struct nj_entry *e)
-{
-    struct nj_entry **slot;
-
-    if ((b->slot_count + 1) * 4 > b->slot_capacity * 3 && !widen_slots(b))
-        return;
-    slot = slot_of(b, e->session, e->message);
-    if (*slot == NULL)
-        b->slot_count++;
-    *slot = e;
+    return (struct nj_number_key){e->session, e->message};
 }
 
 struct nj_entry *
@@ -327,9 +287,9 @@ nj_batch_cancel(struct nj_batch *b, struct nj_entry *e)
 {
     struct nj_entry *queued;
 
-    if (e->kind != NJ_CHANGE_DELIVERED || b->slot_count == 0)
+    if (e->kind != NJ_CHANGE_DELIVERED)
         return NULL;
-    queued = *slot_of(b, e->session, e->message);
+    queued = (struct nj_entry *)(uintptr_t)nj_numbers_find(&b->queued, key_of(e));
     if (queued == NULL || queued->is_dead)
         return NULL;
     queued->is_dead = e->is_dead = true;
@@ -349,27 +309,26 @@ nj_batch_enter(struct nj_batch *b, struct nj_entry *e)
         b->first = e;
     b->last = e;
     b->living++;
-    if (e->kind == NJ_CHANGE_QUEUED && e->qos == 1)
-        remember(b, e);
+    if (e->kind == NJ_CHANGE_QUEUED && e->qos == 1) /* one that is not found later is written */
+        (void)nj_numbers_set(&b->queued, key_of(e), (uintptr_t)e);
 }
 
-/* A table that is much larger than what was in it goes, too. */
 void
 nj_batch_clear(struct nj_batch *b)
 {
-    if (b->slot_capacity > FIRST_SLOTS && b->slot_count < b->slot_capacity / 16) {
-        nj_free(b->slots);
-        b->slots = NULL;
-        b->slot_capacity = 0;
-    } else if (b->slot_count > 0) {
-        memset(b->slots, 0, b->slot_capacity * sizeof(struct nj_entry *));
-    }
-    *b = (struct nj_batch){.slots = b->slots, .slot_capacity = b->slot_capacity};
+    nj_numbers_clear(&b->queued);
+    *b = (struct nj_batch){.queued = b->queued};
+}
+
+void
+nj_batch_init(struct nj_batch *b)
+{
+    *b = (struct nj_batch){.queued = {.is_wide = true}};
 }
 
 void
 nj_batch_fini(struct nj_batch *b)
 {
     nj_pages_free(b->pages);
-    nj_free(b->slots);
+    nj_numbers_fini(&b->queued);
 }

@@ -46,10 +46,8 @@ struct nj_batch {
 
     /* private */
     struct nj_entry *last;
-    struct nj_page *pages; /* the one in use first */
-    /* Entries that may yet be cancelled, by session and message. */
-    struct nj_entry **slots;
-    size_t slot_count, slot_capacity; /* a power of two, or 0 */
+    struct nj_page *pages;    /* the one in use first */
+    struct nj_numbers queued; /* entries that may yet be cancelled, by session and message */
 };
 
 /* Pages for the batches to come. */
@@ -74,6 +72,7 @@ void nj_batch_enter(struct nj_batch *b, struct nj_entry *e);
  * or `e` acknowledges none. */
 struct nj_entry *nj_batch_cancel(struct nj_batch *b, struct nj_entry *e);
 
+void nj_batch_init(struct nj_batch *b);
 /* Empty it: first its pages, some of which are stocked; the others are returned for
  * nj_pages_free(). Then all else, but the table in which entries are found. */
 struct nj_page *nj_batch_take_pages(struct nj_batch *b, struct nj_stock *stock);

@@ -186,6 +186,13 @@ open_env(struct nj_db *db, uint64_t map_bytes, bool is_looked_at)
     return end == NJ_END_DONE ? open_tables(db, is_looked_at) : end;
 }
 
+/* Below valgrind it is EINVAL. */
+static bool
+has_too_few_addresses(const struct nj_db *db, enum nj_end end)
+{
+    return end != NJ_END_DONE && (db->code == ENOMEM || db->code == EINVAL);
+}
+
 enum nj_end
 nj_db_open(struct nj_db **out, const struct nj_db_opts *opts, struct nj_diag *diag)
 {
@@ -207,7 +214,7 @@ nj_db_open(struct nj_db **out, const struct nj_db_opts *opts, struct nj_diag *di
     db->directory = opts->directory;
     db->mode = opts->mode;
     end = open_env(db, map_for(opts, file, least), is_looked_at);
-    if (end == NJ_END_FULL && db->code == ENOMEM) { /* there are not as many addresses */
+    if (has_too_few_addresses(db, end)) {
         mdb_env_close(db->env);
         end = open_env(db, map_for(opts, file, LEAST_BYTES), is_looked_at);
     }

@@ -453,6 +453,8 @@ nj_intake_new(struct nj_intake **out, const struct nj_intake_opts *opts)
     in->is_prompt = opts->is_prompt;
     in->full_bytes = in->ceiling = opts->full_bytes;
     in->home_count = opts->home_count;
+    nj_batch_init(&in->batches[0]);
+    nj_batch_init(&in->batches[1]);
     if (!nj_stock_init(&in->stock)) {
         nj_intake_free(in);
         return NJ_ENOMEM;

@@ -329,6 +329,21 @@ nj_numbers_trim(struct nj_numbers *n)
 }
 
 void
+nj_numbers_clear(struct nj_numbers *n)
+{
+    struct nj_number_page *page = n->page_count == 1 ? n->pages[0] : NULL;
+
+    if (n->page_count > 1 ||
+        (page != NULL && page->slots > FIRST_SLOTS && page->count < page->slots / 16))
+        nj_numbers_fini(n);
+    if (n->count == 0)
+        return;
+    memset(page->words, 0, page->slots * slot_words(n) * sizeof(uint64_t));
+    page->count = 0;
+    n->count = 0;
+}
+
+void
 nj_numbers_fini(struct nj_numbers *n)
 {
     bool is_wide = n->is_wide;

@@ -49,6 +49,8 @@ void nj_numbers_each(const struct nj_numbers *n,
                      void (*visit)(void *ctx, struct nj_number_key key, uint64_t value), void *ctx);
 /* Give back memory, where much of it is unused: a part of it each time. */
 void nj_numbers_trim(struct nj_numbers *n);
+/* Forget all; a page that was well used stays. */
+void nj_numbers_clear(struct nj_numbers *n);
 void nj_numbers_fini(struct nj_numbers *n);
 
 #endif

@@ -129,6 +129,30 @@ memory_is_given_back(void **state)
     nj_numbers_fini(&n);
 }
 
+static void
+what_is_forgotten_is_not_found(void **state)
+{
+    const unsigned counts[] = {0, 1, 40, 3000, 20000, 2};
+    struct nj_numbers n = {.is_wide = true};
+    uint64_t before = nj_mem_used();
+
+    (void)state;
+    for (unsigned i = 0; i < NJ_COUNT_OF(counts); i++) {
+        uint64_t sum = 0;
+
+        for (uint64_t k = 1; k <= counts[i]; k++)
+            assert_true(nj_numbers_set(&n, (struct nj_number_key){k, i}, k));
+        assert_int_equal(n.count, counts[i]);
+        nj_numbers_clear(&n);
+        assert_int_equal(n.count, 0);
+        nj_numbers_each(&n, add_up, &sum);
+        assert_int_equal(sum, 0);
+        assert_int_equal(nj_numbers_find(&n, (struct nj_number_key){1, i}), 0);
+    }
+    assert_in_range(nj_mem_used() - before, 0, 4096); /* by the last time, not by the most */
+    nj_numbers_fini(&n);
+}
+
 /* A transaction that is undone: nothing is trimmed meanwhile, and nothing may fail. */
 static void
 what_was_removed_is_put_back_without_memory(void **state)
@@ -226,6 +250,7 @@ main(void)
         cmocka_unit_test(it_does_what_an_array_does),
         cmocka_unit_test(many_keep_their_numbers),
         cmocka_unit_test(memory_is_given_back),
+        cmocka_unit_test(what_is_forgotten_is_not_found),
         cmocka_unit_test(what_was_removed_is_put_back_without_memory),
         cmocka_unit_test(pages_come_and_go_and_all_is_found),
     };
