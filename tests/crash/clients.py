@@ -17,6 +17,7 @@ from support import mqtt
 from support.mqtt import (CONNACK, DISCONNECT, PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBREL, SUBACK, UNSUBACK, V5)
 
 USER, PASSWORD = "crash", "test"
+KEEP_ALIVE_S = 3600    # nobody pings, and what waits for a sleeper takes its time at the end
 WINDOW = 10            # messages of QoS 1 and 2 that a publisher has open at once
 GROUP = "group"
 SHUTTING_DOWN = 0x8B
@@ -70,8 +71,8 @@ class Client(asyncio.Protocol):
         if self.connects_clean or not self.has_session:
             self.has_session = None
         expiry = 0 if self.connects_clean else 3600
-        self.send(mqtt.connect(self.name, self.version, clean=self.connects_clean, username=USER, password=PASSWORD,
-                               will=self.will(),
+        self.send(mqtt.connect(self.name, self.version, clean=self.connects_clean, keepalive=KEEP_ALIVE_S, username=USER,
+                               password=PASSWORD, will=self.will(),
                                properties={"session_expiry_interval": expiry} if self.version == V5 else None))
 
     def is_clean_now(self):
