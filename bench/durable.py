@@ -109,8 +109,6 @@ class Bench:
 
 QUEUE = ("p2p", "--publishers=50", "--qos=1", "--offline")
 BURST = 100  # a publisher's window, which is what it writes at once in durable-queue, too
-
-
 QUIET = ("p2p", "--publishers=100", "--rate=5000", "--id-prefix=quiet")
 
 
