@@ -129,7 +129,13 @@ void nj_conn_start_keep_alive(struct nj_conn *c);
 /* How it is called in log lines: client identifier, or address before one is known. */
 struct nj_str nj_conn_name(const struct nj_conn *c);
 bool nj_conn_is_known(const struct nj_conn *c);
+bool nj_conn_has_output(const struct nj_conn *c);
+
+/* input.c */
+void nj_conn_on_ready(struct nj_io *io, unsigned events);
 void nj_conn_set_reading(struct nj_conn *c, bool is_on);
+/* Forget the bytes that are here, for good: a password may be among them. */
+void nj_conn_drop_input(struct nj_conn *c);
 /* `n` bytes are in the worker's buffer, or an NJ_IO_… (secure.h: NJ_SECURE_FAILED) below zero. */
 void nj_conn_have_read(struct nj_conn *c, ssize_t n);
 
@@ -139,7 +145,7 @@ enum nj_cause nj_conn_take_identity(const struct nj_conn *c, struct nj_connect *
 /* NJ_CAUSE_NONE: it may go on, or is CHECKING now; otherwise why it must end. */
 enum nj_cause nj_conn_identify(struct nj_conn *c, const struct nj_connect *p);
 /* The CONNECT will not be read again: its password is wiped where it came in. What is given back
- * before that is wiped whole (conn.c). */
+ * before that is wiped whole (input.c). */
 void nj_conn_forget_password(struct nj_conn *c, const struct nj_connect *p);
 /* Its password has been checked; and when nobody asks any more. */
 void nj_conn_logged_in(struct nj_letter *letter);
