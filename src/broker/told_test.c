@@ -483,7 +483,7 @@ a_session_that_is_safe_comes_back_while_the_store_is_full(void **state)
 }
 
 /* Its interval counts from the end of the connection before until it is safe that it is back, or a
- * start knows better: else it would end what the session was told is there. (sim 1286597791) */
+ * start knows better: else it would end what the session was told is there. (sim 200000047) */
 static void
 a_session_that_expires_comes_back_when_its_interval_is_safe(void **state)
 {

@@ -29,7 +29,7 @@ nj_actor_init(struct nj_actor *a, struct nj_twin *twin, unsigned index, int list
     a->keep_alive_s = chance(a, 20) ? 10 : 0;
     a->expiry_s = !a->is_persistent ? 0 : UINT32_MAX;
     if (a->version == NJ_MQTT_5) {
-        if (a->is_persistent && chance(a, 30))
+        if (a->is_persistent && chance(a, twin->is_brief ? 85 : 30))
             a->expiry_s = 5 + below(a, 200);
         a->receive_maximum = receive_maxima[below(a, NJ_COUNT_OF(receive_maxima))];
         a->alias_maximum = (uint16_t)below(a, 4);
@@ -200,6 +200,9 @@ lose_connection(struct nj_actor *a)
         a->open_will = -1; /* perhaps the broker saw it come back, and took the will off */
     }
     a->will = -1;
+    /* 5.0 is told before the broker ends a connection: until now there was one. */
+    if (a->state == NJ_ACTOR_UP && a->version == NJ_MQTT_5 && a->keep_alive_s == 0)
+        a->came_at = a->twin->now;
     a->state = NJ_ACTOR_DOWN;
     a->out_n = a->in_n = 0;
     if (a->was_silent) /* the broker may have ended it long before we read of it */

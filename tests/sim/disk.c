@@ -363,7 +363,14 @@ is_full(struct nj_store_port *port)
 static bool
 doubts_ends(struct nj_store_port *port)
 {
-    return is_full(port);
+    struct nj_disk *d = nj_container_of(port, struct nj_disk_port, port)->disk;
+    bool answer = d->is_full && d->doubts_ends;
+
+    if (answer && d->heals_early) {
+        nj_disk_set_full(d, false);
+        commit(d, d->log.count);
+    }
+    return answer;
 }
 
 static bool
@@ -431,6 +438,16 @@ tell_some(struct nj_disk *d, struct nj_rand *rand)
 }
 
 void
+nj_disk_set_full(struct nj_disk *d, bool is_full_now)
+{
+    d->is_prompt = false;
+    d->is_full = is_full_now;
+    d->heals_early = false;
+    d->doubts_ends = d->doubts_ends || (is_full_now && !d->keeps_ends);
+    nj_twin_say(d->twin, "the disk is%s full", is_full_now ? "" : " not");
+}
+
+void
 nj_disk_move(struct nj_disk *d, struct nj_rand *rand)
 {
     uint32_t dice = nj_rand_below(rand, 100);
@@ -443,9 +460,7 @@ nj_disk_move(struct nj_disk *d, struct nj_rand *rand)
     } else if (dice < 90) {
         d->is_prompt = true;
     } else if (d->fills) {
-        d->is_full = !d->is_full;
-        d->doubts_ends = d->doubts_ends || d->is_full;
-        nj_twin_say(d->twin, "the disk is%s full", d->is_full ? "" : " not");
+        nj_disk_set_full(d, !d->is_full);
     } else {
         d->is_busy = !d->is_busy;
     }
@@ -513,7 +528,7 @@ nj_disk_load(struct nj_disk *d, const struct nj_store_reader *reader, void *ctx,
     d->is_dead = false;
     if (d->doubts_ends)
         d->ends_since = d->twin->now;
-    d->doubts_ends = d->is_full;
+    d->doubts_ends = d->is_full && (d->doubts_ends || !d->keeps_ends);
     open_ports(d);
     *numbers = d->numbers;
     for (size_t i = 0; i < d->image.count && err == NJ_OK; i++) {

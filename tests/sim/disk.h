@@ -63,10 +63,12 @@ struct nj_disk {
     bool is_full;
     bool doubts_ends;
     nj_time ends_since; /* see store/folder.h */
+    bool heals_early; /* as soon as a home has heard that ends are doubted: it has other threads */
     bool is_busy;
     bool is_dead;    /* the process is gone: what is appended is heard by nobody */
     bool leaves_out; /* what has come to nothing */
     bool fills;      /* now and then it is full */
+    bool keeps_ends; /* and the file `ends` cannot be removed then */
 };
 
 void nj_disk_init(struct nj_disk *d, const struct nj_twin *twin);
@@ -74,6 +76,8 @@ void nj_disk_fini(struct nj_disk *d);
 
 /* Something a disk does, at random: it commits, tells, is full, or busy, or is not any more. */
 void nj_disk_move(struct nj_disk *d, struct nj_rand *rand);
+/* It is full from now on, or not any more, and does nothing of its own accord. */
+void nj_disk_set_full(struct nj_disk *d, bool is_full);
 /* From now on it is never full, and prompt. */
 void nj_disk_release(struct nj_disk *d);
 

@@ -91,6 +91,7 @@ struct nj_twin {
     bool allow_duplicates; /* one copy for each subscription */
     bool is_lossy;         /* queues have limits: nothing need arrive */
     bool asks_passwords;   /* the broker, of every client */
+    bool is_brief;         /* most sessions expire that outlive their connections */
     struct nj_twin_message messages[NJ_TWIN_MESSAGES];
     unsigned count;
     struct nj_twin_session sessions[NJ_TWIN_CLIENTS];
