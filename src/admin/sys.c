@@ -85,6 +85,7 @@ static const struct {
     {"store/disk/errors", STORE, NJ_METRIC_STORE_FAULTS},
     {"store/disk/quarantined", STORE, NJ_METRIC_STORE_QUARANTINED},
     {"store/refused", STORE_REFUSED, 0},
+    {"store/waits", STORE, NJ_METRIC_STORE_WAITS},
     {"store/commits/count", STORE, NJ_METRIC_STORE_COMMITS},
     {"store/commits/changes", STORE, NJ_METRIC_STORE_CHANGES},
     {"store/commits/changes/each", STORE_CHANGES_EACH, 0},

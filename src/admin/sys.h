@@ -38,7 +38,7 @@ struct nj_sys_ports {
     void (*publish)(void *ctx, struct nj_str topic, struct nj_str payload);
 };
 
-#define NJ_SYS_NUMBERS  48
+#define NJ_SYS_NUMBERS  49
 #define NJ_SYS_LOADS    9
 #define NJ_SYS_AVERAGES 3
 

@@ -297,6 +297,7 @@ the_store_is_told_of(void **state)
     world.metric[NJ_METRIC_STORE_COMMITS] = 3;
     world.metric[NJ_METRIC_STORE_CHANGES] = 100;
     world.metric[NJ_METRIC_STORE_FAULTS] = 2;
+    world.metric[NJ_METRIC_STORE_WAITS] = 4;
     world.view.store_max_bytes = 5000;
     world.view.store_refused = 7;
     (void)tick(1010);
@@ -306,6 +307,7 @@ the_store_is_told_of(void **state)
     is_sent("store/disk/errors", "2");
     is_sent("store/disk/bytes/maximum", "5000");
     is_sent("store/refused", "7");
+    is_sent("store/waits", "4");
 }
 
 static void

@@ -402,8 +402,20 @@ may_answer_early(const struct nj_session *s)
 {
     struct nj_store_port *store = s->home->store;
 
-    return s->told <= s->home->committed && store->ops->is_full(store) &&
+    return s->told <= s->home->committed &&
            (nj_session_expiry_s(s) == NJ_SESSION_FOR_EVER || store->ops->doubts_ends(store));
+}
+
+/* The CONNACK is promised, and when there will be room to keep that, nobody knows. */
+static void
+answer_while_full(struct nj_session *s, const struct nj_answer *connack)
+{
+    if (connack->session_present && may_answer_early(s)) {
+        nj_session_answer_early(s, connack);
+        return;
+    }
+    nj_metric_add(s->home->metrics, NJ_METRIC_STORE_WAITS, 1);
+    s->home->ops->waits(s->home->ctx, s);
 }
 
 enum nj_cause
@@ -453,7 +465,8 @@ nj_home_connect(struct nj_home *home, const struct nj_opening *o, struct nj_link
     else
         number = home->ended; /* if the one before is among them, that, too, is to be safe */
     nj_session_answer(s, &connack, number);
-    if (connack.session_present && !s->is_open && may_answer_early(s))
-        nj_session_answer_early(s, &connack);
+    /* Where nothing is promised, there was no memory to promise it, and the link is gone. */
+    if (!s->is_open && s->promised > 0 && home->store->ops->is_full(home->store))
+        answer_while_full(s, &connack);
     return NJ_CAUSE_NONE;
 }

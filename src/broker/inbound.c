@@ -91,8 +91,7 @@ nj_session_answer(struct nj_session *s, const struct nj_answer *answer, uint64_t
 void
 nj_session_answer_early(struct nj_session *s, const struct nj_answer *connack)
 {
-    if (s->promised > 0) /* else there was no memory to promise it, and the link is gone */
-        send_answer(s, connack);
+    send_answer(s, connack);
 }
 
 static bool

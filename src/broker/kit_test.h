@@ -60,7 +60,7 @@ static struct {
     nj_time now;
     unsigned changes; /* of all homes */
     bool is_holding;  /* kit_turn() does not commit */
-    unsigned expired;
+    unsigned expired, waiting;
     unsigned dropped[NJ_CAUSE_COUNT];
 } kit;
 
@@ -194,12 +194,21 @@ kit_on_expired(void *ctx, const struct nj_session *session)
     kit.expired++;
 }
 
+static inline void
+kit_on_waits(void *ctx, const struct nj_session *session)
+{
+    (void)ctx;
+    (void)session;
+    kit.waiting++;
+}
+
 /* ---- the world ---- */
 
 static inline int
 kit_begin(void **state)
 {
-    static const struct nj_home_ops home_ops = {kit_post, kit_on_dropped, kit_on_expired};
+    static const struct nj_home_ops home_ops = {kit_post, kit_on_dropped, kit_on_expired,
+                                                kit_on_waits};
     static const struct nj_store_ops store_ops = {
         .append = kit_append, .is_full = kit_is_full, .doubts_ends = kit_doubts_ends};
 

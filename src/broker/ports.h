@@ -252,6 +252,8 @@ struct nj_home_ops {
                     struct nj_str topic);
     /* A session ended because its expiry interval has passed. */
     void (*expired)(void *ctx, const struct nj_session *session);
+    /* Its CONNACK waits, for the store is full. Counted already; this is for the log. */
+    void (*waits)(void *ctx, const struct nj_session *session);
 };
 
 #endif

@@ -448,6 +448,14 @@ a_store_that_has_failed_leaves_nobody_waiting(void **state)
     assert_int_equal(c.closed, NJ_CAUSE_NONE);
 }
 
+/* So many CONNACKs had to wait for room in the store, and each was said. */
+static void
+assert_waits(unsigned count)
+{
+    assert_int_equal(kit.waiting, count);
+    assert_int_equal(kit_gauge(NJ_METRIC_STORE_WAITS), count);
+}
+
 /* So what waits for it can be fetched, whatever the store waits for. */
 static void
 a_session_that_is_safe_comes_back_while_the_store_is_full(void **state)
@@ -466,6 +474,7 @@ a_session_that_is_safe_comes_back_while_the_store_is_full(void **state)
         }
         assert_true(kit_sees(&c, NJ_CONNACK)->session_present);
     }
+    assert_waits(0);
     opening.session_expiry_s = 200; /* this is not */
     kit_client(&c);
     assert_int_equal(kit_try_open(&c, 0, &opening), NJ_CAUSE_NONE);
@@ -477,6 +486,7 @@ a_session_that_is_safe_comes_back_while_the_store_is_full(void **state)
     kit_client(&p);
     assert_int_equal(kit_try_open(&p, 0, &opening), NJ_CAUSE_NONE);
     kit_sees_nothing(&p);
+    assert_waits(3);
     kit_commit();
     assert_true(kit_sees(&c, NJ_CONNACK)->session_present);
     assert_false(kit_sees(&p, NJ_CONNACK)->session_present);
@@ -502,12 +512,14 @@ a_session_that_expires_comes_back_when_its_interval_is_safe(void **state)
         kit_client(&c);
         assert_int_equal(kit_try_open(&c, 0, &opening), NJ_CAUSE_NONE);
         kit_sees_nothing(&c);
+        assert_waits(i + 1);
         kit_commit();
         assert_true(kit_sees(&c, NJ_CONNACK)->session_present);
         kit.store[0].doubts_ends = true; /* a start counts from itself */
         kit_client(&c);
         assert_int_equal(kit_try_open(&c, 0, &opening), NJ_CAUSE_NONE);
         assert_true(kit_sees(&c, NJ_CONNACK)->session_present);
+        assert_waits(i + 1);
     }
 }
 
@@ -527,6 +539,7 @@ a_session_with_a_will_comes_back_when_that_is_safe(void **state)
         kit_client(&c);
         assert_int_equal(kit_try_open(&c, 0, &opening), NJ_CAUSE_NONE);
         kit_sees_nothing(&c);
+        assert_waits(i + 1);
         kit_commit();
         assert_true(kit_sees(&c, NJ_CONNACK)->session_present);
         opening.will = NULL;

@@ -714,3 +714,10 @@ nj_say_expired(const struct nj_session *session)
     nj_log(NJ_LOG_NOTICE, "Expiring client %" NJ_STR_FMT " due to timeout.",
            NJ_STR_ARG(nj_session_client_id(session)));
 }
+
+void
+nj_say_waits(const struct nj_session *session)
+{
+    nj_log(NJ_LOG_NOTICE, "Client %" NJ_STR_FMT " waits for its CONNACK: %s.",
+           NJ_STR_ARG(nj_session_client_id(session)), nj_cause_text(NJ_CAUSE_STORE_FULL));
+}

@@ -56,6 +56,8 @@ void nj_say_unsubscribed(const struct nj_conn *c, struct nj_str filter);
 void nj_say_dropped(struct nj_worker *w, enum nj_cause cause, struct nj_session *session,
                     struct nj_str topic);
 void nj_say_expired(const struct nj_session *session);
+/* Its CONNACK, for room in the store. */
+void nj_say_waits(const struct nj_session *session);
 /* A ceiling of the configuration was met; `cause` names the option. */
 void nj_say_ceiling_once(enum nj_cause cause);
 

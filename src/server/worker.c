@@ -169,7 +169,14 @@ on_expired(void *ctx, const struct nj_session *session)
     nj_say_expired(session);
 }
 
-static const struct nj_home_ops home_ops = {post_bundle, on_dropped, on_expired};
+static void
+on_waits(void *ctx, const struct nj_session *session)
+{
+    (void)ctx;
+    nj_say_waits(session);
+}
+
+static const struct nj_home_ops home_ops = {post_bundle, on_dropped, on_expired, on_waits};
 
 /* ---- the turn ---- */
 

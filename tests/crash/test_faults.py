@@ -288,6 +288,22 @@ def test_a_session_that_came_back_to_a_full_disk_is_there_after_a_start(faulty, 
 
 
 @needs_shim
+def test_who_waits_for_room_is_named_and_answered_once_there_is_some(faulty):
+    """Its CONNACK promises that its will is safe, which cannot be written."""
+    f = faulty()
+    books = Books(f.broker)
+    f.control.fail("write", errno.ENOSPC)
+    first = books.publish_into("No space left")
+    with f.broker.peer(V5) as sub:
+        sub.send(mqtt.connect("sub", V5, clean=False, will={"topic": "w", "payload": b"bye"},
+                              properties={"session_expiry_interval": 3600}))
+        f.broker.log.wait("Client sub waits for its CONNACK: the store takes no more")
+        f.control.heal()
+        sub.expect(CONNACK, timeout=PATIENCE_S, code=0, session_present=True)
+    books.healed(*first)
+
+
+@needs_shim
 @pytest.mark.parametrize("after", [0, 1, 2, 5, 9])
 def test_a_write_that_finds_no_room_breaks_no_promise(faulty, after):
     """The nth write from now on, wherever in a commit it falls; one write long."""

@@ -289,7 +289,7 @@ def test_log_lines_that_are_dropped_say_nothing_about_themselves(start):
         ["Outgoing messages are being dropped for client away."]
 
 
-STORE = """disk/sessions disk/messages disk/bytes disk/bytes/maximum disk/full disk/errors disk/quarantined refused
+STORE = """disk/sessions disk/messages disk/bytes disk/bytes/maximum disk/full disk/errors disk/quarantined refused waits
 commits/count commits/changes commits/changes/each commits/changes/cancelled commits/microseconds
 commits/microseconds/maximum backups/count backups/failed backups/milliseconds backups/newest""".split()
 
@@ -337,7 +337,11 @@ def test_what_a_full_store_refuses_is_told(start, broker_kind):
         codes = (peer.publish(f"t/{n}", "x" * 20000, qos=1, retain=True).code for n in range(100))
         assert next(code for code in codes if code >= 0x80) == 0x97
         watcher.connect("watcher")
-        wait_for(watcher, {"store/disk/full": "1", "store/refused": "1"})
+        wait_for(watcher, {"store/disk/full": "1", "store/refused": "1", "store/waits": "0"})
+        with broker.peer(V5) as late:
+            late.send(mqtt.connect("late", V5, properties={"session_expiry_interval": 10}))
+            wait_for(watcher, {"store/waits": "1"})
+        broker.log.wait("Client late waits for its CONNACK: the store takes no more")
 
 
 def test_without_persistence_there_is_nothing_to_tell_of_a_store(start, broker_kind):
