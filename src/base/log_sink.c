@@ -5,6 +5,8 @@
  * would be set for the parent, too. A file takes as many lines as one writev() has room for. */
 #include "base/log_priv.h"
 
+#include "base/shell.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -24,9 +26,11 @@ _Atomic uint64_t nj_log_failed_writes;
 static void
 warn_of_others(const char *path, const struct stat *st)
 {
+    char word[PATH_MAX];
+
     if ((st->st_mode & S_IRWXO) != 0)
         nj_log(NJ_LOG_WARNING, "Warning: File %s is open to everybody. To fix this: chmod 0600 %s",
-               path, path);
+               path, nj_shell_word(word, sizeof(word), nj_str_of(path)));
     if (st->st_uid != geteuid())
         nj_log(NJ_LOG_WARNING, "Warning: File %s is owned by another user, id %u.", path,
                (unsigned)st->st_uid);

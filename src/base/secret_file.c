@@ -3,9 +3,11 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/shell.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -19,11 +21,13 @@
 static void
 warn_of_rights(const char *path, const struct stat *st)
 {
+    char word[PATH_MAX];
+
     if ((st->st_mode & S_IRWXO) != 0)
         nj_log(NJ_LOG_WARNING,
                "Warning: File %s has world readable permissions (%04o). Others can read what is "
-               "secret in it; use 'chmod 0600 %s'.",
-               path, st->st_mode & 07777u, path);
+               "secret in it. To fix this: chmod 0600 %s",
+               path, st->st_mode & 07777u, nj_shell_word(word, sizeof(word), nj_str_of(path)));
     if (st->st_uid != geteuid())
         nj_log(NJ_LOG_WARNING, "Warning: File %s owner is not the user that the broker runs as.",
                path);

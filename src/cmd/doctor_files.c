@@ -68,6 +68,7 @@ check_secret(struct nj_report *report, const struct nj_conf_file *file, const ch
     struct nj_finding *f;
     struct stat st;
     char word[300];
+    char to[300];
 
     if (stat(file->path, &st) != 0 || (st.st_mode & (S_IROTH | S_IWOTH)) == 0 ||
         (f = found(report, NJ_FINDING_SECRET_EXPOSED, file->path)) == NULL)
@@ -78,7 +79,7 @@ check_secret(struct nj_report *report, const struct nj_conf_file *file, const ch
                      (unsigned)st.st_mode & 07777u);
     (void)nj_shell_word(word, sizeof(word), nj_str_of(file->path));
     if (user != NULL) /* whom it would shut out */
-        nj_finding_mend(f, "chown %s %s", user, word);
+        nj_finding_mend(f, "chown %s %s", nj_shell_word(to, sizeof(to), nj_str_of(user)), word);
     if (user != NULL)
         nj_finding_mend_more(f, "chmod 600 %s", word);
     else
@@ -169,8 +170,11 @@ check_written(struct nj_report *report, const struct nj_conf_file *file, const c
     char folder[512];
     char at[512];
     char word[600];
+    char to[300] = "";
     struct nj_finding *f;
 
+    if (user != NULL)
+        (void)nj_shell_word(to, sizeof(to), nj_str_of(user));
     if (file->use == NJ_CONF_STATE)
         (void)snprintf(folder, sizeof(folder), "%s", file->path);
     else
@@ -186,7 +190,7 @@ check_written(struct nj_report *report, const struct nj_conf_file *file, const c
         (void)nj_shell_word(word, sizeof(word), nj_str_of(folder));
         nj_finding_mend(f, "mkdir -p %s", word);
         if (user != NULL)
-            nj_finding_mend_more(f, "chown %s %s", user, word);
+            nj_finding_mend_more(f, "chown %s %s", to, word);
         return;
     }
     const char *target = access(file->path, F_OK) == 0 ? file->path : folder;
@@ -200,9 +204,9 @@ check_written(struct nj_report *report, const struct nj_conf_file *file, const c
                      user != NULL ? user : "who runs this", at);
     (void)nj_shell_word(word, sizeof(word), nj_str_of(target));
     if (user != NULL && target == file->path && file->use == NJ_CONF_LOG)
-        nj_finding_mend(f, "chown %s %s", user, word);
+        nj_finding_mend(f, "chown %s %s", to, word);
     else if (user != NULL) /* a folder may be others', too */
-        nj_finding_mend(f, "name a folder of its own there: install -d -o %s %s/mqtt", user, word);
+        nj_finding_mend(f, "name a folder of its own there: install -d -o %s %s/mqtt", to, word);
 }
 
 void

@@ -28,7 +28,7 @@ static void
 advise_rights(const struct nj_issued *i)
 {
     const char *user = nj_rights_usual_user();
-    char at[PATH_MAX], path[PATH_MAX];
+    char at[PATH_MAX], path[PATH_MAX], to[300];
 
     if (geteuid() != 0)
         return;
@@ -38,7 +38,7 @@ advise_rights(const struct nj_issued *i)
                user, at);
     else if (!nj_rights_may(user, i->key, R_OK, at, sizeof(at)))
         printf("Started by root, the broker becomes %s, who has to read the key:\n  chown %s %s\n",
-               user, user, typed(i->key, path));
+               user, nj_shell_word(to, sizeof(to), nj_str_of(user)), typed(i->key, path));
 }
 
 static void

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/greeting.h"
 
+#include "base/shell.h"
+
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -78,17 +81,19 @@ say_how_to_try(const struct nj_greeting *g)
     /* As it was typed, so that it can be typed again. */
     const char *program =
         strchr(program_invocation_name, '/') != NULL ? program_invocation_name : "nightjar";
-    char where[160] = "";
+    char us[PATH_MAX], word[512], where[600] = "";
 
     if (l == NULL)
         return;
     if (l->family == AF_UNIX)
-        (void)snprintf(where, sizeof(where), " --unix %s", l->address);
+        (void)snprintf(where, sizeof(where), " --unix %s",
+                       nj_shell_word(word, sizeof(word), nj_str_of(l->address)));
     else if (l->port != 1883)
         (void)snprintf(where, sizeof(where), " -p %u", l->port);
+    (void)nj_shell_word(us, sizeof(us), nj_str_of(program));
     nj_log(NJ_LOG_INFO, "Try it, in two other terminals:");
-    nj_log(NJ_LOG_INFO, "  %s sub%s -t '#' -v", program, where);
-    nj_log(NJ_LOG_INFO, "  %s pub%s -t cheese/strudel -m hello", program, where);
+    nj_log(NJ_LOG_INFO, "  %s sub%s -t '#' -v", us, where);
+    nj_log(NJ_LOG_INFO, "  %s pub%s -t cheese/strudel -m hello", us, where);
 }
 
 void

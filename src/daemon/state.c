@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rcu.h"
+#include "base/shell.h"
 #include "broker/restore.h"
 #include "store/folder.h"
 
@@ -81,13 +82,16 @@ static void
 look_for_mosquittos(const char *directory, const char *name)
 {
     char path[PATH_MAX];
+    char from[PATH_MAX];
+    char to[PATH_MAX];
 
     if (snprintf(path, sizeof(path), "%s/%s", directory, name) < (int)sizeof(path) &&
         access(path, F_OK) == 0)
         nj_log(NJ_LOG_NOTICE,
                "%s is not read. To take over what Mosquitto has saved, stop this broker and run: "
                "nightjar migrate run %s %s",
-               path, path, directory);
+               path, nj_shell_word(from, sizeof(from), nj_str_of(path)),
+               nj_shell_word(to, sizeof(to), nj_str_of(directory)));
 }
 
 enum nj_err

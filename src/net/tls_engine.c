@@ -5,6 +5,7 @@
 #include "net/tls_priv.h"
 
 #include "base/secret.h"
+#include "base/shell.h"
 
 #include <openssl/engine.h>
 #include <openssl/err.h>
@@ -95,11 +96,12 @@ static enum nj_err
 say_engine(const struct nj_tls_opts *o, struct nj_diag *diag)
 {
     const char *why = ERR_reason_error_string(ERR_peek_last_error());
+    char word[128];
 
     nj_diag_hint(diag,
                  "`openssl engine -t %s` shows whether it can be loaded; for PKCS#11, the "
                  "package libengine-pkcs11-openssl holds it.",
-                 o->engine);
+                 nj_shell_word(word, sizeof(word), nj_str_of(o->engine)));
     return nj_diag_fail(diag, NJ_ECONFIG, "Error loading %s engine: %s.", o->engine,
                         why != NULL ? why : "it is not there");
 }

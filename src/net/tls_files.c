@@ -5,6 +5,7 @@
 #include "net/tls_priv.h"
 
 #include "base/mem.h"
+#include "base/shell.h"
 #include "pki/file.h"
 
 #include <dirent.h>
@@ -135,6 +136,7 @@ look_into_capath(struct nj_tls_context *x, const struct nj_tls_opts *o, bool is_
     const struct dirent *entry;
     enum nj_err err = NJ_OK;
     bool has_any = false, is_list;
+    char word[NJ_TLS_NAME_SIZE];
 
     if (dir == NULL)
         return nj_diag_fail(diag, NJ_ESYS,
@@ -153,7 +155,7 @@ look_into_capath(struct nj_tls_context *x, const struct nj_tls_opts *o, bool is_
         return no_memory(diag);
     if (has_any)
         return NJ_OK;
-    nj_diag_hint(diag, "openssl rehash %s", path);
+    nj_diag_hint(diag, "openssl rehash %s", nj_shell_word(word, sizeof(word), nj_str_of(path)));
     return nj_diag_fail(diag, NJ_ECONFIG,
                         "Error: Unable to load CA certificates. Check capath \"%s\": the directory "
                         "has no file under a hashed name, which alone are found.",
@@ -333,6 +335,8 @@ say_no_fit(const struct nj_tls_opts *o, const struct nj_tls_pair *pair,
                                ? "Error: Unable to load server key file \"%s\". Check keyfile."
                                : "Error: Unable to load client key file \"%s\".";
     char shown[NJ_TLS_NAME_SIZE];
+    char cert[NJ_TLS_NAME_SIZE];
+    char key_word[NJ_TLS_NAME_SIZE];
     const char *keyfile =
         o->key_in_engine ? nj_tls_engine_name(pair->keyfile, shown, sizeof(shown)) : pair->keyfile;
 
@@ -346,7 +350,8 @@ say_no_fit(const struct nj_tls_opts *o, const struct nj_tls_pair *pair,
         return say_before(diag, NJ_ECONFIG, sentence, keyfile);
     }
     nj_diag_hint(diag, "Compare: openssl x509 -noout -pubkey -in %s; openssl pkey -pubout -in %s",
-                 pair->certfile, keyfile);
+                 nj_shell_word(cert, sizeof(cert), nj_str_of(pair->certfile)),
+                 nj_shell_word(key_word, sizeof(key_word), nj_str_of(keyfile)));
     (void)nj_diag_fail(diag, NJ_ECONFIG, "The key does not belong to the certificate \"%s\".",
                        pair->certfile);
     return say_before(diag, NJ_ECONFIG, sentence, keyfile);

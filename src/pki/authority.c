@@ -320,6 +320,7 @@ read_key(struct nj_authority *a, struct nj_diag *diag)
                                           .passphrase = answer_for_key,
                                           .passphrase_ctx = a};
     char path[NJ_WHERE_SIZE];
+    char word[NJ_WHERE_SIZE];
     struct nj_pki_file file;
     enum nj_err err;
 
@@ -335,7 +336,7 @@ read_key(struct nj_authority *a, struct nj_diag *diag)
             nj_log_line(NJ_LOG_WARNING,
                         "Warning: others may read %s; whoever has it can make certificates that "
                         "everybody here trusts: chmod 600 %s",
-                        path, path);
+                        path, nj_shell_word(word, sizeof(word), nj_str_of(path)));
         a->key = file.key;
         (void)EVP_PKEY_up_ref(a->key);
     }

@@ -172,6 +172,7 @@ say_unreadable(struct reading *r)
     char me[64];
     char owner[64];
     char at[512];
+    char to[sizeof(me)];
     char word[512];
 
     (void)user_name(geteuid(), me, sizeof(me));
@@ -189,7 +190,8 @@ say_unreadable(struct reading *r)
         if (file->owner == geteuid())
             nj_diag_hint(r->diag, "chmod u+r %s", word);
         else
-            nj_diag_hint(r->diag, "chown %s %s", me, word);
+            nj_diag_hint(r->diag, "chown %s %s", nj_shell_word(to, sizeof(to), nj_str_of(me)),
+                         word);
     } else {
         (void)nj_diag_fail(r->diag, NJ_ESYS, "%s: %s", file->path, strerror(file->error));
     }

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/save.h"
+#include "base/shell.h"
 #include "pki/export.h"
 #include "pki/file.h"
 #include "pki/key_priv.h"
@@ -260,6 +261,7 @@ refuse_taken(const struct nj_authority *a, const struct nj_request *asked, bool 
     for (size_t i = 0; i < nj_authority_count(a); i++) {
         struct nj_issued_row row = nj_authority_row(a, i);
         char option[NJ_DIR_OPTION_SIZE];
+        char word[NJ_NAME_SIZE];
         const char *name;
 
         if (row.state != NJ_ISSUED_GOOD || nj_str_eq(row.file, nj_str_of(file)))
@@ -276,8 +278,9 @@ refuse_taken(const struct nj_authority *a, const struct nj_request *asked, bool 
         }
         name = is_named_here ? NULL : find_taken(a, asked, &row);
         if (name != NULL) {
-            nj_diag_hint(
-                diag, "If they are one, or share it: name all of its names here, --san %s,…", name);
+            nj_diag_hint(diag,
+                         "If they are one, or share it: name all of its names here, --san %s,…",
+                         nj_shell_word(word, sizeof(word), nj_str_of(name)));
             return nj_diag_fail(diag, NJ_EINVAL,
                                 "the request asks for %s, which is a name of %" NJ_STR_FMT
                                 ": its owner could pass for that host",

@@ -90,7 +90,8 @@ worn_of(const struct nj_finding *f, const struct nj_judge_chain *c, const char *
                                   .facts = &f->cert,
                                   .certfile = c->shown_file,
                                   .host = host,
-                                  .ca_file = c->trusted_file};
+                                  .ca_file = c->trusted_file,
+                                  .is_named_as_ca = f->id == NJ_FINDING_SAME_NAME_AS_CA};
 }
 
 static void

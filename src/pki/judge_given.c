@@ -53,10 +53,13 @@ nj_judge_place(struct nj_finding *f, const char *path)
 void
 nj_judge_side_reissue(struct nj_finding *f, const struct nj_judge_side *s)
 {
+    X509 *x = s->certificate.certificates[0];
     const struct nj_judge_worn worn = {.end = s->end,
                                        .facts = &f->cert,
                                        .certfile = s->given->certfile,
-                                       .ca_file = s->given->cafile};
+                                       .ca_file = s->given->cafile,
+                                       .is_named_as_ca = nj_judge_is_issuer_by_name(x, x) &&
+                                                         !nj_judge_has_signed(x, x)};
 
     nj_judge_mend_by_reissue(f, &worn);
 }
@@ -126,16 +129,19 @@ say_swapped(struct nj_findings *out, const struct nj_judge_side *s)
     out->count--;
     nj_finding_cause(f, "certificate and key are swapped: %s holds the key, %s the certificate",
                      s->given->certfile, s->given->keyfile);
-    nj_finding_mend(f, "%s %s %s %s", option(s, "certfile", "--cert"),
-                    nj_shell_word(a, sizeof(a), nj_str_of(s->given->keyfile)),
-                    option(s, "keyfile", "--key"),
-                    nj_shell_word(b, sizeof(b), nj_str_of(s->given->certfile)));
+    if (s->end == NJ_END_BROKER) /* in its configuration a quote would belong to the path */
+        nj_finding_mend(f, "certfile %s\nkeyfile %s", s->given->keyfile, s->given->certfile);
+    else
+        nj_finding_mend(f, "--cert %s --key %s",
+                        nj_shell_word(a, sizeof(a), nj_str_of(s->given->keyfile)),
+                        nj_shell_word(b, sizeof(b), nj_str_of(s->given->certfile)));
 }
 
 static void
 check_rights(struct nj_findings *out, const struct nj_judge_side *s)
 {
     char word[300];
+    char user[300];
 
     if ((s->key.mode & (S_IROTH | S_IWOTH)) == 0)
         return;
@@ -147,7 +153,8 @@ check_rights(struct nj_findings *out, const struct nj_judge_side *s)
                      s->given->keyfile, (unsigned)s->key.mode & 07777u);
     (void)nj_shell_word(word, sizeof(word), nj_str_of(s->given->keyfile));
     if (s->given->user != NULL) /* whom it would shut out */
-        nj_finding_mend(f, "chown %s %s", s->given->user, word);
+        nj_finding_mend(f, "chown %s %s",
+                        nj_shell_word(user, sizeof(user), nj_str_of(s->given->user)), word);
     if (s->given->user != NULL)
         nj_finding_mend_more(f, "chmod 600 %s", word);
     else
@@ -159,6 +166,7 @@ nj_judge_reader(struct nj_findings *out, const char *user, const char *path)
 {
     char at[256];
     char word[300];
+    char to[300];
 
     if (user == NULL || path == NULL || is_said(out, NJ_FINDING_FILE_OF_ANOTHER, path) ||
         nj_rights_may(user, path, R_OK, at, sizeof(at)))
@@ -173,7 +181,7 @@ nj_judge_reader(struct nj_findings *out, const char *user, const char *path)
                          "the broker becomes the user %s, who may not read %s: Mosquitto does not "
                          "start, and no broker can load it again",
                          user, path);
-        nj_finding_mend(f, "chown %s %s", user, word);
+        nj_finding_mend(f, "chown %s %s", nj_shell_word(to, sizeof(to), nj_str_of(user)), word);
     } else {
         nj_finding_cause(f,
                          "the broker becomes the user %s, who may not enter %s, so cannot read %s: "

@@ -2,18 +2,20 @@
 /* judge_mend.c — the commands that mend: what is to be typed, with the names and paths at hand. */
 #include "base/shell.h"
 #include "pki/judge_priv.h"
+#include "pki/names.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-/* " --dir FOLDER" where the CA's key lies beside its certificate or its list; else nothing: the
+/* " --dir FOLDER" where the authority lies beside its certificate or its list; else nothing: the
  * command's own default, or the place where the key is kept. */
 static const char *
 authority_option(const char *ca_file, char *out, size_t room)
 {
     char folder[512];
     char key[600];
+    char certificate[600];
     char word[300];
 
     out[0] = '\0';
@@ -21,7 +23,8 @@ authority_option(const char *ca_file, char *out, size_t room)
         return out;
     nj_judge_folder_of(ca_file, folder, sizeof(folder));
     (void)snprintf(key, sizeof(key), "%s/ca.key", folder);
-    if (access(key, F_OK) == 0)
+    (void)snprintf(certificate, sizeof(certificate), "%s/ca.crt", folder);
+    if (access(key, F_OK) == 0 && access(certificate, F_OK) == 0)
         (void)snprintf(out, room, " --dir %s",
                        nj_shell_word(word, sizeof(word), nj_str_of(folder)));
     return out;
@@ -73,28 +76,58 @@ replace_in(const struct nj_judge_home *home, struct nj_finding *f, const struct 
                     nj_shell_word(dir, sizeof(dir), nj_str_of(home->authority)));
 }
 
+/* Of a subject as RFC 2253 writes it; empty: it has none. */
+static void
+read_common_name(const char *subject, char *out, size_t room)
+{
+    const char *p = subject;
+    size_t n = 0;
+
+    while (*p != '\0' && strncmp(p, "CN=", 3) != 0) {
+        while (*p != '\0' && *p != ',' && *p != '+')
+            p += p[0] == '\\' && p[1] != '\0' ? 2 : 1;
+        p += *p != '\0';
+    }
+    for (p += *p != '\0' ? 3 : 0; *p != '\0' && *p != ',' && *p != '+' && n < room - 1; p++) {
+        p += p[0] == '\\' && p[1] != '\0';
+        out[n++] = *p;
+    }
+    out[n] = '\0';
+}
+
+/* What `nightjar pki` is to call its owner, which takes only some names: by what is typed to reach
+ * it, or as it was called, unless that is what its CA is called. */
+static void
+choose_name(const struct nj_judge_worn *worn, char *out, size_t room)
+{
+    bool is_client = worn->end == NJ_END_CLIENT;
+    char cn[192];
+
+    read_common_name(worn->facts->subject, cn, sizeof(cn));
+    const char *wanted = !is_client && worn->host != NULL ? worn->host : cn;
+    if ((worn->is_named_as_ca && strcmp(wanted, cn) == 0) || !nj_names_as_folder(wanted, out, room))
+        (void)snprintf(out, room, "%s", is_client ? "client" : "broker");
+}
+
 void
 nj_judge_mend_by_reissue(struct nj_finding *f, const struct nj_judge_worn *worn)
 {
     bool is_client = worn->end == NJ_END_CLIENT;
-    const char *cn = strstr(worn->facts->subject, "CN=");
     struct nj_judge_home home;
-    char name[256];
+    char name[NJ_NAME_SIZE];
     char word[300];
+    char host[300];
     char dir[320];
 
     if (nj_judge_find_home(worn->certfile, &home)) {
         replace_in(&home, f, worn);
         return;
     }
-    (void)snprintf(name, sizeof(name), "%s", cn != NULL ? cn + 3 : "");
-    name[strcspn(name, ",+ \\\"")] = '\0';
-    if (!is_client && worn->host != NULL)
-        (void)snprintf(name, sizeof(name), "%s", worn->host);
-    if (name[0] == '\0')
-        (void)snprintf(name, sizeof(name), "%s", is_client ? "client" : "broker");
-    nj_finding_mend(f, "nightjar pki %s %s --force%s", is_client ? "client" : "server",
-                    nj_shell_word(word, sizeof(word), nj_str_of(name)),
+    choose_name(worn, name, sizeof(name));
+    bool has_host = !is_client && worn->host != NULL && strcmp(worn->host, name) != 0;
+    nj_finding_mend(f, "nightjar pki %s %s%s%s --force%s", is_client ? "client" : "server",
+                    nj_shell_word(word, sizeof(word), nj_str_of(name)), has_host ? " --san " : "",
+                    has_host ? nj_shell_word(host, sizeof(host), nj_str_of(worn->host)) : "",
                     authority_option(worn->ca_file, dir, sizeof(dir)));
 }
 
@@ -105,6 +138,7 @@ nj_judge_mend_by_names(struct nj_finding *f, const struct nj_judge_worn *worn)
     char name[200];
     char dir[600];
     char names[512];
+    char san[700];
 
     if (worn->host == NULL || !nj_judge_find_home(worn->certfile, &home) ||
         !list_names(worn->facts->names, worn->host, names, sizeof(names))) {
@@ -112,7 +146,8 @@ nj_judge_mend_by_names(struct nj_finding *f, const struct nj_judge_worn *worn)
         return;
     }
     nj_finding_mend(f, "nightjar pki renew %s --san %s --dir %s",
-                    nj_shell_word(name, sizeof(name), nj_str_of(home.name)), names,
+                    nj_shell_word(name, sizeof(name), nj_str_of(home.name)),
+                    nj_shell_word(san, sizeof(san), nj_str_of(names)),
                     nj_shell_word(dir, sizeof(dir), nj_str_of(home.authority)));
 }
 
@@ -168,8 +203,9 @@ nj_judge_mend_by_cafile(struct nj_finding *f, const struct nj_judge_chain *c, co
 {
     char word[300];
 
-    nj_finding_mend(f,
-                    c->end == NJ_END_BROKER ? "give the client: --cafile %s"
-                                            : "in the broker's configuration: cafile %s",
-                    nj_shell_word(word, sizeof(word), nj_str_of(path)));
+    if (c->end == NJ_END_BROKER)
+        nj_finding_mend(f, "give the client: --cafile %s",
+                        nj_shell_word(word, sizeof(word), nj_str_of(path)));
+    else /* where a quote would belong to the path */
+        nj_finding_mend(f, "in the broker's configuration: cafile %s", path);
 }

@@ -54,6 +54,7 @@ struct nj_judge_worn {
     const char *certfile;
     const char *host; /* that it must be good for */
     const char *ca_file;
+    bool is_named_as_ca; /* its subject is that of the CA that signed it */
 };
 /* A new certificate from the authority. */
 void nj_judge_mend_by_reissue(struct nj_finding *f, const struct nj_judge_worn *worn);

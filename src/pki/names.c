@@ -343,3 +343,14 @@ nj_names_check_folder(const char *name, struct nj_diag *diag)
         nj_diag_hint(diag, "%s", hint);
     return err;
 }
+
+bool
+nj_names_as_folder(const char *text, char *out, size_t room)
+{
+    (void)snprintf(out, room, "%s", text);
+    for (char *c = out; *c != '\0'; c++) {
+        if (fault_of_character(*c) != NULL)
+            *c = '-';
+    }
+    return nj_names_check_folder(out, NULL) == NJ_OK;
+}

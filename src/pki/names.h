@@ -41,5 +41,8 @@ NJ_NODISCARD enum nj_err nj_names_check_text(struct nj_str text, const char *of,
  * in a shell, all at once? UTF-8, 1 to 64 bytes; of ASCII only letters, digits and . _ - @ : = ,
  * and neither . nor - at the beginning. Errors: NJ_EINVAL, said in diag. */
 NJ_NODISCARD enum nj_err nj_names_check_folder(const char *name, struct nj_diag *diag);
+/* `text`, with a - for each of its characters that no such name may have. False: `out` is none even
+ * so. */
+bool nj_names_as_folder(const char *text, char *out, size_t room);
 
 #endif

@@ -125,6 +125,25 @@ a_folder_is_named_safely_or_not_at_all(void **state)
     }
 }
 
+static void
+any_text_comes_near_a_name_or_is_none(void **state)
+{
+    static const struct {
+        const char *text, *name;
+    } rows[] = {
+        {"lamp7", "lamp7"}, {"the CA", "the-CA"}, {"a;b/c", "a-b-c"}, {"ampoule é", "ampoule-é"},
+        {"", NULL},         {".x", NULL},         {"$x", NULL}};
+    char name[80];
+
+    (void)state;
+    for (size_t i = 0; i < NJ_COUNT_OF(rows); i++) {
+        assert_int_equal(nj_names_as_folder(rows[i].text, name, sizeof(name)),
+                         rows[i].name != NULL);
+        if (rows[i].name != NULL)
+            assert_string_equal(name, rows[i].name);
+    }
+}
+
 int
 main(void)
 {
@@ -135,6 +154,7 @@ main(void)
         cmocka_unit_test(a_nul_ends_no_name),
         cmocka_unit_test(the_machine_is_at_least_localhost),
         cmocka_unit_test(a_folder_is_named_safely_or_not_at_all),
+        cmocka_unit_test(any_text_comes_near_a_name_or_is_none),
     };
 
     return cmocka_run_group_tests_name("pki/names", tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pki/request_priv.h"
 
+#include "base/shell.h"
 #include "pki/key_priv.h"
 #include "pki/profile_priv.h"
 
@@ -220,6 +221,7 @@ refuse_generous(const struct nj_names *names, bool allows_wildcard, struct nj_di
 {
     for (unsigned i = 0; i < names->count; i++) {
         const char *name = names->at[i];
+        char word[NJ_NAME_SIZE * 2];
 
         if (strncmp(name, "DNS:*", 5) == 0 && !allows_wildcard) {
             nj_diag_hint(diag, "If it shall have it: --allow-wildcard; or name its names here: "
@@ -230,7 +232,8 @@ refuse_generous(const struct nj_names *names, bool allows_wildcard, struct nj_di
                                 name);
         }
         if (strncmp(name, "DNS:", 4) != 0 && strncmp(name, "IP:", 3) != 0) {
-            nj_diag_hint(diag, "If it shall have it, name all of its names here: --san %s,…", name);
+            nj_diag_hint(diag, "If it shall have it, name all of its names here: --san %s,…",
+                         nj_shell_word(word, sizeof(word), nj_str_of(name)));
             return nj_diag_fail(diag, NJ_EINVAL,
                                 "the request asks for %s, which no client of MQTT compares and "
                                 "other programs may believe",

@@ -5,6 +5,7 @@ else is; set-ups that work bring no complaint."""
 import ctypes
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -143,6 +144,69 @@ def test_what_pki_made_is_renewed_or_replaced_in_its_place(tmp_path, workshop):
     for host in ("10.1.2.3", "127.0.0.1"):
         code, report = doctor(rows.Setup(broker, client, host=host), cwd=str(tmp_path))
         assert code == 0 and not findings(report, "fault", "warning")
+
+
+@pytest.mark.parametrize("subject, name", (
+    ("/CN=the CA", "broker"), ("/O=ISIS/CN=A lamp", "A-lamp"), ("/CN=\\$(touch pwned);#", "--touch-pwned---")))
+def test_names_that_no_authority_takes_are_advised_as_names_that_one_takes(lab, tmp_path, workshop, subject, name):
+    folder, env = workshop
+    ca = lab.ca("blank", "/CN=the CA")
+    setup = rows.Setup({"certfile": lab.server(ca, subject, ext=None).path, "keyfile": lab.key("broker"), "cafile": ca.path}, {})
+    code, report = doctor(setup, cwd=str(tmp_path))
+    found = findings(report, "fault", "warning")
+    name = "broker" if name.startswith("-") else name
+    mends = {f["mend"] for f in found.values()}
+    assert code == (subject == "/CN=the CA") and mends == {f"nightjar pki server {name} --force"}
+    subprocess.run(mends.pop(), shell=True, cwd=folder, env=env, check=True, capture_output=True)
+    assert (folder / "pki" / "hosts" / name / "server.crt").exists() and not (folder / "pwned").exists()
+
+
+@pytest.mark.parametrize("host, mend", ((None, "nightjar pki server broker"), ("lab", "nightjar pki server broker --san lab"),
+                                        ("127.0.0.1", "nightjar pki server 127.0.0.1")))
+def test_an_authority_does_not_give_its_own_name_to_another(lab, tmp_path, workshop, host, mend):
+    """Nor does a quote in the path of the authority end the command early."""
+    folder, env = workshop
+    place = folder / "the lab's pki"
+    if not place.exists():
+        subprocess.run(["nightjar", "pki", "init", "--name", "lab", "--dir", place], cwd=folder, env=env, check=True, capture_output=True)
+    ca = rows.Cert(str(place / "ca.crt"), str(place / "ca.key"), "/CN=lab")
+    setup = rows.Setup({"certfile": lab.server(ca, "/CN=lab", ext=None).path, "keyfile": lab.key("broker"), "cafile": ca.path},
+                       {"cafile": ca.path} if host else {}, host)
+    mended = findings(doctor(setup, cwd=str(tmp_path))[1], "fault")["same_name_as_ca"]["mend"]
+    assert shlex.split(mended) == [*mend.split(), "--force", "--dir", str(place)]
+    subprocess.run(mended, shell=True, cwd=folder, env=env, check=True, capture_output=True)
+    made = place / "hosts" / mend.split()[3]
+    setup.broker.update(certfile=made / "server.crt", keyfile=made / "server.key")
+    code, report = doctor(setup, cwd=str(tmp_path))
+    assert code == 0 and not findings(report, "fault", "warning"), json.dumps(report, indent=1)
+
+
+def test_a_star_in_a_name_stays_a_star(tmp_path, workshop):
+    folder, env = workshop
+    (tmp_path / "a.lab.example,10.1.2.3").touch()          # what a shell would make of it
+    subprocess.run(["nightjar", "pki", "server", "stars", "--san", "*.lab.example"], cwd=folder, env=env, check=True, capture_output=True)
+    made = folder / "pki/hosts/stars"
+    setup = rows.Setup({"certfile": made / "server.crt", "keyfile": made / "server.key"}, {"cafile": made / "ca.crt"}, "10.1.2.3")
+    mend = findings(doctor(setup, cwd=str(tmp_path))[1], "fault")["host_address"]["mend"]
+    subprocess.run(mend, shell=True, cwd=tmp_path, env=env, check=True, capture_output=True)
+    for host in ("10.1.2.3", "b.lab.example"):
+        setup.host = host
+        assert doctor(setup, cwd=str(tmp_path))[0] == 0
+
+
+def test_a_line_of_the_configuration_is_not_quoted(lab, tmp_path):
+    folder = tmp_path / "my certs"
+    folder.mkdir()
+    cert, key, ca = (shutil.copy(path, folder) for path in (lab.server().path, lab.server().key, lab.ca().path))
+    setup = lab.setup(broker={"certfile": key, "keyfile": cert})
+    setup.client = {}
+    mend = findings(doctor(setup, cwd=str(tmp_path))[1], "fault")["file_other_kind"]["mend"]
+    setup.broker.update(line.split(" ", 1) for line in mend.split("\n"))
+    assert doctor(setup, cwd=str(tmp_path))[0] == 0
+    setup = lab.setup(broker_ca=lab.ca("other", "/O=Somebody else/CN=Other CA"))
+    setup.client["cert"], setup.client["key"] = shutil.copy(lab.client().path, folder), lab.client().key
+    mend = findings(doctor(setup, cwd=str(tmp_path))[1], "fault")["unknown_issuer"]["mend"]
+    assert mend == f"in the broker's configuration: cafile {ca}"
 
 
 @pytest.mark.parametrize("ends, name", ((-10, "expired"), (10, "expires_soon")))

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/nearest.h"
+#include "base/shell.h"
 #include "sniff/wire/link.h"
 
 #include <dlfcn.h>
@@ -171,13 +172,15 @@ no_such_interface(const char *name, struct nj_diag *diag)
 static enum nj_err
 no_right(const char *interface, struct nj_diag *diag)
 {
-    char self[160] = "";
+    char self[160] = "", word[600];
     ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
     nj_diag_hint(diag,
                  "Run it as root (sudo nightjar sniff ...), or grant it once:\n"
                  "  sudo setcap cap_net_raw+ep %s",
-                 n > 0 && (size_t)n < sizeof(self) - 1 ? self : "\"$(which nightjar)\"");
+                 n > 0 && (size_t)n < sizeof(self) - 1
+                     ? nj_shell_word(word, sizeof(word), nj_str_of(self))
+                     : "\"$(which nightjar)\"");
     return nj_diag_fail(diag, NJ_ESYS,
                         "Capturing on '%s' takes the right CAP_NET_RAW, which this process does "
                         "not have.",
