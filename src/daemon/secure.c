@@ -5,6 +5,8 @@
 #include "net/tls.h"
 #include "pki/finding.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -127,23 +129,50 @@ nj_secure_forget(struct nj_config *config)
 
 /* ---- files that change ---- */
 
+/* Of a directory of authorities. */
+#define LOOKED_AT_MAX 1000
+
 static uint64_t
-mix_file(uint64_t hash, const char *path)
+look_at(int folder, const char *path)
 {
     struct stat st;
     struct {
         uint64_t inode, size, seconds, nanoseconds;
     } facts = {0};
 
-    if (path == NULL)
-        return hash;
-    if (stat(path, &st) == 0) {
+    if (fstatat(folder, path, &st, 0) == 0) {
         facts.inode = st.st_ino;
         facts.size = (uint64_t)st.st_size;
         facts.seconds = (uint64_t)st.st_mtim.tv_sec;
         facts.nanoseconds = (uint64_t)st.st_mtim.tv_nsec;
     }
-    return hash * 31 + nj_hash((struct nj_str){(const char *)&facts, sizeof(facts)});
+    return nj_hash((struct nj_str){(const char *)&facts, sizeof(facts)});
+}
+
+static uint64_t
+mix_file(uint64_t hash, const char *path)
+{
+    return path == NULL ? hash : hash * 31 + look_at(AT_FDCWD, path);
+}
+
+/* A file in it that is written over leaves the directory itself as it was. */
+static uint64_t
+mix_directory(uint64_t hash, const char *path)
+{
+    DIR *dir = path != NULL ? opendir(path) : NULL;
+    unsigned count = 0;
+    uint64_t sum = 0;
+    bool is_list;
+
+    for (const struct dirent *e; dir != NULL && count < LOOKED_AT_MAX && (e = readdir(dir));) {
+        if (!nj_tls_capath_finds(e->d_name, &is_list))
+            continue;
+        sum += look_at(dirfd(dir), e->d_name);
+        count++;
+    }
+    if (dir != NULL)
+        (void)closedir(dir);
+    return mix_file(hash, path) + sum;
 }
 
 static uint64_t
@@ -158,7 +187,7 @@ look_at_files(const struct nj_config *config)
             continue;
         for (unsigned k = 0; k < t->cert_count; k++)
             hash = mix_file(mix_file(hash, t->certfiles[k]), t->keyfiles[k]);
-        hash = mix_file(mix_file(hash, t->cafile), t->capath);
+        hash = mix_directory(mix_file(hash, t->cafile), t->capath);
         hash = mix_file(mix_file(mix_file(hash, t->crlfile), t->ocspfile), t->psk_file);
     }
     return hash;

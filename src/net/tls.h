@@ -116,6 +116,10 @@ const struct nj_findings *nj_tls_context_findings(const struct nj_tls_context *x
  * far as that can be told without a look into capath, which always makes another. */
 uint64_t nj_tls_context_trust(const struct nj_tls_context *x);
 
+/* Whether OpenSSL finds what is in a capath under this name: that of a certificate, or of a list of
+ * revoked ones. *is_list is set where it does. */
+bool nj_tls_capath_finds(const char *name, bool *is_list);
+
 /* ---- connection ---- */
 
 /**

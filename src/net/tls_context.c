@@ -303,6 +303,8 @@ fill(struct nj_tls_context *x, const struct nj_tls_opts *o, struct nj_diag *diag
     }
     if (o->cafile != NULL)
         x->cafile = nj_str_dup(nj_str_of(o->cafile));
+    if (o->capath != NULL)
+        x->capath = nj_str_dup(nj_str_of(o->capath));
     if (o->crlfile != NULL)
         x->crlfile = nj_str_dup(nj_str_of(o->crlfile));
     if (err == NJ_OK)
@@ -402,6 +404,7 @@ nj_tls_context_unref(struct nj_tls_context *x)
     nj_free(x->ocsp);
     nj_tls_dates_free(x);
     nj_free(x->cafile);
+    nj_free(x->capath);
     nj_free(x->crlfile);
     nj_findings_fini(&x->own);
     if (x->keylog >= 0)

@@ -155,8 +155,8 @@ stands_alone(enum nj_finding_id id)
 }
 
 /* Verification has stopped at the first error. A second mistake would be found only once that is
- * mended, so look on. The system's store is a file for each CA: a broker does not read it for
- * whoever comes. */
+ * mended, so look on. A store that is a file for each CA, as the system's, a broker does not read
+ * for whoever comes. */
 static void
 look_on(struct nj_finding *also, const struct nj_finding *first, const struct nj_tls_context *x,
         const struct nj_judge_chain *chain)
@@ -164,7 +164,7 @@ look_on(struct nj_finding *also, const struct nj_finding *first, const struct nj
     struct nj_judge_chain c = *chain;
     struct nj_findings all = {0};
 
-    if (x->role == NJ_TLS_SERVER && c.is_system_store)
+    if (x->role == NJ_TLS_SERVER && (c.is_system_store || c.capath != NULL))
         return;
     if (x->insecure)
         c.host = NULL;
@@ -195,8 +195,9 @@ nj_tls_judge_check(struct nj_finding *out, struct nj_finding *also, const struct
         .shown = shown_list,
         .trusted = trusted_list,
         .trusted_file = x->cafile,
+        .capath = x->capath,
         .crl_file = x->crlfile,
-        .is_system_store = x->cafile == NULL,
+        .is_system_store = x->cafile == NULL && x->capath == NULL,
         .host = t->host,
     };
 

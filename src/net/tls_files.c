@@ -88,9 +88,8 @@ add_cas(struct nj_tls_context *x, X509_STORE *store, STACK_OF(X509_NAME) * told,
                             "Error: Unable to load CA certificates. Check cafile \"%s\".", path);
 }
 
-/* OpenSSL looks for files named by a hash of the subject, and says nothing where there are none. */
-static bool
-is_hashed(const char *name, bool *is_list)
+bool
+nj_tls_capath_finds(const char *name, bool *is_list)
 {
     size_t digits = strspn(name, "0123456789abcdefABCDEF");
     const char *number = name + 9;
@@ -143,7 +142,7 @@ look_into_capath(struct nj_tls_context *x, const struct nj_tls_opts *o, bool is_
                             "Error: Unable to load CA certificates. Check capath \"%s\": %s.", path,
                             strerror(errno));
     while (err == NJ_OK && (!has_any || is_dated) && (entry = readdir(dir)) != NULL) {
-        if (!is_hashed(entry->d_name, &is_list))
+        if (!nj_tls_capath_finds(entry->d_name, &is_list))
             continue;
         has_any |= !is_list;
         /* OpenSSL asks lists of the directory only where it asks lists at all: with a crlfile. */

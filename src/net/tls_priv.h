@@ -19,7 +19,7 @@ struct nj_tls_context {
     enum nj_tls_role role;
     bool insecure;
     bool ignore_dates;
-    char *cafile, *crlfile; /* for the words about a refusal; NULL: none */
+    char *cafile, *capath, *crlfile; /* for the words about a refusal; NULL: none */
     struct nj_findings own; /* server: what is wrong with its own files, though they can be used */
     /* One for each certificate that is chosen by name; the first is where every connection begins.
      * Certificates for the same names with keys of two kinds share one. */

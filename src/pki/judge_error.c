@@ -231,8 +231,8 @@ judge_no_issuer(struct nj_finding *f, const struct nj_judge_chain *c, X509 *x)
         return;
     }
     if (c->trusted_count == 0 && (c->capath == NULL || c->is_system_store)) {
-        change(f, NJ_FINDING_CA_NOT_GIVEN);
         f->end = judge_of(c);
+        change(f, NJ_FINDING_CA_NOT_GIVEN);
         if (c->end == NJ_END_BROKER)
             nj_finding_cause(f,
                              "the client was given no CA of its own, and the CA of the broker's "

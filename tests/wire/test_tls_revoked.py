@@ -28,6 +28,7 @@ class Site:
 
     def __init__(self):
         self.ca, self.other = Authority(), Authority(subject="/O=ISIS/CN=another CA")
+        self.twin = Authority()             # of the name of `ca`, so under the same hash
         self.ca.issue("broker", sans="DNS:localhost,IP:127.0.0.1", usage="serverAuth")
         for name in ("ciel", "thief"):
             self.ca.issue(name, usage="clientAuth")
@@ -96,7 +97,7 @@ def module_site(broker_kind):
     site = Site()
     yield site
     assert site.broker.stop() == 0
-    for authority in (site.ca, site.other):
+    for authority in (site.ca, site.other, site.twin):
         shutil.rmtree(authority.dir)
 
 
@@ -177,6 +178,36 @@ def test_whose_authority_has_left_the_directory_is_ended(site):
     site.reload()
     guest.expect_disconnect(0x87)
     own.fence()
+
+
+def test_directory_counts_again_when_a_file_in_it_is_written_over(site):
+    """The directory itself does not change; who comes next is judged by what is there, and who is there is looked at."""
+    site.twin.issue("guest", usage="clientAuth")
+    site.fill_directory(site.ca)
+    site.reload()
+    own = site.come("ciel", site.by_directory)
+    with pytest.raises((ssl.SSLError, ConnectionError, AssertionError)):
+        site.come("guest", site.by_directory, authority=site.twin)
+    mark = site.broker.log.mark
+    with open(site.twin.ca, "rb") as new, open(os.path.join(site.at("trusted"), "0.pem"), "wb") as f:
+        f.write(new.read())
+    site.broker.log.wait("Files of TLS have changed", mark)
+    site.broker.log.wait("certificates on the disk are in force", mark)
+    own.expect_disconnect(0x87)
+    site.come("guest", site.by_directory, authority=site.twin).fence()
+    with pytest.raises((ssl.SSLError, ConnectionError, AssertionError)):
+        site.come("ciel", site.by_directory)
+    site.fill_directory(site.ca)
+    site.reload()
+
+
+def test_who_is_of_no_authority_of_the_directory_is_told_so(site):
+    site.fill_directory(site.ca)
+    mark = site.reload()
+    with pytest.raises((ssl.SSLError, ConnectionError, AssertionError)):
+        site.come("guest", site.by_directory, authority=site.other)
+    line = site.broker.log.wait("failed: refused here: .*", mark).string
+    assert f"is signed by CN=another CA,O=ISIS, which is not in {site.at('trusted')}" in line
 
 
 def test_chain_with_an_intermediate_stays(site):
