@@ -103,6 +103,7 @@ end_of(const struct nj_conf *conf, const struct nj_conf_listener *l, unsigned pa
         .cafile = l->cafile,
         .capath = l->capath,
         .crlfile = l->crlfile,
+        .ocspfile = pair == 0 ? l->ocspfile : NULL,
         .require_certificate = l->require_certificate,
         .use_identity_as_username = l->use_identity_as_username,
         .user = nj_doctor_becomes(conf),

@@ -142,10 +142,17 @@ set_bind_address(struct reading *r, const char *value)
 
 NAMES(acl_file, NJ_CONF_READ)
 NAMES(dhparamfile, NJ_CONF_READ)
-NAMES(ocspfile, NJ_CONF_READ)
 NAMES(pid_file, NJ_CONF_ONCE)
 NAMES(persistence_location, NJ_CONF_STATE)
 NAMES(psk_file, NJ_CONF_KEYS)
+
+/* It is the listener's, and whether it is there is asked as of any file. */
+static void
+set_ocspfile(struct reading *r, const char *value)
+{
+    keep(r, &r->at->ocspfile, value);
+    name_file(r, NJ_CONF_READ, "ocspfile", value);
+}
 
 static void
 set_persistence(struct reading *r, const char *value)
@@ -377,7 +384,7 @@ nj_conf_fini(struct nj_conf *conf)
 {
     for (unsigned i = 0; i < NJ_CONF_LISTENERS_MAX; i++) {
         struct nj_conf_listener *l = &conf->listeners[i];
-        char *texts[] = {l->address,     l->cafile,  l->capath,   l->crlfile,
+        char *texts[] = {l->address,     l->cafile,  l->capath,   l->crlfile,      l->ocspfile,
                          l->tls_version, l->ciphers, l->psk_hint, l->password_file};
 
         for (size_t k = 0; k < NJ_COUNT_OF(texts); k++)

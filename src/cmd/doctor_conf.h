@@ -41,6 +41,7 @@ struct nj_conf_listener {
     struct nj_conf_pair pairs[NJ_CONF_PAIRS_MAX]; /* the second and others are for other names */
     unsigned cert_count, key_count;
     char *cafile, *capath, *crlfile;
+    char *ocspfile; /* about the first certificate */
     char *tls_version, *ciphers, *psk_hint;
     char *password_file; /* with per_listener_settings; else all share one */
     int allow_anonymous; /* -1: not said */

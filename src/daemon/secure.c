@@ -53,6 +53,7 @@ is_to_be_said(const struct nj_finding *f)
     case NJ_FINDING_EXPIRES_SOON:
     case NJ_FINDING_EXPIRED:
     case NJ_FINDING_CRL_EXPIRED:
+    case NJ_FINDING_OCSP_EXPIRED:
     case NJ_FINDING_KEY_ENCRYPTED:
     case NJ_FINDING_HALF_A_PAIR:
         return false;

@@ -330,6 +330,7 @@ judge_own(struct nj_tls_context *x, const struct nj_tls_opts *o)
         .cafile = o->cafile,
         .capath = o->capath,
         .crlfile = o->crlfile,
+        .ocspfile = o->ocspfile,
         .require_certificate = o->require_certificate,
     };
 

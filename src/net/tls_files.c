@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/shell.h"
 #include "pki/file.h"
+#include "pki/staple.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -449,75 +450,32 @@ load_pair(struct nj_tls_context *x, size_t *used, const struct nj_tls_opts *o,
 
 /* ---- the stapled response ---- */
 
-/* Whether it answers for this certificate; one that answers nothing (an error) says so itself. */
-static bool
-is_about(OCSP_RESPONSE *response, const X509 *cert)
-{
-    OCSP_BASICRESP *answers = OCSP_response_get1_basic(response);
-    bool is_about = answers == NULL;
-
-    for (int i = 0; answers != NULL && cert != NULL && i < OCSP_resp_count(answers); i++) {
-        OCSP_CERTID *id = OCSP_CERTID_dup(OCSP_SINGLERESP_get0_id(OCSP_resp_get0(answers, i)));
-        ASN1_INTEGER *serial = NULL;
-
-        if (id != NULL && OCSP_id_get0_info(NULL, NULL, NULL, &serial, id) == 1 &&
-            ASN1_INTEGER_cmp(serial, X509_get0_serialNumber(cert)) == 0)
-            is_about = true;
-        OCSP_CERTID_free(id);
-    }
-    OCSP_BASICRESP_free(answers);
-    ERR_clear_error();
-    return is_about;
-}
-
-/* A certificate that was renewed has none for a while: no reason to refuse the new one. */
-static void
-say_of_another(struct nj_tls_context *x, const char *path)
-{
-    struct nj_finding *f = nj_findings_add(&x->own, NJ_FINDING_OCSP_OF_ANOTHER, NJ_END_BROKER);
-
-    if (f != NULL)
-        (void)snprintf(f->file, sizeof(f->file), "%s", path);
-}
-
+/* One about another certificate is not sent, and the judgement of the files says so: a certificate
+ * that was renewed has none for a while, no reason to refuse the new one. */
 static enum nj_err
 load_ocsp(struct nj_tls_context *x, const struct nj_tls_opts *o, struct nj_diag *diag)
 {
-    FILE *f = o->ocspfile != NULL ? fopen(o->ocspfile, "re") : NULL;
-    uint8_t bytes[16384];
-    OCSP_RESPONSE *response;
-    const uint8_t *p = bytes;
-    enum nj_err err;
-    size_t n;
+    OCSP_RESPONSE *response = NULL;
+    enum nj_err err = NJ_OK;
+    uint8_t *p;
+    int n;
 
     if (o->ocspfile == NULL)
         return NJ_OK;
-    if (f == NULL)
-        return nj_diag_fail(diag, NJ_ESYS, "Error: Unable to open ocspfile \"%s\": %s.",
-                            o->ocspfile, strerror(errno));
-    n = fread(bytes, 1, sizeof(bytes), f);
-    (void)fclose(f);
-    response = d2i_OCSP_RESPONSE(NULL, &p, (long)n);
-    if (response == NULL || p != bytes + n) {
-        OCSP_RESPONSE_free(response);
-        nj_diag_hint(diag, "openssl ocsp -issuer ca.crt -cert server.crt -url … -respout %s",
-                     o->ocspfile);
-        return nj_diag_fail(diag, NJ_ECONFIG, "Error: ocspfile \"%s\" is no OCSP response in DER.",
-                            o->ocspfile);
+    err = nj_staple_read(&response, o->ocspfile, diag);
+    if (err != NJ_OK)
+        return err;
+    if (nj_staple_is_about(response, SSL_CTX_get0_certificate(x->shown[0]))) {
+        err = o->role == NJ_TLS_SERVER ? nj_tls_date_response(x, o->ocspfile, response) : NJ_OK;
+        n = i2d_OCSP_RESPONSE(response, NULL);
+        p = x->ocsp = n > 0 ? nj_alloc((size_t)n) : NULL;
+        if (p != NULL)
+            x->ocsp_n = (size_t)i2d_OCSP_RESPONSE(response, &p);
+        if (err != NJ_OK || x->ocsp == NULL)
+            err = no_memory(diag);
     }
-    if (!is_about(response, SSL_CTX_get0_certificate(x->shown[0]))) {
-        OCSP_RESPONSE_free(response);
-        say_of_another(x, o->ocspfile);
-        return NJ_OK;
-    }
-    err = o->role == NJ_TLS_SERVER ? nj_tls_date_response(x, o->ocspfile, response) : NJ_OK;
     OCSP_RESPONSE_free(response);
-    x->ocsp = nj_alloc(n);
-    if (err != NJ_OK || x->ocsp == NULL)
-        return no_memory(diag);
-    memcpy(x->ocsp, bytes, n);
-    x->ocsp_n = n;
-    return NJ_OK;
+    return err;
 }
 
 enum nj_err

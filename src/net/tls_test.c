@@ -630,6 +630,43 @@ settings_that_make_no_sense_are_refused(void **state)
     expect_trouble(&o, "Error loading nosuch engine");
 }
 
+static bool
+has_found(struct nj_judge_end end, int64_t now_s, enum nj_finding_id id)
+{
+    struct nj_findings list = {0};
+    bool has = false;
+
+    end.now_s = now_s;
+    nj_judge_files(&list, &end, NULL, NULL);
+    for (size_t i = 0; i < list.count; i++)
+        has = has || list.at[i].id == id;
+    nj_findings_fini(&list);
+    return has;
+}
+
+static void
+a_response_has_a_beginning_and_an_end(void **state)
+{
+    char path[96];
+    struct nj_judge_end end = {.certfile = broker.certfile,
+                               .keyfile = broker.keyfile,
+                               .cafile = ca.certfile,
+                               .ocspfile = path};
+    int64_t now_s = (int64_t)time(NULL);
+
+    (void)state;
+    (void)snprintf(path, sizeof(path), "%s/response", kit_directory);
+    kit_response(path, &ca, &broker, 3600);
+    assert_false(has_found(end, now_s, NJ_FINDING_OCSP_EXPIRED));
+    assert_false(has_found(end, now_s, NJ_FINDING_OCSP_NOT_YET_VALID));
+    assert_true(has_found(end, now_s + 7200, NJ_FINDING_OCSP_EXPIRED));
+    assert_true(has_found(end, now_s - 7200, NJ_FINDING_OCSP_NOT_YET_VALID));
+    assert_false(has_found(end, now_s - 60, NJ_FINDING_OCSP_NOT_YET_VALID)); /* clocks differ */
+    kit_response(path, &client, &broker, 3600);
+    assert_true(has_found(end, now_s, NJ_FINDING_OCSP_NOT_SIGNED));
+    (void)unlink(path);
+}
+
 static void
 a_keylog_holds_the_secrets_and_is_private(void **state)
 {
@@ -684,6 +721,7 @@ main(void)
         cmocka_unit_test_teardown(what_is_not_tls_is_recognised, tear_down),
         cmocka_unit_test(what_good_files_would_have_shown_comes_last),
         cmocka_unit_test_teardown(settings_that_make_no_sense_are_refused, tear_down),
+        cmocka_unit_test_teardown(a_response_has_a_beginning_and_an_end, tear_down),
         cmocka_unit_test_teardown(a_keylog_holds_the_secrets_and_is_private, tear_down),
     };
 

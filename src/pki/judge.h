@@ -62,6 +62,7 @@ struct nj_judge_end {
     bool key_in_engine;             /* where nothing here looks at it; keyfile is NULL */
     const char *cafile, *capath;    /* by which it judges the other */
     const char *crlfile;
+    const char *ocspfile;          /* broker: stapled to its certificate */
     bool use_os_certs;             /* the system's CAs, too */
     bool require_certificate;      /* broker: from every client */
     bool use_identity_as_username; /* broker */

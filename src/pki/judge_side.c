@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* judge_side.c — one end by itself: its certificate, its CA's, the list of the revoked. */
 #include "pki/judge_side_priv.h"
+#include "pki/staple.h"
 
 #include <openssl/err.h>
+#include <openssl/ocsp.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
@@ -289,6 +291,40 @@ check_crls(struct nj_findings *out, const struct nj_judge_side *s)
         say_crl(out, s, X509_V_ERR_UNABLE_TO_GET_CRL);
 }
 
+/* ---- the stapled response ---- */
+
+static void
+check_staple(struct nj_findings *out, const struct nj_judge_side *s)
+{
+    const char *path = s->given->ocspfile;
+    const struct nj_judge_chain c = {
+        .end = s->end,
+        .is_own = true,
+        .shown = s->certificate.certificates,
+        .shown_count = s->certificate.certificate_count,
+        .shown_file = s->given->certfile,
+        .trusted = s->ca.certificates,
+        .trusted_count = s->has_ca ? s->ca.certificate_count : 0,
+        .trusted_file = s->given->cafile,
+        .now_s = s->given->now_s,
+    };
+    OCSP_RESPONSE *response = NULL;
+    struct nj_diag diag = {0};
+    struct nj_finding f;
+    enum nj_err err = nj_staple_read(&response, path, &diag);
+
+    if (err == NJ_ECONFIG) { /* else it is not there: that is not about what it says */
+        nj_finding_init(&f, NJ_FINDING_FILE_FOREIGN, s->end);
+        nj_judge_place(&f, path);
+        nj_finding_cause(&f, "%s is no OCSP response in DER", path);
+        nj_finding_mend(&f, "%s", diag.hint);
+        nj_judge_keep(out, &f);
+    } else if (err == NJ_OK && nj_staple_judge(&f, response, &c, path)) {
+        nj_judge_keep(out, &f);
+    }
+    OCSP_RESPONSE_free(response);
+}
+
 /* The broker's own mistake: it asks for certificates, and nobody can satisfy it. */
 static void
 check_trust(struct nj_findings *out, const struct nj_judge_side *s)
@@ -309,6 +345,8 @@ nj_judge_side_alone(struct nj_findings *out, struct nj_judge_side *s)
     nj_judge_side_read(out, s);
     if (s->has_certificate && !s->is_out_of_order)
         check_own(out, s);
+    if (s->given->ocspfile != NULL && s->has_certificate && !s->is_out_of_order)
+        check_staple(out, s);
     if (s->has_ca)
         check_authorities(out, s);
     if (s->has_crl)
