@@ -100,10 +100,12 @@ nj_judge_files(struct nj_findings *out, const struct nj_judge_end *broker,
         nj_judge_side_alone(out, &b);
     if (client != NULL)
         nj_judge_side_alone(out, &c);
-    if (broker != NULL && client != NULL)
+    if (broker != NULL && client != NULL) {
         judge_both(out, &b, &c, host);
-    else
+    } else {
         nj_judge_side_chain(out, broker != NULL ? &b : &c);
+        nj_judge_side_path(out, broker != NULL ? &b : &c);
+    }
     nj_judge_side_close(&b);
     nj_judge_side_close(&c);
 }

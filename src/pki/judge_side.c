@@ -183,6 +183,51 @@ nj_judge_side_chain(struct nj_findings *out, const struct nj_judge_side *s)
                                 (int)certs->certificate_count - 1, last, s->given->certfile);
 }
 
+static X509 *
+find_above(const struct nj_judge_side *s, X509 *x, const char **file)
+{
+    const struct nj_pki_file *files[] = {&s->certificate, &s->ca};
+    size_t counts[] = {s->certificate.certificate_count, s->has_ca ? s->ca.certificate_count : 0};
+
+    for (size_t k = 0; k < NJ_COUNT_OF(files); k++) {
+        for (size_t i = 0; i < counts[k] && i < LOOK_AT_EACH; i++) {
+            X509 *other = files[k]->certificates[i];
+
+            *file = k == 0 ? s->given->certfile : s->given->cafile;
+            if (other != x && nj_judge_is_issuer_by_name(x, other) && nj_judge_has_signed(other, x))
+                return other;
+        }
+    }
+    return NULL;
+}
+
+/* A CA says how many intermediates may be below it; as far as the chain is at hand, that can be
+ * counted. */
+void
+nj_judge_side_path(struct nj_findings *out, const struct nj_judge_side *s)
+{
+    const char *file = NULL;
+    X509 *x = s->has_certificate ? s->certificate.certificates[0] : NULL;
+    long below = 0;
+
+    if (x == NULL || s->is_out_of_order)
+        return;
+    for (int depth = 1; depth <= LOOK_AT_EACH; depth++) {
+        if (nj_judge_is_issuer_by_name(x, x) && depth > 1)
+            return;
+        x = find_above(s, x, &file);
+        if (x == NULL)
+            return;
+        long allowed = X509_get_pathlen(x); /* -1: as many as there are */
+
+        if (allowed >= 0 && below > allowed) {
+            add_certificate_finding(out, s, X509_V_ERR_PATH_LENGTH_EXCEEDED, depth, x, file);
+            return;
+        }
+        below += !nj_judge_is_issuer_by_name(x, x);
+    }
+}
+
 /* ---- the CA's certificates, and its list ---- */
 
 static void

@@ -26,5 +26,7 @@ void nj_judge_side_reissue(struct nj_finding *f, const struct nj_judge_side *s);
 void nj_judge_side_alone(struct nj_findings *out, struct nj_judge_side *s);
 /* Where nobody knows what the other end trusts: an intermediate that is at hand, and not sent. */
 void nj_judge_side_chain(struct nj_findings *out, const struct nj_judge_side *s);
+/* And a CA of its own chain that allows no such chain. */
+void nj_judge_side_path(struct nj_findings *out, const struct nj_judge_side *s);
 
 #endif

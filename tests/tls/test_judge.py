@@ -250,6 +250,20 @@ def test_an_intermediate_that_is_not_sent_is_missed_without_a_client(lab, tmp_pa
         assert doctor(setup, cwd=str(tmp_path))[0] == 0
 
 
+def test_a_path_that_its_own_ca_does_not_allow_is_found_without_a_client(lab, tmp_path):
+    whole, broken = rows.ROWS["00"].make(lab), rows.ROWS["10e"].make(lab)
+    root = broken.broker["cafile"]
+    for setup in (whole, broken):
+        setup.client = {}
+    assert doctor(whole, cwd=str(tmp_path))[0] == 0
+    code, report = doctor(broken, cwd=str(tmp_path))
+    found = findings(report, "fault")
+    assert code == 1 and set(found) == {"path_too_long"} and found["path_too_long"]["file"] == root
+    assert found["path_too_long"]["cause"].startswith("the CA CN=ISIS lab CA,")
+    broken.broker["cafile"] = lab.ca("other", "/O=Somebody else/CN=Other CA").path        # the root is nowhere here
+    assert doctor(broken, cwd=str(tmp_path))[0] == 0
+
+
 def test_a_list_of_the_revoked_that_ends_soon_is_warned_of(lab, tmp_path):
     for days, names in ((3, {"crl_expires_soon"}), (20, set())):
         setup = lab.setup(broker={"crlfile": lab.crl(lab.ca(), last=-rows.DAY, upto=days * rows.DAY)})
