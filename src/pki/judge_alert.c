@@ -22,7 +22,8 @@ static const struct meaning of_chain[] = {
      {F(UNKNOWN_ISSUER), F(SAME_NAME_AS_CA), F(OTHER_CA_OF_THIS_NAME), F(SELF_SIGNED),
       F(NO_INTERMEDIATE), F(CA_NOT_GIVEN), F(CAPATH_UNHASHED), F(LEAF_AS_CA), F(NO_ROOT),
       F(PATH_TOO_LONG), F(NOT_A_CA), F(CA_MAY_NOT_SIGN), F(NO_CRL)}},
-    {SSL3_AD_CERTIFICATE_EXPIRED, {F(EXPIRED), F(CLOCK_AHEAD), F(CRL_EXPIRED)}},
+    /* A list ends every month by itself; a clock is seldom ahead, and by more than is left. */
+    {SSL3_AD_CERTIFICATE_EXPIRED, {F(EXPIRED), F(CRL_EXPIRED), F(CLOCK_AHEAD)}},
     {SSL3_AD_BAD_CERTIFICATE,
      {F(HOST_NAME), F(HOST_ADDRESS), F(NOT_YET_VALID), F(CLOCK_BEHIND), F(WEAK_KEY), F(WEAK_DIGEST),
       F(WEAK_CA_KEY)}},

@@ -104,6 +104,25 @@ unknown_ca_is_about_the_certificate_that_was_shown(void **state)
 }
 
 static void
+a_list_has_ended_before_a_clock_is_ahead(void **state)
+{
+    struct nj_findings list = causes_of((struct nj_judge_alert){
+        .self = NJ_END_CLIENT, .alert = SSL_AD_CERTIFICATE_EXPIRED, .showed_certificate = true});
+
+    (void)state;
+    assert_int_equal(list.count, 3);
+    assert_int_equal(list.at[0].id, NJ_FINDING_EXPIRED);
+    assert_int_equal(list.at[1].id, NJ_FINDING_CRL_EXPIRED);
+    assert_int_equal(list.at[2].id, NJ_FINDING_CLOCK_AHEAD);
+    nj_findings_fini(&list);
+    list = causes_of(
+        (struct nj_judge_alert){.self = NJ_END_BROKER, .alert = SSL_AD_CERTIFICATE_EXPIRED});
+    assert_int_equal(list.count, 2);
+    assert_int_equal(list.at[1].id, NJ_FINDING_CLOCK_AHEAD); /* clients keep no lists */
+    nj_findings_fini(&list);
+}
+
+static void
 what_was_shown_rules_causes_out(void **state)
 {
     struct nj_judge_alert seen = {
@@ -214,6 +233,7 @@ main(void)
         cmocka_unit_test(findings_stop_at_their_ceiling),
         cmocka_unit_test(line_of_a_finding_is_one_line),
         cmocka_unit_test(unknown_ca_is_about_the_certificate_that_was_shown),
+        cmocka_unit_test(a_list_has_ended_before_a_clock_is_ahead),
         cmocka_unit_test(what_was_shown_rules_causes_out),
         cmocka_unit_test(names_are_compared_by_clients_only),
         cmocka_unit_test(missing_certificate_is_told_in_both_versions),
