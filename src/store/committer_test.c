@@ -116,6 +116,29 @@ a_stop_before_a_full_disk_gives_up(void **state)
     kit_close(k);
     kit_open(k);
     assert_string_equal(k->tale.text, "");
+    /* Who was let ahead is lost with it: ends are as doubtful as when it stopped. */
+    assert_true(k->store->folder.ends_since_ms > 0);
+}
+
+/* A folder in its place cannot be unlinked by anybody. */
+static void
+ends_that_cannot_be_doubted_on_the_disk_are_not_for_homes(void **state)
+{
+    struct kit *k = *state;
+    char path[PATH_MAX];
+
+    (void)snprintf(path, sizeof(path), "%s/ends", k->path);
+    assert_int_equal(kit_open_only(k, NULL), NJ_OK);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkdir(path, 0700), 0);
+    kit_load(k);
+    nj_db_fail_commits(k->store->db, ENOSPC, 0, UINT_MAX);
+    kit_run(k);
+    (void)kit_session(k->port, 1, "anna");
+    UNTIL(is_full(k));
+    assert_false(k->port->ops->doubts_ends(k->port));
+    nj_store_stop(k->store);
+    assert_int_equal(rmdir(path), 0);
 }
 
 static void
@@ -349,6 +372,7 @@ main(void)
         T(what_is_undone_is_done_again_once),
         T(a_disk_that_fails_is_never_called_safe),
         T(a_stop_before_a_full_disk_gives_up),
+        T(ends_that_cannot_be_doubted_on_the_disk_are_not_for_homes),
         T(the_map_grows_with_what_is_in_it),
         T(where_addresses_are_few_the_map_takes_few),
         T(a_batch_of_many_changes_is_several_transactions),
