@@ -63,9 +63,14 @@ int
 main(int argc, char **argv)
 {
     static struct processor processors[PROCESSORS_MAX];
-    int seconds = argc > 1 ? atoi(argv[1]) : SECONDS;
+    char nothing[] = "", *end = nothing;
+    long seconds = argc > 1 ? strtol(argv[1], &end, 10) : SECONDS;
     int count = (int)NJ_MIN(sysconf(_SC_NPROCESSORS_CONF), PROCESSORS_MAX);
-    int64_t until_ns = nj_clock_monotonic_ns() + seconds * INT64_C(1000000000);
+    int64_t until_ns;
+
+    if (*end != '\0' || seconds < 1 || seconds > 3600)
+        return 2;
+    until_ns = nj_clock_monotonic_ns() + seconds * INT64_C(1000000000);
 
     for (int i = 0; i < count; i++) {
         processors[i] = (struct processor){.number = i, .until_ns = until_ns};
@@ -83,7 +88,7 @@ main(int argc, char **argv)
         for (size_t k = 0; k < NJ_COUNT_OF(longer_us); k++)
             (void)printf(" %7u", p->gaps[k]);
         (void)printf(" %15.1f %5.2f %%\n", (double)p->longest_ns / 1e6,
-                     (double)p->gone_ns / 1e7 / NJ_MAX(seconds, 1));
+                     (double)p->gone_ns / 1e7 / (double)seconds);
     }
     return 0;
 }
