@@ -79,8 +79,8 @@ struct nj_conn {
     bool is_assigned_id;
     bool is_our_keep_alive; /* not what it asked for */
     bool is_refused;        /* a stranger's: it was told that it is not let in, or kept back */
-    bool is_kept_back;
-    bool is_busy;       /* its last read brought much: see NJ_WORKER_MUCH */
+    bool is_kept_back : 1;
+    bool is_busy : 1;   /* its last read brought much: see NJ_WORKER_MUCH */
     bool is_mute;       /* nothing more is to be said, not even DISCONNECT: the peer is gone, or
                            what was said could not be said whole */
     uint8_t mute_cause; /* then: why */
