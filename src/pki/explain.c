@@ -37,14 +37,15 @@ say_bytes(const struct nj_explain *to, const char *name, const unsigned char *p,
     (void)fputc('\n', to->out);
 }
 
+/* In `least` bytes or more, as where it stands in the certificate. */
 static void
-say_number(const struct nj_explain *to, const char *name, const BIGNUM *number)
+say_number(const struct nj_explain *to, const char *name, const BIGNUM *number, int least)
 {
     unsigned char bytes[1024];
-    int n = number != NULL ? BN_num_bytes(number) : 0;
+    int n = number != NULL ? NJ_MAX(BN_num_bytes(number), least) : 0;
 
-    if (n > 0 && (size_t)n <= sizeof(bytes))
-        say_bytes(to, name, bytes, (size_t)BN_bn2bin(number, bytes));
+    if (n > 0 && (size_t)n <= sizeof(bytes) && BN_bn2binpad(number, bytes, n) == n)
+        say_bytes(to, name, bytes, (size_t)n);
 }
 
 static void
@@ -88,12 +89,13 @@ say_point(const struct nj_explain *to, EVP_PKEY *key)
 {
     NJ_CLEANUP(nj_drop_bn) BIGNUM *x = NULL;
     NJ_CLEANUP(nj_drop_bn) BIGNUM *y = NULL;
+    int bytes = (EVP_PKEY_get_bits(key) + 7) / 8;
 
     (void)EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_EC_PUB_X, &x);
     (void)EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_EC_PUB_Y, &y);
     say(to, "public", "the point Q = d times G on the curve, for everybody to know:");
-    say_number(to, "  x", x);
-    say_number(to, "  y", y);
+    say_number(to, "  x", x, bytes);
+    say_number(to, "  y", y, bytes);
 }
 
 static void
@@ -105,8 +107,8 @@ say_modulus(const struct nj_explain *to, EVP_PKEY *key)
     (void)EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_N, &n);
     (void)EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &e);
     say(to, "public", "the product n of two secret primes, and the exponent e:");
-    say_number(to, "  n", n);
-    say_number(to, "  e", e);
+    say_number(to, "  n", n, 1);
+    say_number(to, "  e", e, 1);
 }
 
 void
@@ -139,8 +141,8 @@ say_ecdsa(const struct nj_explain *to, const ASN1_BIT_STRING *signature)
     if (pair == NULL)
         return;
     say(to, "signature", "two numbers, from the hash, d, and a fresh random number:");
-    say_number(to, "  r", ECDSA_SIG_get0_r(pair));
-    say_number(to, "  s", ECDSA_SIG_get0_s(pair));
+    say_number(to, "  r", ECDSA_SIG_get0_r(pair), 1);
+    say_number(to, "  s", ECDSA_SIG_get0_s(pair), 1);
     ECDSA_SIG_free(pair);
 }
 
