@@ -102,7 +102,7 @@ queue_line(enum nj_log_type type, const char *line, size_t n, uint32_t lost)
 static void
 put_or_lose(enum nj_log_type type, const char *line, size_t n, const char *stamp, size_t stamp_n)
 {
-    char gap[NJ_LOG_STAMP_MAX + 96];
+    NJ_UNSET char gap[NJ_LOG_STAMP_MAX + 96];
 
     if (l.unstated_gap > 0) {
         int gap_n = snprintf(gap, sizeof(gap),
@@ -161,7 +161,7 @@ void
 nj_log_line(enum nj_log_type type, const char *fmt, ...)
 {
     NJ_UNSET char line[NJ_LOG_LINE_MAX + 1];
-    char stamp[NJ_LOG_STAMP_MAX];
+    NJ_UNSET char stamp[NJ_LOG_STAMP_MAX];
     size_t stamp_n = nj_log_stamp(stamp);
     size_t n;
     va_list ap;
@@ -176,7 +176,7 @@ void
 nj_log_text(enum nj_log_type type, struct nj_str text)
 {
     NJ_UNSET char line[NJ_LOG_LINE_MAX + 1];
-    char stamp[NJ_LOG_STAMP_MAX];
+    NJ_UNSET char stamp[NJ_LOG_STAMP_MAX];
     size_t stamp_n = nj_log_stamp(stamp);
 
     say(type, line, nj_log_line_copy(line, stamp, stamp_n, text), stamp, stamp_n);

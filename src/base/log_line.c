@@ -115,13 +115,13 @@ control_bytes(const char *s, size_t n)
 static bool
 is_harmless(const char *line, size_t n)
 {
-    unsigned found = 0;
+    uint8_t found = 0;
 
     for (size_t i = 0; i < n; i++) {
         uint8_t c = (uint8_t)line[i];
 
-        found |= (unsigned)(c < 0x20) & (unsigned)(c != '\t');
-        found |= (unsigned)(c == 0x7f) | (unsigned)(c == 0xc2);
+        found |= (uint8_t)((c < 0x20) & (c != '\t'));
+        found |= (uint8_t)((c == 0x7f) | (c == 0xc2));
     }
     return found == 0;
 }

@@ -286,7 +286,7 @@ nj_out_write(struct nj_out_pool *pool, struct nj_out *out, struct nj_io *io, siz
     ssize_t total = 0;
 
     while (out->bytes > 0) {
-        struct iovec parts[PARTS];
+        NJ_UNSET struct iovec parts[PARTS];
         size_t asked;
         int count = gather(out, parts, most - (size_t)total, &asked);
         ssize_t n = nj_io_writev(io, parts, count);

@@ -60,8 +60,8 @@ nj_topic_filter_is_valid(struct nj_str filter)
 {
     bool done = false;
 
-    if (filter.n == 0)
-        return false;
+    if (!nj_topic_has_wildcard(filter))
+        return filter.n > 0;
     while (!done) {
         struct nj_str level = nj_topic_level(&filter, &done);
 

@@ -322,7 +322,8 @@ void
 nj_conn_send_connack(struct nj_conn *c, bool session_present, enum nj_cause cause)
 {
     struct nj_str data = nj_exchange_data(c->exchange);
-    uint8_t small[SMALL_ROOM(0)], *room = room_for(small, data);
+    NJ_UNSET uint8_t small[SMALL_ROOM(0)];
+    uint8_t *room = room_for(small, data);
     size_t half = SMALL_PROPERTIES + data.n;
     struct nj_writer p, w;
     int code = connack_code(c, cause);
@@ -373,7 +374,8 @@ void
 nj_conn_send_auth(struct nj_conn *c, enum nj_reason reason, struct nj_str method,
                   struct nj_str data)
 {
-    uint8_t small[SMALL_ROOM(0)], *room = room_for(small, data);
+    NJ_UNSET uint8_t small[SMALL_ROOM(0)];
+    uint8_t *room = room_for(small, data);
     size_t half = SMALL_PROPERTIES + data.n;
     struct nj_writer p, w;
 
@@ -398,7 +400,7 @@ nj_conn_send_auth(struct nj_conn *c, enum nj_reason reason, struct nj_str method
 void
 nj_conn_send_disconnect(struct nj_conn *c, enum nj_cause cause)
 {
-    uint8_t properties[SMALL_PROPERTIES], packet[SMALL_PROPERTIES + 16];
+    NJ_UNSET uint8_t properties[SMALL_PROPERTIES], packet[SMALL_PROPERTIES + 16];
     struct nj_writer p = nj_writer_of(properties, sizeof(properties));
     struct nj_writer w = nj_writer_of(packet, sizeof(packet));
     enum nj_reason reason = nj_cause_reason(cause);
