@@ -107,3 +107,16 @@ def test_a_response_is_about_the_first_certificate_alone(site):
     os.remove(site.ca.path("staple"))
     code, found = doctor(site)
     assert set(found) == {"file_missing"}
+
+
+def test_a_pipe_is_not_waited_for(site):
+    staple = site.ca.path("staple")
+    if os.path.exists(staple):
+        os.remove(staple)
+    os.mkfifo(staple)
+    try:
+        code, found = doctor(site)
+        assert code == 1 and set(found) == {"file_not_regular"}, found
+        assert "Unable to open ocspfile" in log_of_start(site)
+    finally:
+        os.remove(staple)
