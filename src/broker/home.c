@@ -224,11 +224,12 @@ nj_home_number(struct nj_home *home)
 }
 
 void
-nj_home_stamp(struct nj_home *home, struct nj_publication *pub, uint32_t expiry_s)
+nj_home_stamp(struct nj_home *home, struct nj_publication *pub, uint64_t expiry_s)
 {
     pub->number = nj_home_number(home);
     pub->arrived = home->now;
-    pub->expires = expiry_s == NJ_NO_EXPIRY ? NJ_NEVER : nj_time_after_s(home->now, expiry_s);
+    pub->expires =
+        expiry_s == NJ_NO_EXPIRY ? NJ_NEVER : nj_time_after_s(home->now, (uint32_t)expiry_s);
 }
 
 /* ---- the table of sessions ---- */

@@ -98,9 +98,8 @@ void nj_home_publish_wills(struct nj_home *home);
 
 /* ---- publishing without a session: $SYS, wills ---- */
 
-/* An identity and times for a message that arrives now. `expiry_s` NJ_NO_EXPIRY: never. */
-#define NJ_NO_EXPIRY UINT32_MAX
-void nj_home_stamp(struct nj_home *home, struct nj_publication *pub, uint32_t expiry_s);
+/* An identity and times for a message that arrives now. `expiry_s` may be NJ_NO_EXPIRY. */
+void nj_home_stamp(struct nj_home *home, struct nj_publication *pub, uint64_t expiry_s);
 /* Set the retained message if it is one, then route. */
 void nj_home_publish(struct nj_home *home, struct nj_publication *pub);
 
@@ -113,7 +112,8 @@ struct nj_opening {
     bool is_bridge; /* No Local and Retain As Published on all subscriptions */
     uint32_t session_expiry_s;
     const struct nj_msg_parts *will; /* NULL: none; `number` and times are filled in here */
-    uint32_t will_delay_s, will_expiry_s;
+    uint32_t will_delay_s;
+    uint64_t will_expiry_s; /* or NJ_NO_EXPIRY */
 };
 
 /**

@@ -436,7 +436,7 @@ kit_connect(struct kit_client *c, unsigned home, const char *id, uint32_t expiry
 
 static inline enum nj_cause
 kit_publish_full(struct kit_client *c, struct nj_publication pub, uint16_t packet_id,
-                 uint32_t expiry_s)
+                 uint64_t expiry_s)
 {
     enum nj_cause cause;
 

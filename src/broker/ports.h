@@ -95,11 +95,16 @@ struct nj_session_state {
     nj_time left;      /* when its connection ended; NJ_NEVER: it is connected */
 };
 
+/* A message that never expires: more than any message expiry interval, of which 0xffffffff is one
+ * like the others, not "for ever" as with sessions. */
+#define NJ_NO_EXPIRY UINT64_MAX
+
 struct nj_will {
     struct nj_str topic, properties, payload;
     uint8_t qos;
     bool retain;
-    uint32_t delay_s, expiry_s;
+    uint32_t delay_s;
+    uint64_t expiry_s; /* or NJ_NO_EXPIRY */
 };
 
 /* As a message that has no number and no time yet. */

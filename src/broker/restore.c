@@ -30,7 +30,7 @@ struct taken {
 struct legacy {
     uint64_t session;
     struct nj_msg *msg;
-    uint32_t expiry_s;
+    uint64_t expiry_s; /* or NJ_NO_EXPIRY */
 };
 
 struct nj_restore {

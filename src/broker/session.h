@@ -50,7 +50,8 @@ struct nj_session {
     struct nj_list work;               /* on the home's list while there are any */
 
     struct nj_msg *will;
-    uint32_t will_delay_s, will_expiry_s;
+    uint32_t will_delay_s;
+    uint64_t will_expiry_s;
     nj_time will_due, expires_at;
     struct nj_deadline deadline; /* the earlier of the two */
 

@@ -98,7 +98,7 @@ publish(struct nj_conn *c, const struct nj_frame *frame, const struct nj_publish
     };
     struct nj_passed_on passed = {0};
     struct nj_mounted mounted = {0};
-    uint32_t expiry_s = NJ_NO_EXPIRY;
+    uint64_t expiry_s = NJ_NO_EXPIRY;
     enum nj_cause cause = refuse_publish(c, p);
 
     if (cause != NJ_CAUSE_NONE) {

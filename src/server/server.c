@@ -265,7 +265,7 @@ nj_server_refusals(struct nj_server *server)
 
 bool
 nj_server_publish(struct nj_server *server, struct nj_str topic, struct nj_str payload, uint8_t qos,
-                  bool retain, uint32_t expiry_s)
+                  bool retain, uint64_t expiry_s)
 {
     struct nj_own_message *m = nj_alloc(sizeof(*m) + topic.n + payload.n);
 

@@ -83,7 +83,7 @@ void nj_server_reload(struct nj_server *server, const struct nj_server_opts *opt
 /* A message of the broker's own ($SYS, the log's topic); copied. Any thread, never blocks; false
  * without memory. `expiry_s` may be NJ_NO_EXPIRY. */
 bool nj_server_publish(struct nj_server *server, struct nj_str topic, struct nj_str payload,
-                       uint8_t qos, bool retain, uint32_t expiry_s);
+                       uint8_t qos, bool retain, uint64_t expiry_s);
 
 /* What `worker` waits for has happened. Any thread. */
 void nj_server_wake(struct nj_server *server, unsigned worker);

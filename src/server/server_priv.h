@@ -25,7 +25,7 @@ void nj_call_done(struct nj_call *call);
 /* A message of the broker's own on its way to a worker. */
 struct nj_own_message {
     struct nj_letter letter;
-    uint32_t expiry_s;
+    uint64_t expiry_s;
     uint32_t topic_n, payload_n;
     uint8_t qos;
     bool retain;

@@ -203,7 +203,8 @@ kit_tell_received(void *ctx, uint64_t session, uint16_t packet_id, struct nj_msg
 static inline enum nj_err
 kit_tell_will(void *ctx, uint64_t session, const struct nj_will *will)
 {
-    return kit_tell(ctx, " will %" PRIu64 " %" NJ_STR_FMT "=%" NJ_STR_FMT " qos %u%s %u %u\n",
+    return kit_tell(ctx,
+                    " will %" PRIu64 " %" NJ_STR_FMT "=%" NJ_STR_FMT " qos %u%s %u %" PRIu64 "\n",
                     session, NJ_STR_ARG(will->topic), NJ_STR_ARG(will->payload), will->qos,
                     will->retain ? " retain" : "", will->delay_s, will->expiry_s);
 }

@@ -414,7 +414,7 @@ nj_record_will_write(struct nj_writer *w, const struct nj_will *will)
 {
     nj_write_u8(w, (uint8_t)(will->qos | (will->retain ? RETAIN : 0)));
     nj_write_u32(w, will->delay_s);
-    nj_write_u32(w, will->expiry_s);
+    nj_write_u32(w, (uint32_t)NJ_MIN(will->expiry_s, UINT32_MAX)); /* 136 years: none */
     nj_write_u16(w, (uint16_t)will->topic.n);
     nj_write_u32(w, (uint32_t)will->properties.n);
     nj_write_bytes(w, will->topic);
@@ -433,6 +433,8 @@ nj_record_will_read(struct nj_str value, struct nj_will *out)
 
     will.delay_s = nj_read_u32(&r);
     will.expiry_s = nj_read_u32(&r);
+    if (will.expiry_s == UINT32_MAX)
+        will.expiry_s = NJ_NO_EXPIRY;
     topic_n = nj_read_u16(&r);
     properties_n = nj_read_u32(&r);
     will.topic = nj_read_bytes(&r, topic_n);

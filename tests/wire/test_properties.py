@@ -138,6 +138,22 @@ def test_expiry_of_a_message_sent_at_once_is_unchanged(client, uid):
     assert 100 - 1 - (time.monotonic() - before) <= left <= 100
 
 
+def test_longest_expiry_is_one_like_the_others(client, uid):
+    """0xFFFFFFFF s is "for ever" for a session, not for a message: published, retained and as a will's, it is
+    told on. [MQTT5-3.3.2-6]"""
+    longest = {"message_expiry_interval": 0xFFFFFFFF}
+    subscriber, publisher = client(V5), client(V5, will={"topic": uid, "payload": "will", "properties": longest})
+    subscriber.subscribe(uid)
+    before = time.monotonic()
+    publisher.publish(uid, "published", qos=1, retain=True, properties=longest)
+    publisher.drop()
+    late = client(V5)
+    late.subscribe(uid)
+    got = [subscriber.receive(uid, "published"), subscriber.receive(uid, "will"), late.receive(uid, "published")]
+    passed = 1 + time.monotonic() - before
+    assert all(p.props.get("message_expiry_interval", 0) >= 0xFFFFFFFF - passed for p in got)
+
+
 @pytest.mark.parametrize("qos", [0, 1, 2])
 def test_an_expiry_of_0_reaches_those_who_are_there(client, uid, qos):
     """Delivery begins at once; what would have to wait is gone. [MQTT5-3.3.2-5]"""
