@@ -242,6 +242,20 @@ a_file_that_is_gone_gives_way_too(void **state)
 }
 
 static void
+a_file_that_lost_all_its_bytes_is_told(void **state)
+{
+    struct kit *k = *state;
+    char path[PATH_MAX];
+
+    kit_open(k);
+    kit_close(k);
+    (void)snprintf(path, sizeof(path), "%s/data.mdb", k->path);
+    assert_int_equal(truncate(path, 0), 0);
+    kit_open(k);
+    assert_int_equal(count_like(k, "damaged-"), 1);
+}
+
+static void
 what_a_killed_one_has_left_is_removed(void **state)
 {
     struct kit *k = *state;
@@ -364,6 +378,7 @@ main(void)
         T(an_unreadable_backup_gives_way_to_the_next),
         T(without_a_backup_that_is_whole_it_begins_anew),
         T(a_file_that_is_gone_gives_way_too),
+        T(a_file_that_lost_all_its_bytes_is_told),
         T(what_a_killed_one_has_left_is_removed),
         T(the_map_may_change_meanwhile),
         T(a_store_that_doubles_meanwhile_is_not_kept_from_its_pages),

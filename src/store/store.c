@@ -129,7 +129,7 @@ report(const char *where, const char *text)
 static enum nj_err
 replace(struct nj_store *store, const char *why, const char *where, struct nj_diag *diag)
 {
-    char text[3 * PATH_MAX], aside[PATH_MAX + 64] = "";
+    char text[4 * PATH_MAX], aside[PATH_MAX + 64] = "";
     struct nj_shelved backup;
     enum nj_err err = nj_shelf_restore(&store->folder, &backup, diag);
 
@@ -191,6 +191,9 @@ walk(struct nj_store *store, struct nj_diag *diag)
     /* So a start is left that was killed while it replaced the file. */
     if (is_empty(&store->folder) && nj_shelf_newest(&store->folder, UINT64_MAX, &backup))
         return replace(store, "its file is gone", "", diag);
+    /* A first start that was killed leaves it so, too, but it marks nothing as closed. */
+    if (!store->folder.is_new && store->folder.was_clean && is_empty(&store->folder))
+        return put_aside(store, "its file is empty", diag);
     if (store->folder.is_new || store->folder.was_clean)
         return NJ_OK;
     nj_log(NJ_LOG_NOTICE, "The store %s was not closed. Looking at all of it.", store->folder.path);
