@@ -295,21 +295,31 @@ nj_authority_save_index(struct nj_authority *authority, struct nj_diag *diag)
 static int
 answer_for_key(void *ctx, const char *path, char *out, int room)
 {
-    const struct nj_authority *a = ctx;
+    struct nj_authority *a = ctx;
     struct nj_secret phrase = {0};
-    struct nj_diag diag = {0};
     char prompt[NJ_WHERE_SIZE + 32];
     int n = -1;
 
+    if (a->no_phrase.text[0] != '\0')
+        return -1; /* OpenSSL asks again */
     (void)snprintf(prompt, sizeof(prompt), "Pass phrase of %s", path);
-    if (nj_passphrase_get(&phrase, a->passin, prompt, false, &diag) != NJ_OK) {
-        nj_log_line(NJ_LOG_ERROR, "%s. %s", diag.text, diag.hint);
-    } else if (phrase.n <= (size_t)room) {
+    if (nj_passphrase_get(&phrase, a->passin, prompt, false, &a->no_phrase) == NJ_OK &&
+        phrase.n <= (size_t)room) {
         memcpy(out, phrase.p, phrase.n);
         n = (int)phrase.n;
     }
     nj_secret_fini(&phrase);
     return n;
+}
+
+/* For `diag`, of a key that stayed closed: what openssl can do about it is no help here. */
+static void
+say_closed(const struct nj_authority *a, enum nj_file_fault fault, struct nj_diag *diag)
+{
+    if (a->no_phrase.text[0] != '\0')
+        *diag = a->no_phrase;
+    else if (fault == NJ_FILE_PASSPHRASE)
+        nj_diag_hint(diag, "It is the one that was given when the authority was made.");
 }
 
 static enum nj_err
@@ -326,6 +336,8 @@ read_key(struct nj_authority *a, struct nj_diag *diag)
 
     nj_authority_path(a, path, NULL, "ca.key");
     err = nj_pki_file_read(&file, path, &opts, diag);
+    if (err != NJ_OK)
+        say_closed(a, file.fault, diag);
     if (err == NJ_OK && X509_check_private_key(a->certificate, file.key) != 1) {
         nj_diag_hint(diag, "Find the ca.key that was made together with this ca.crt.");
         err =
@@ -453,8 +465,12 @@ make_key(struct nj_authority *a, const struct nj_authority_plan *plan, const cha
     struct nj_secret phrase = {0};
     enum nj_err err;
 
-    if (!plan->is_replacing && access(path, F_OK) == 0)
-        return nj_key_find(&a->key, path, plan->key, &opts, diag);
+    if (!plan->is_replacing && access(path, F_OK) == 0) {
+        err = nj_key_find(&a->key, path, plan->key, &opts, diag);
+        if (err != NJ_OK && a->no_phrase.text[0] != '\0')
+            *diag = a->no_phrase;
+        return err;
+    }
     err = nj_key_make(&a->key, plan->key, diag);
     if (err == NJ_OK && plan->is_encrypted)
         err = nj_passphrase_get(&phrase, a->passin, "New pass phrase for the authority's key", true,

@@ -11,6 +11,7 @@
 
 struct nj_authority {
     const char *dir, *passin; /* lent */
+    struct nj_diag no_phrase; /* why none could be had; empty: none was asked for, or one came */
     struct nj_explain explain;
     int lock; /* the folder, locked; -1: not */
     X509 *certificate;
