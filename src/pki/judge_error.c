@@ -541,6 +541,8 @@ judge_crl(struct nj_finding *f, const struct nj_judge_chain *c, int error)
         nj_finding_cause(f, "%s holds no list of the CA that signed %s (%s), so %s is refused",
                          file, whose(c, 0, NULL), f->cert.issuer,
                          c->end == NJ_END_CLIENT ? "every client of that CA" : "the broker");
+        nj_judge_mend_by_crl_of(f, c->crl_file, c->trusted_file);
+        return;
     }
     nj_judge_mend_by_new_crl(f, c->crl_file);
 }

@@ -188,6 +188,28 @@ nj_judge_mend_by_new_crl(struct nj_finding *f, const char *crl_file)
 }
 
 void
+nj_judge_mend_by_crl_of(struct nj_finding *f, const char *crl_file, const char *ca_file)
+{
+    struct nj_judge_home home;
+    char folder[512];
+    char worn[600];
+    char dir[320];
+
+    if (authority_option(crl_file, dir, sizeof(dir))[0] == '\0') {
+        nj_judge_mend_by_new_crl(f, crl_file);
+        return;
+    }
+    if (ca_file == NULL)
+        return;
+    nj_judge_folder_of(ca_file, folder, sizeof(folder));
+    (void)snprintf(worn, sizeof(worn), "%s/server.crt", folder);
+    if (nj_judge_find_home(worn, &home))
+        nj_finding_mend(f, "in the broker's configuration: crlfile %s/crl.pem", home.authority);
+    else if (authority_option(ca_file, dir, sizeof(dir))[0] != '\0')
+        nj_finding_mend(f, "in the broker's configuration: crlfile %s/crl.pem", folder);
+}
+
+void
 nj_judge_mend_by_new_authority(struct nj_finding *f, const struct nj_judge_chain *c)
 {
     const char *name = c->host != NULL ? c->host : "broker";

@@ -69,6 +69,9 @@ void nj_judge_mend_by_renewal(struct nj_finding *f, const struct nj_judge_worn *
 void nj_judge_mend_by_new_dates_of_ca(struct nj_finding *f, const char *ca_file);
 /* A list of the revoked, in the place of `crl_file` (NULL: not known). */
 void nj_judge_mend_by_new_crl(struct nj_finding *f, const char *crl_file);
+/* The list of the CA in `ca_file` (NULL: not known) in the place of another's: that authority would
+ * only write its own again. */
+void nj_judge_mend_by_crl_of(struct nj_finding *f, const char *crl_file, const char *ca_file);
 /* A CA that is of no use is made anew beside the old one, and what it signed with it. */
 void nj_judge_mend_by_new_authority(struct nj_finding *f, const struct nj_judge_chain *c);
 /* `path` as the option of the side that judges. */

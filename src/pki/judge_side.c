@@ -261,6 +261,32 @@ check_authorities(struct nj_findings *out, const struct nj_judge_side *s)
         check_authority(out, s, s->ca.certificates[i]);
 }
 
+/* Nothing in the file can vouch for anybody: neither a CA nor what is signed by itself. */
+static void
+check_any_authority(struct nj_findings *out, const struct nj_judge_side *s)
+{
+    struct nj_finding f;
+
+    if (s->end != NJ_END_BROKER || !s->given->require_certificate || s->given->capath != NULL)
+        return;
+    for (size_t i = 0; i < s->ca.certificate_count; i++) {
+        X509 *x = s->ca.certificates[i];
+
+        if (X509_check_ca(x) != 0 || nj_judge_has_signed(x, x))
+            return;
+    }
+    nj_finding_init(&f, NJ_FINDING_LEAF_AS_CA, s->end);
+    f.depth = 0;
+    nj_cert_facts_read(&f.cert, s->ca.certificates[0]);
+    nj_judge_place(&f, s->given->cafile);
+    nj_finding_cause(
+        &f,
+        "%s holds a certificate that is no CA's (%s), so every client is refused; what "
+        "is wanted there is the certificate of the CA that signs the clients'",
+        s->given->cafile, f.cert.subject);
+    nj_judge_keep(out, &f);
+}
+
 /* Whether a CA of the file made this list. */
 static bool
 is_crl_of(const struct nj_judge_side *s, X509_CRL *crl)
@@ -286,6 +312,7 @@ say_crl(struct nj_findings *out, const struct nj_judge_side *s, int error)
         .crls = s->crl.crls,
         .crl_count = s->crl.crl_count,
         .crl_file = s->given->crlfile,
+        .trusted_file = s->given->cafile,
         .now_s = s->given->now_s,
     };
     struct nj_finding f;
@@ -392,8 +419,10 @@ nj_judge_side_alone(struct nj_findings *out, struct nj_judge_side *s)
         check_own(out, s);
     if (s->given->ocspfile != NULL && s->has_certificate && !s->is_out_of_order)
         check_staple(out, s);
-    if (s->has_ca)
+    if (s->has_ca) {
         check_authorities(out, s);
+        check_any_authority(out, s);
+    }
     if (s->has_crl)
         check_crls(out, s);
     check_trust(out, s);

@@ -209,6 +209,35 @@ def test_a_line_of_the_configuration_is_not_quoted(lab, tmp_path):
     assert mend == f"in the broker's configuration: cafile {ca}"
 
 
+def pki(*words, cwd):
+    subprocess.run([NIGHTJAR, "pki", *words], cwd=cwd, check=True, capture_output=True)
+
+
+def test_the_list_of_another_authority_gives_way_to_that_of_the_ca(lab, tmp_path):
+    for name in ("mine", "other"):
+        pki("init", "--dir", name, "--name", name, cwd=tmp_path)
+    pki("server", "broker", "--dir", "mine", cwd=tmp_path)
+    host = tmp_path / "mine/hosts/broker"
+    for cafile in (host / "ca.crt", tmp_path / "mine/ca.crt"):
+        setup = lab.setup(broker={"certfile": str(host / "server.crt"), "keyfile": str(host / "server.key"),
+                                  "cafile": str(cafile), "crlfile": str(tmp_path / "other/crl.pem")})
+        setup.client = {}
+        mend = findings(doctor(setup, cwd=str(tmp_path))[1], "fault")["no_crl"]["mend"]
+        assert mend == f"in the broker's configuration: crlfile {tmp_path}/mine/crl.pem"
+        setup.broker["crlfile"] = mend.split("crlfile ")[1]
+        assert doctor(setup, cwd=str(tmp_path))[0] == 0
+
+
+def test_a_brokers_ca_file_without_a_ca_is_found_without_a_client(lab, tmp_path):
+    setup = lab.setup(broker_ca=lab.client())
+    setup.client = {}
+    code, report = doctor(setup, cwd=str(tmp_path))
+    found = findings(report, "fault")
+    assert code == 1 and set(found) == {"leaf_as_ca"} and found["leaf_as_ca"]["file"] == lab.client().path
+    setup.broker["cafile"] = lab.joined(lab.client(), lab.ca())  # a CA among them is enough
+    assert doctor(setup, cwd=str(tmp_path))[0] == 0
+
+
 @pytest.mark.parametrize("ends, name", ((-10, "expired"), (10, "expires_soon")))
 def test_an_intermediate_that_is_over_is_found_in_its_file(lab, tmp_path, ends, name):
     intermediate = lab.intermediate(start=-20 * rows.DAY, end=ends * rows.DAY)
