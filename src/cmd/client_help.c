@@ -201,7 +201,7 @@ print_manual(enum nj_client_tool tool, FILE *out)
         ".Sh EXIT STATUS\n"
         "0 when all went well; 1 for a mistake on the command line; the code of CONNACK\n"
         "where the broker refuses; 27 after\n.Fl W ;\n"
-        "255 after a signal before the broker has answered; otherwise Mosquitto's number\n"
+        "%s; otherwise Mosquitto's number\n"
         "of the error: 4 not connected, 7 connection lost, 8 TLS failed, 14 system error,\n"
         "15 unknown host, 24 QoS not supported, 25 message too large.\n"
         ".Sh DIAGNOSTICS\n"
@@ -209,7 +209,9 @@ print_manual(enum nj_client_tool tool, FILE *out)
         "is about and what mends it. Where only the broker knows why, the possible causes are\n"
         "listed, most likely first, after a look at the files given here.\n"
         ".Sh SEE ALSO\n.Xr nightjar 1\n",
-        a->name, a->name, a->name);
+        a->name, a->name, a->name,
+        tool == NJ_TOOL_PUB ? "a signal that comes before all is sent ends it"
+                            : "255 after a signal before the broker has answered");
 }
 
 void

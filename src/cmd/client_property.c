@@ -32,6 +32,13 @@ static const struct {
     {"suback", NJ_PROPERTIES_OF(NJ_SUBACK)}, {"unsuback", NJ_PROPERTIES_OF(NJ_UNSUBACK)},
 };
 
+/* A PUBLISH of a client never has one, only one of the broker. */
+static bool
+is_from_the_broker(size_t target, unsigned id)
+{
+    return target == NJ_FOR_PUBLISH && id == NJ_PROPERTY_SUBSCRIPTION_IDENTIFIER;
+}
+
 /* Which of `targets`; -1 and said why where there is none. */
 static int
 find_target(const char *word, unsigned id, const char *name)
@@ -39,10 +46,10 @@ find_target(const char *word, unsigned id, const char *name)
     for (size_t i = 0; i < NJ_COUNT_OF(targets); i++) {
         if (strcasecmp(targets[i].word, word) != 0)
             continue;
-        if (nj_property_is_allowed(id, targets[i].packets))
+        if (nj_property_is_allowed(id, targets[i].packets) && !is_from_the_broker(i, id))
             return (int)i;
-        (void)nj_client_mistake("Error: %s property not allowed for %s in --property argument.\n\n",
-                                name, word);
+        (void)nj_client_mistake("Error: %s property not %s for %s in --property argument.\n\n",
+                                name, is_from_the_broker(i, id) ? "supported" : "allowed", word);
         return -1;
     }
     for (size_t i = 0; i < NJ_COUNT_OF(others); i++) {
@@ -163,6 +170,9 @@ nj_client_config_properties_check(const struct nj_client_config *c)
     for (size_t i = 0; i < NJ_COUNT_OF(targets); i++) {
         struct nj_client_properties block = nj_client_property_list_view(c->properties[i]);
 
+        if (block.n > 0 && c->version != NJ_MQTT_5)
+            return nj_client_mistake(
+                "Error: -D %s needs MQTT 5, but -V asks for another version.\n", targets[i].word);
         if (block.n > 0 && !check_block(block, targets[i].packets, targets[i].text))
             return false;
     }

@@ -9,12 +9,12 @@
 #include <string.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t signals_caught;
+static volatile sig_atomic_t signals_caught, last_signal;
 
 static void
 on_signal(int number)
 {
-    (void)number;
+    last_signal = number;
     signals_caught++;
 }
 
@@ -277,6 +277,15 @@ nj_client_session_close(struct nj_client_session *s)
 {
     nj_client_free(s->client);
     s->client = NULL;
+}
+
+void
+nj_client_session_end_by_signal(void)
+{
+    if (signals_caught == 0)
+        return;
+    (void)signal(last_signal, SIG_DFL);
+    (void)raise(last_signal);
 }
 
 bool

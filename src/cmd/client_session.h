@@ -61,6 +61,9 @@ struct nj_client_session {
 bool nj_client_session_open(struct nj_client_session *s, const struct nj_client_config *config,
                             bool reconnects);
 void nj_client_session_close(struct nj_client_session *s);
+/* End the program by the signal that has come, as if it had not been caught; without one it
+ * returns. */
+void nj_client_session_end_by_signal(void);
 
 /* A signal has come, or the time of -W is over. */
 bool nj_client_session_is_over(const struct nj_client_session *s);

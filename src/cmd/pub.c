@@ -253,8 +253,7 @@ run_message(struct pub *p)
         if (p->session.is_ended)
             break;
         if (nj_client_session_is_over(&p->session)) {
-            nj_client_session_leave(&p->session, 4,
-                                    p->session.was_connected ? 0 : NJ_EXIT_INTERRUPTED);
+            nj_client_session_leave(&p->session, 4, 0);
             break;
         }
         nj_time now = nj_clock_monotonic_ms();
@@ -299,5 +298,7 @@ nj_cmd_pub(int argc, char **argv)
     nj_client_session_close(&p.session);
     nj_free(p.text);
     nj_client_config_fini(&p.config);
+    nj_client_session_end_by_signal(); /* what was not sent is no success, and a shell's loop ends
+                                        */
     return p.session.code;
 }

@@ -123,6 +123,10 @@ say_missing(struct reading *r)
     char cwd[512];
 
     (void)nj_diag_fail(r->diag, NJ_ENOENT, "%s: %s", path, strerror(r->file->error));
+    if (path[0] == '\0') {
+        nj_diag_hint(r->diag, "the path is empty: is a variable of the shell not set?");
+        return fail(r, NJ_FILE_MISSING, NJ_ENOENT);
+    }
     if (path[0] != '/') {
         (void)snprintf(other, sizeof(other), "/%s", path);
         if (access(other, F_OK) == 0) {

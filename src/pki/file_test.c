@@ -173,6 +173,20 @@ path_without_its_first_slash_is_recognised(void **state)
     (void)snprintf(k->path, sizeof(k->path), "%s", whole);
 }
 
+/* --cafile "$CA" in a shell that has no CA. */
+static void
+empty_path_is_recognised(void **state)
+{
+    struct kit *k = *state;
+    char whole[128];
+
+    (void)snprintf(whole, sizeof(whole), "%s", k->path);
+    k->path[0] = '\0';
+    expect_only(k, NJ_PKI_CERTIFICATE, NJ_FILE_MISSING);
+    assert_non_null(strstr(k->diag.hint, "empty"));
+    (void)snprintf(k->path, sizeof(k->path), "%s", whole);
+}
+
 static void
 file_that_may_not_be_read_names_owner_and_mode(void **state)
 {
@@ -331,6 +345,7 @@ main(void)
         TEST(missing_file_is_told_with_its_neighbour),
         TEST(folder_itself_is_nobodys_neighbour),
         TEST(path_without_its_first_slash_is_recognised),
+        TEST(empty_path_is_recognised),
         TEST(file_that_may_not_be_read_names_owner_and_mode),
         TEST(what_is_no_file_is_not_opened),
         TEST(empty_and_too_large_files_are_said),

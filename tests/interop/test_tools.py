@@ -8,6 +8,7 @@ Each case runs both on the same broker and compares. Debian's tools are 2.0.11; 
 import json
 import os
 import re
+import signal
 import socket
 import struct
 import subprocess
@@ -532,6 +533,7 @@ WRONG = [
     ("pub", ["-t", "x", "-m", "a", "-D", "nonsense", "content-type", "1"]),
     ("pub", ["-t", "x", "-m", "a", "-D", "puback", "reason-string", "1"]),
     ("pub", ["-t", "x", "-m", "a", "-D", "publish", "receive-maximum", "1"]),
+    ("pub", ["-t", "x", "-m", "a", "-D", "publish", "subscription-identifier", "1"]),
     ("pub", ["-t", "x", "-m", "a", "-F", "%p"]), ("pub", ["-t", "x", "-s", "-l"]),
     ("sub", []), ("sub", ["-t"]), ("sub", ["-t", "a/#/b"]), ("sub", ["-t", "x", "-C", "0"]),
     ("sub", ["-t", "x", "-W", "0"]), ("sub", ["-t", "x", "-q", "3"]), ("sub", ["-t", "x", "-F", "%y"]),
@@ -676,3 +678,28 @@ def test_termination_says_goodbye(broker, uid):
         codes.append(child.result()[0])
         broker.log.wait("Received DISCONNECT", mark)
     assert codes[0] == codes[1]
+
+
+UNANSWERED = {"CONNECT": ([(mqtt.CONNECT, b"")], 1),
+              "PUBLISH": ([(mqtt.CONNECT, GREETING[V311]), (PUBLISH, b"")], 2)}
+
+
+@pytest.mark.parametrize("number", (signal.SIGTERM, signal.SIGINT), ids=("SIGTERM", "SIGINT"))
+@pytest.mark.parametrize("packet", UNANSWERED)
+def test_pub_that_is_ended_before_an_answer_has_not_succeeded(packet, number):
+    """It ends by the signal, so that a shell's loop ends, too; nightjar's says goodbye first."""
+    steps, count = UNANSWERED[packet]
+    for tools in BOTH:
+        with Script(steps) as broker:
+            child = Raw(tools.command("pub") + broker.at() + ["-t", "t", "-m", "x", "-q", "1"])
+            broker.wait(count)
+            child.process.send_signal(number)
+            assert child.result() == (-number, b"", b""), tools.name
+
+
+@pytest.mark.parametrize("command", ("connect", "publish", "will", "disconnect"))
+def test_properties_are_not_left_out_in_silence(command):
+    """-V 311 behind -D. Debian's refuses some, leaves the message out with others, or never ends."""
+    code, out, err = run(NIGHTJAR_TOOLS.command("pub") + ["-t", "t", "-m", "x", "--will-topic", "w", "-D", command,
+                                                          "user-property", "k", "v", "-V", "311"])
+    assert (code, out) == (1, b"") and err.startswith(b"Error: -D %s needs MQTT 5" % command.encode())
