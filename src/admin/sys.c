@@ -26,6 +26,7 @@ enum source {
     CLIENTS_MAXIMUM,
     CLIENTS_CONNECTED,
     CLIENTS_AWAY,
+    SUBSCRIPTIONS,
     STORED_MESSAGES,
     STORED_BYTES,
     RETAINED_MESSAGES,
@@ -57,7 +58,7 @@ static const struct {
     {"messages/stored", STORED_MESSAGES, 0},
     {"store/messages/count", STORED_MESSAGES, 0},
     {"store/messages/bytes", STORED_BYTES, 0},
-    {"subscriptions/count", COUNTER, NJ_METRIC_SUBSCRIPTIONS},
+    {"subscriptions/count", SUBSCRIPTIONS, 0},
     {"shared_subscriptions/count", COUNTER, NJ_METRIC_SHARED_SUBSCRIPTIONS},
     {"retained messages/count", RETAINED_MESSAGES, 0},
     {"heap/current", HEAP, 0},
@@ -102,6 +103,8 @@ _Static_assert(NJ_COUNT_OF(rows) == NJ_SYS_NUMBERS, "NJ_SYS_NUMBERS counts the r
 static uint64_t
 value_of(const struct nj_sys *sys, const struct numbers *n, size_t row)
 {
+    uint64_t all;
+
     switch (rows[row].source) {
     case COUNTER:
     case STORE:
@@ -114,6 +117,9 @@ value_of(const struct nj_sys *sys, const struct numbers *n, size_t row)
         return n->connected;
     case CLIENTS_AWAY: /* the two are not read at the same instant */
         return n->sessions > n->connected ? n->sessions - n->connected : 0;
+    case SUBSCRIPTIONS: /* that are not shared; the two are not read at the same instant either */
+        all = metric(sys, NJ_METRIC_SUBSCRIPTIONS);
+        return all - NJ_MIN(all, metric(sys, NJ_METRIC_SHARED_SUBSCRIPTIONS));
     case STORED_MESSAGES:
         return n->view.retained_messages + metric(sys, NJ_METRIC_QUEUED_MESSAGES);
     case STORED_BYTES:

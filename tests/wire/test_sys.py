@@ -121,8 +121,8 @@ def test_messages_subscriptions_and_retained_are_counted(start):
         for n in range(7):
             peer.publish(f"r/{n}", "12345", qos=1, retain=True)
         watcher.connect("watcher")
-        wait_for(watcher, {"shared_subscriptions/count": "1", "publish/messages/received": "7",
-                           "publish/bytes/received": "35"})
+        wait_for(watcher, {"subscriptions/count": "6", "shared_subscriptions/count": "1",
+                           "publish/messages/received": "7", "publish/bytes/received": "35"})
 
 
 def test_dropped_messages_are_counted(start):
