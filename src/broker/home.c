@@ -467,7 +467,7 @@ nj_home_connect(struct nj_home *home, const struct nj_opening *o, struct nj_link
         number = home->ended; /* if the one before is among them, that, too, is to be safe */
     nj_session_answer(s, &connack, number);
     /* Where nothing is promised, there was no memory to promise it, and the link is gone. */
-    if (!s->is_open && s->promised > 0 && home->store->ops->is_full(home->store))
+    if (!s->is_open && s->promised > 0 && home->store->ops->is_full(home->store, 0))
         answer_while_full(s, &connack);
     return NJ_CAUSE_NONE;
 }

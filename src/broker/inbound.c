@@ -252,9 +252,9 @@ is_over_receive_maximum(const struct nj_session *s)
 }
 
 static bool
-is_store_full(const struct nj_home *home)
+is_store_full(const struct nj_home *home, const struct nj_publication *pub)
 {
-    return home->store->ops->is_full(home->store);
+    return home->store->ops->is_full(home->store, pub->topic.n + pub->payload.n);
 }
 
 /* Set the retained message. NJ_CAUSE_NONE, or why it was refused; *number grows to what must be
@@ -269,7 +269,7 @@ retain(struct nj_home *home, struct nj_publication *pub, uint64_t *number)
 
     if (msg == NULL)
         return NJ_CAUSE_OUT_OF_MEMORY;
-    if (!is_ours && is_store_full(home))
+    if (!is_ours && is_store_full(home, pub))
         return NJ_CAUSE_STORE_FULL;
     switch (nj_retain_set(home->broker->retained, msg)) {
     case NJ_RETAIN_SET:
@@ -416,7 +416,7 @@ nj_session_publish(struct nj_session *s, struct nj_publication *pub, uint16_t pa
     }
     if (pub->qos > 0 && is_over_receive_maximum(s))
         return NJ_CAUSE_RECEIVE_MAXIMUM;
-    if (pub->qos > 0 && is_store_full(s->home) && is_to_be_stored(s, pub)) {
+    if (pub->qos > 0 && is_store_full(s->home, pub) && is_to_be_stored(s, pub)) {
         /* Not acknowledged; who cannot be told why is to try again on another connection. */
         if (s->link->version != NJ_MQTT_5) {
             nj_home_dropped(s->home, NJ_CAUSE_STORE_FULL, s, pub->topic);

@@ -158,8 +158,9 @@ kit_append(struct nj_store_port *port, const struct nj_change *change)
 }
 
 static inline bool
-kit_is_full(struct nj_store_port *port)
+kit_is_full(struct nj_store_port *port, size_t bytes)
 {
+    (void)bytes;
     return nj_container_of(port, struct kit_store, port)->is_full;
 }
 

@@ -186,9 +186,9 @@ struct nj_store_ops {
     /* All changes up to this number are safe; it grows from call to call. Asked a few times a turn.
      * The home is woken when it grows while nobody asks. Thread: the home's. */
     uint64_t (*safe)(struct nj_store_port *port);
-    /* Whether nothing more may be appended that somebody waits for: the disk is full, or has
-     * failed. Thread: the home's. */
-    bool (*is_full)(struct nj_store_port *port);
+    /* Whether nothing more of so many bytes may be appended that somebody waits for: the disk is
+     * full, or would be with that, or has failed. Thread: the home's. */
+    bool (*is_full)(struct nj_store_port *port, size_t bytes);
     /* Whether a start will count each expiry interval from itself, since the store, being full,
      * does not trust what is on record of when connections have ended. Ask after what should be on
      * record was appended: then it holds until that is safe. Thread: the home's. */

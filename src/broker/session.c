@@ -272,7 +272,8 @@ nj_session_subscribe(struct nj_session *s, const struct nj_subscription *subscri
 
     if (!nj_filter_parse(subscription->filter, &filter))
         return NJ_REASON_TOPIC_FILTER_INVALID;
-    if (nj_session_is_durable(s) && s->home->store->ops->is_full(s->home->store)) {
+    if (nj_session_is_durable(s) &&
+        s->home->store->ops->is_full(s->home->store, subscription->filter.n)) {
         nj_home_dropped(s->home, NJ_CAUSE_STORE_FULL, s, subscription->filter);
         return NJ_REASON_QUOTA_EXCEEDED;
     }

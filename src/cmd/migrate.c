@@ -174,7 +174,7 @@ append_in_turn(struct nj_store_port *port, const struct nj_change *change)
 {
     struct gate *gate = nj_container_of(port, struct gate, port);
 
-    while (!gate->is_shut && gate->behind->ops->is_full(gate->behind)) {
+    while (!gate->is_shut && gate->behind->ops->is_full(gate->behind, 0)) {
         gate->is_shut = nj_store_metric(gate->store, NJ_METRIC_STORE_FULL) != 0;
         (void)poll(NULL, 0, 1);
     }

@@ -38,9 +38,9 @@ is_full(const struct nj_committer *c)
     return c->space->is_full || c->is_stuck || c->has_failed;
 }
 
-/* A batch is a quarter of what room there is, at most: with the next one behind it, and the pages
- * that a transaction takes before it gives any back, it still fits. Ends are doubted on the disk
- * before homes hear of it. */
+/* A batch is a quarter of what room there is, at most, and the message that it ends with an eighth:
+ * with the next one behind it, and the pages that a transaction takes before it gives any back, it
+ * still fits. Ends are doubted on the disk before homes hear of it. */
 static void
 say_full(struct nj_committer *c)
 {
@@ -64,10 +64,9 @@ trust_ends(struct nj_committer *c)
 static void
 look_at_space(struct nj_committer *c)
 {
+    uint64_t tight = NJ_SPACE_TIGHT * nj_space_reserve(c->space);
     nj_time now = nj_clock_monotonic_ms();
-    nj_time rest = c->space->is_full                                       ? FULL_LOOK_MS
-                   : c->space->room_bytes > 8 * nj_space_reserve(c->space) ? LOOK_MS
-                                                                           : 0;
+    nj_time rest = c->space->is_full ? FULL_LOOK_MS : c->space->room_bytes > tight ? LOOK_MS : 0;
 
     if (now - c->looked < rest)
         return;
@@ -76,13 +75,15 @@ look_at_space(struct nj_committer *c)
     say_full(c);
 }
 
+/* For what has been taken store_max_bytes is no limit any more: what makes room may be part of it,
+ * or wait behind it. */
 static bool
-grow(struct nj_committer *c)
+grow(struct nj_committer *c, bool is_for_taken)
 {
     bool has_grown;
 
     nj_backup_hold(c->backup);
-    has_grown = nj_db_grow(c->db);
+    has_grown = nj_db_grow(c->db, is_for_taken);
     nj_backup_let_go(c->backup);
     return has_grown;
 }
@@ -95,7 +96,7 @@ grow_ahead(struct nj_committer *c, const struct nj_batch *batch)
     struct nj_db_room room;
 
     nj_db_room(c->db, &room);
-    while (room.used_bytes + wish > room.map_bytes && grow(c))
+    while (room.used_bytes + wish > room.map_bytes && grow(c, false))
         nj_db_room(c->db, &room);
 }
 
@@ -233,7 +234,7 @@ commit_from(struct nj_committer *c, struct nj_entry *e, bool is_stopping)
     do {
         enum nj_end end = transact(c, &e);
 
-        if (end == NJ_END_SMALL && grow(c))
+        if (end == NJ_END_SMALL && grow(c, true))
             continue;
         if (end == NJ_END_DONE) {
             set_stuck(c, false);
@@ -285,7 +286,7 @@ sweep(struct nj_committer *c)
     end = transact(c, &none);
     if (end == NJ_END_FAILED)
         fail(c);
-    else if (end != NJ_END_DONE && !(end == NJ_END_SMALL && grow(c)))
+    else if (end != NJ_END_DONE && !(end == NJ_END_SMALL && grow(c, true)))
         (void)nj_intake_rest(c->intake, nj_clock_monotonic_ms() + LAST_RETRY_MS);
 }
 

@@ -17,7 +17,7 @@ metric(const struct kit *k, enum nj_metric which)
 static bool
 is_full(const struct kit *k)
 {
-    return k->port->ops->is_full(k->port);
+    return k->port->ops->is_full(k->port, 0);
 }
 
 /* The writer's thread says so within seconds, or the test ends by its time limit. */
@@ -254,6 +254,30 @@ a_budget_is_kept_and_what_is_drained_makes_room(void **state)
     assert_int_equal(k->numbers.message, n);
 }
 
+/* Appended without asking, as a will is. */
+static void
+what_was_taken_does_not_wait_for_the_room_that_it_makes(void **state)
+{
+    static char payload[133000];
+    struct kit *k = *state;
+    uint64_t n = 0;
+
+    k->max_bytes = 1 << 20;
+    kit_open(k);
+    (void)kit_session(k->port, 1, "anna");
+    memset(payload, 'x', sizeof(payload) - 1);
+    UNTIL(k->port->ops->is_full(k->port, sizeof(payload)));
+    assert_false(is_full(k));
+    while (n < 10)
+        kit_settle(k, kit_publish(k->port, NJ_CHANGE_QUEUED, 1, ++n, 0, 1, payload));
+    UNTIL(is_full(k));
+    for (uint64_t i = 1; i <= n; i++)
+        kit_settle(k, kit_step(k->port, NJ_CHANGE_DELIVERED, 1, i, 0));
+    UNTIL(!is_full(k));
+    kit_reopen(k);
+    assert_false(is_full(k));
+}
+
 static void
 an_interval_gathers_and_a_stop_commits(void **state)
 {
@@ -377,6 +401,7 @@ main(void)
         T(where_addresses_are_few_the_map_takes_few),
         T(a_batch_of_many_changes_is_several_transactions),
         T(a_budget_is_kept_and_what_is_drained_makes_room),
+        T(what_was_taken_does_not_wait_for_the_room_that_it_makes),
         T(an_interval_gathers_and_a_stop_commits),
         T(what_an_ended_session_had_is_swept_meanwhile),
         T(the_sweep_takes_nothing_of_a_session_that_is_there),

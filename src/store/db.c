@@ -431,7 +431,7 @@ nj_db_room(const struct nj_db *db, struct nj_db_room *out)
 }
 
 bool
-nj_db_grow(struct nj_db *db)
+nj_db_grow(struct nj_db *db, bool is_past_max)
 {
     struct nj_db_room room;
     uint64_t wider;
@@ -440,6 +440,8 @@ nj_db_grow(struct nj_db *db)
     wider = room.map_bytes * 2;
     if (db->max_bytes > 0)
         wider = NJ_MIN(wider, db->max_bytes);
+    if (wider <= room.map_bytes && is_past_max)
+        wider = room.map_bytes + (room.map_bytes / 8 / db->page_bytes + 1) * db->page_bytes;
     if (wider <= room.map_bytes || wider > SIZE_MAX / 2)
         return false;
     NJ_CRASH(GROWING);

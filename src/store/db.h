@@ -81,8 +81,9 @@ struct nj_db_room {
     uint64_t map_bytes;
 };
 void nj_db_room(const struct nj_db *db, struct nj_db_room *out);
-/* Twice the map; false: max_bytes is reached, or the system gives none. No snapshot is open. */
-bool nj_db_grow(struct nj_db *db);
+/* Twice the map, and an eighth more once max_bytes is reached, if `is_past_max`. False: not
+ * allowed, or the system gives none. No snapshot is open. */
+bool nj_db_grow(struct nj_db *db, bool is_past_max);
 /* Bytes of pages within the file that are free. Cost: one look for each past transaction that left
  * some. NJ_END_FAILED: the list makes no sense. */
 NJ_NODISCARD enum nj_end nj_db_free_bytes(struct nj_db *db, uint64_t *out);

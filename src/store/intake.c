@@ -43,6 +43,7 @@ struct nj_intake {
     void *wake_ctx;
     _Atomic bool is_full, doubts_ends, has_failed; /* change under the mutex */
     _Atomic bool is_much, is_large; /* the open batch: half of the ceiling, all of it */
+    _Atomic uint64_t most_bytes;    /* that one change may have */
     uint16_t home_count;
     struct home homes[];
 };
@@ -100,12 +101,13 @@ safe(struct nj_store_port *port)
 }
 
 static bool
-is_full(struct nj_store_port *port)
+is_full(struct nj_store_port *port, size_t bytes)
 {
     const struct nj_intake *in = nj_container_of(port, struct home, port)->intake;
 
     /* Relaxed: a limit, that may be passed by what is under way. */
     return atomic_load_explicit(&in->is_full, memory_order_relaxed) ||
+           bytes > atomic_load_explicit(&in->most_bytes, memory_order_relaxed) ||
            atomic_load_explicit(&in->is_large, memory_order_relaxed) ||
            atomic_load_explicit(&in->stock.is_short, memory_order_relaxed);
 }
@@ -408,6 +410,7 @@ nj_intake_set_full(struct nj_intake *in, bool is_full_now, bool doubts_ends_now,
 {
     (void)pthread_mutex_lock(&in->mutex);
     in->ceiling = (size_t)NJ_MIN(ceiling_bytes, (uint64_t)in->full_bytes);
+    atomic_store_explicit(&in->most_bytes, ceiling_bytes / 2, memory_order_relaxed);
     atomic_store_explicit(&in->is_full, is_full_now || in->has_failed, memory_order_relaxed);
     atomic_store_explicit(&in->doubts_ends, doubts_ends_now, memory_order_relaxed);
     (void)pthread_mutex_unlock(&in->mutex);
@@ -452,6 +455,7 @@ nj_intake_new(struct nj_intake **out, const struct nj_intake_opts *opts)
     NJ_ASSERT(pthread_condattr_destroy(&monotonic) == 0);
     in->is_prompt = opts->is_prompt;
     in->full_bytes = in->ceiling = opts->full_bytes;
+    atomic_init(&in->most_bytes, UINT64_MAX);
     in->home_count = opts->home_count;
     nj_batch_init(&in->batches[0]);
     nj_batch_init(&in->batches[1]);

@@ -43,7 +43,8 @@ void nj_intake_done(struct nj_intake *intake);
 /* Wait until `until`, or until it is to stop: true. */
 bool nj_intake_rest(struct nj_intake *intake, nj_time until);
 /* Whether is_full() says so, beside what it finds itself; whether doubts_ends() does; and a ceiling
- * for a batch, where it is lower than `full_bytes`. */
+ * for a batch, where it is lower than `full_bytes`. For a change of more than half of that it is
+ * full, too: one that does not fit would keep those from being applied that make room. */
 void nj_intake_set_full(struct nj_intake *intake, bool is_full, bool doubts_ends,
                         uint64_t ceiling_bytes);
 /* Nothing that is not safe becomes safe from here on, and it is full for ever; the homes are woken.

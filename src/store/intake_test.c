@@ -311,7 +311,7 @@ much_that_waits_is_busy_then_full_until_it_is_taken(void **state)
     }
     assert_in_range(n, 1500, 10000); /* of half a MiB */
     assert_true(w.b->ops->is_busy(w.b));
-    while (!w.a->ops->is_full(w.a)) {
+    while (!w.a->ops->is_full(w.a, 0)) {
         (void)kit_queued(w.a, 1, ++n, 1);
         assert_in_range(n, 1, 20000);
     }
@@ -321,9 +321,9 @@ much_that_waits_is_busy_then_full_until_it_is_taken(void **state)
     assert_false(w.a->ops->is_busy(w.a)); /* to wait would not help */
     nj_intake_set_full(w.intake, false, false, UINT64_MAX);
     assert_non_null(take(&w));
-    assert_false(w.a->ops->is_full(w.a) || w.a->ops->is_busy(w.a));
+    assert_false(w.a->ops->is_full(w.a, 0) || w.a->ops->is_busy(w.a));
     nj_intake_set_full(w.intake, true, false, UINT64_MAX);
-    assert_true(w.b->ops->is_full(w.b));
+    assert_true(w.b->ops->is_full(w.b, 0));
     nj_intake_free(w.intake);
 }
 
@@ -336,11 +336,11 @@ what_came_to_nothing_is_not_much(void **state)
 
     (void)state;
     begin(&w, false);
-    while (!w.a->ops->is_full(w.a))
+    while (!w.a->ops->is_full(w.a, 0))
         (void)kit_queued(w.a, 1, ++n, 1);
     for (uint64_t i = 1; i <= n; i++)
         (void)delivered(w.a, 1, i);
-    assert_false(w.a->ops->is_full(w.a) || w.a->ops->is_busy(w.a));
+    assert_false(w.a->ops->is_full(w.a, 0) || w.a->ops->is_busy(w.a));
     nj_intake_free(w.intake);
 }
 
@@ -358,7 +358,7 @@ what_is_dead_holds_no_memory(void **state)
     for (uint64_t i = 1; i <= 50000; i++) {
         (void)kit_queued(w.a, 1, i, 1);
         (void)delivered(w.a, 1, i);
-        assert_false(w.a->ops->is_full(w.a));
+        assert_false(w.a->ops->is_full(w.a, 0));
     }
     assert_int_equal(kit_safe(w.a), 0);
     commit_all(&w, first);
@@ -403,9 +403,9 @@ after_a_failure_nothing_becomes_safe(void **state)
     commit_all(&w, batch);
     assert_int_equal(delivered(w.a, 1, 10), 3);
     assert_int_equal(kit_safe(w.a), 0);
-    assert_true(w.a->ops->is_full(w.a));
+    assert_true(w.a->ops->is_full(w.a, 0));
     nj_intake_set_full(w.intake, false, false, UINT64_MAX);
-    assert_true(w.a->ops->is_full(w.a));
+    assert_true(w.a->ops->is_full(w.a, 0));
     nj_intake_free(w.intake);
 }
 

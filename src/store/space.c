@@ -64,7 +64,8 @@ nj_space_look(struct nj_space *space, struct nj_db *db)
 
     nj_db_room(db, &file);
     room = growth(space, &file);
-    if (room < 2 * nj_space_reserve(space) && nj_db_free_bytes(db, &within) == NJ_END_DONE)
+    if (room < NJ_SPACE_TIGHT * nj_space_reserve(space) &&
+        nj_db_free_bytes(db, &within) == NJ_END_DONE)
         room += within;
     return nj_space_judge(space, room);
 }

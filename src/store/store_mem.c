@@ -22,9 +22,10 @@ safe(struct nj_store_port *port)
 }
 
 static bool
-is_full(struct nj_store_port *port)
+is_full(struct nj_store_port *port, size_t bytes)
 {
     (void)port;
+    (void)bytes;
     return false;
 }
 

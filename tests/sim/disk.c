@@ -355,8 +355,9 @@ safe(struct nj_store_port *port)
 }
 
 static bool
-is_full(struct nj_store_port *port)
+is_full(struct nj_store_port *port, size_t bytes)
 {
+    (void)bytes;
     return nj_container_of(port, struct nj_disk_port, port)->disk->is_full;
 }
 

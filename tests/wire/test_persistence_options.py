@@ -4,10 +4,11 @@ what a durability loses with the power: tests/crash.)"""
 import os
 import select
 import signal
+import time
 
 import pytest
 
-from support import mqtt
+from support import mqtt, peer
 from support.broker import Broker
 from support.kept import CONFIG, again, end, keep
 from support.mqtt import V311, V5
@@ -145,6 +146,23 @@ def test_the_least_store_takes_something_and_then_no_more(start):
     assert os.path.getsize(os.path.join(broker.dir, "store", "data.mdb")) <= 524288
     again(broker, signal.SIGTERM)
     assert len(taken(broker)) == len(codes) - 1
+
+
+def test_a_full_store_heals_whatever_size_the_messages_have(start):
+    broker = start(CONFIG + "store_max_bytes 1000000\n", args=())
+    absent(broker)
+    with broker.peer(V5) as p:
+        p.connect("p")
+        assert p.publish("t", "x" * 200000, qos=1).code == 0x97  # more than its part of what room there is
+        codes = [0]
+        while codes[-1] < 0x80:
+            codes.append(p.publish("t", "x" * 60000, qos=1).code)
+        assert len(codes) > 5
+        assert len(taken(broker)) == len(codes) - 2
+        deadline = time.monotonic() + peer.TIMEOUT
+        while p.publish("t", "x" * 60000, qos=1).code >= 0x80:
+            assert time.monotonic() < deadline, "it stays full"
+            time.sleep(0.1)
 
 
 def test_a_store_that_is_too_small_is_refused_with_the_least_value(start):
