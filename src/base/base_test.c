@@ -28,6 +28,20 @@ memory_is_counted_and_given_back(void **state)
 }
 
 static void
+the_peak_is_never_below_what_is_held(void **state)
+{
+    void *blocks[4096]; /* of more than any test before has held */
+
+    (void)state;
+    for (size_t i = 0; i < NJ_COUNT_OF(blocks); i++) {
+        blocks[i] = nj_alloc(1000);
+        assert_true(nj_mem_peak() >= nj_mem_used());
+    }
+    for (size_t i = 0; i < NJ_COUNT_OF(blocks); i++)
+        nj_free(blocks[i]);
+}
+
+static void
 memory_limit_refuses(void **state)
 {
     uint64_t refused = nj_mem_refused();
@@ -335,6 +349,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_is_counted_and_given_back),
+        cmocka_unit_test(the_peak_is_never_below_what_is_held),
         cmocka_unit_test(memory_limit_refuses),
         cmocka_unit_test(array_size_overflow_is_refused),
         cmocka_unit_test(an_array_grows_only_where_it_is_full_and_stays_whole_without_memory),

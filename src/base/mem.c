@@ -229,6 +229,7 @@ nj_mem_trim(void)
 uint64_t
 nj_mem_peak(void)
 {
+    keep_most(&peak_bytes, (int64_t)nj_mem_used()); /* what this thread has not added yet, too */
     return (uint64_t)atomic_load_explicit(&peak_bytes, memory_order_relaxed);
 }
 

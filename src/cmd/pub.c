@@ -298,7 +298,6 @@ nj_cmd_pub(int argc, char **argv)
     nj_client_session_close(&p.session);
     nj_free(p.text);
     nj_client_config_fini(&p.config);
-    nj_client_session_end_by_signal(); /* what was not sent is no success, and a shell's loop ends
-                                        */
+    nj_client_session_end_by_signal(); /* so a shell's loop ends, too */
     return p.session.code;
 }
