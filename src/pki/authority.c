@@ -312,14 +312,15 @@ answer_for_key(void *ctx, const char *path, char *out, int room)
     return n;
 }
 
-/* For `diag`, of a key that stayed closed: what openssl can do about it is no help here. */
-static void
-say_closed(const struct nj_authority *a, enum nj_file_fault fault, struct nj_diag *diag)
+/* Why the key stayed closed, if it was for want of a pass phrase: what openssl can do about it is
+ * no help here. */
+static bool
+say_no_phrase(const struct nj_authority *a, struct nj_diag *diag)
 {
-    if (a->no_phrase.text[0] != '\0')
-        *diag = a->no_phrase;
-    else if (fault == NJ_FILE_PASSPHRASE)
-        nj_diag_hint(diag, "It is the one that was given when the authority was made.");
+    if (a->no_phrase.text[0] == '\0')
+        return false;
+    *diag = a->no_phrase;
+    return true;
 }
 
 static enum nj_err
@@ -336,8 +337,8 @@ read_key(struct nj_authority *a, struct nj_diag *diag)
 
     nj_authority_path(a, path, NULL, "ca.key");
     err = nj_pki_file_read(&file, path, &opts, diag);
-    if (err != NJ_OK)
-        say_closed(a, file.fault, diag);
+    if (err != NJ_OK && !say_no_phrase(a, diag) && file.fault == NJ_FILE_PASSPHRASE)
+        nj_diag_hint(diag, "It is the one that was given when the authority was made.");
     if (err == NJ_OK && X509_check_private_key(a->certificate, file.key) != 1) {
         nj_diag_hint(diag, "Find the ca.key that was made together with this ca.crt.");
         err =
@@ -467,8 +468,8 @@ make_key(struct nj_authority *a, const struct nj_authority_plan *plan, const cha
 
     if (!plan->is_replacing && access(path, F_OK) == 0) {
         err = nj_key_find(&a->key, path, plan->key, &opts, diag);
-        if (err != NJ_OK && a->no_phrase.text[0] != '\0')
-            *diag = a->no_phrase;
+        if (err != NJ_OK)
+            (void)say_no_phrase(a, diag);
         return err;
     }
     err = nj_key_make(&a->key, plan->key, diag);

@@ -334,6 +334,7 @@ def test_what_a_full_store_refuses_is_told(start, broker_kind):
     broker = start(CONFIG + "store_max_bytes 1000000\n")
     with broker.peer(V5) as peer, broker.peer(V5) as watcher:
         peer.connect("p")
+        # Less than an eighth of what is the store's reserve: none is refused for its size before the store is full.
         codes = (peer.publish(f"t/{n}", "x" * 10000, qos=1, retain=True).code for n in range(200))
         assert next(code for code in codes if code >= 0x80) == 0x97
         watcher.connect("watcher")
