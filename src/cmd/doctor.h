@@ -25,6 +25,10 @@ int64_t nj_doctor_built_at(void);
 /* doctor_broker.c: a configuration file, listener by listener. Offline, the client's files meet
  * each listener's. False: it cannot be read, which is said on stderr. */
 bool nj_doctor_examine_broker(struct nj_report *report, const struct nj_client_config *asked);
+/* What is wrong between the client's files and those of the configuration's listener on `port`,
+ * added to `out`. False: no configuration was given, or it has no TLS there. */
+bool nj_doctor_judge_with_listener(struct nj_findings *out, const struct nj_client_config *asked,
+                                   int port);
 /* Who the broker will be, where root starts it; NULL: who we are. */
 const char *nj_doctor_becomes(const struct nj_conf *conf);
 /* doctor_files.c: the files beside those of TLS. */

@@ -142,6 +142,31 @@ judge_listener(struct nj_report *report, const struct nj_client_config *asked,
     }
 }
 
+bool
+nj_doctor_judge_with_listener(struct nj_findings *out, const struct nj_client_config *asked,
+                              int port)
+{
+    const struct nj_judge_end client = nj_doctor_client(asked);
+    struct nj_conf conf = {.count = 0};
+    struct nj_diag diag = {0};
+    bool is_found = false;
+
+    if (asked->broker_config == NULL || nj_conf_read(&conf, asked->broker_config, &diag) != NJ_OK)
+        return false;
+    for (unsigned i = 0; i < conf.count && !is_found; i++) {
+        const struct nj_conf_listener *l = &conf.listeners[i];
+
+        is_found = l->port == port && has_tls(l);
+        if (is_found) {
+            const struct nj_judge_end broker = end_of(&conf, l, pair_for(l, asked->host));
+
+            nj_judge_files(out, &broker, &client, NULL);
+        }
+    }
+    nj_conf_fini(&conf);
+    return is_found;
+}
+
 static void
 examine_listener(struct nj_report *report, const struct nj_client_config *asked,
                  const struct nj_conf *conf, const struct nj_conf_listener *l)

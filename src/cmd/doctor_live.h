@@ -47,7 +47,8 @@ void nj_visit_try_own(struct nj_visit *v);
 bool nj_visit_has_use(struct nj_visit *v);
 /* What the broker said to it. */
 void nj_visit_check_own(struct nj_visit *v, const struct nj_tls_probe *p);
-/* What is wrong with it as far as our own CA can tell: brokers mostly have the same. */
+/* What is wrong with it as far as the broker's configuration can tell, where that was given; else
+ * as our own CA can: brokers mostly have the same. */
 void nj_visit_judge_own(const struct nj_visit *v, struct nj_findings *out);
 
 /* doctor_mqtt.c: CONNECT, then a message to ourselves. */

@@ -22,6 +22,8 @@ nj_visit_judge_own(const struct nj_visit *v, struct nj_findings *out)
     struct nj_pki_file certs = {0};
     struct nj_pki_file ca = {0};
 
+    if (nj_doctor_judge_with_listener(out, v->asked, v->opts.port))
+        return;
     nj_judge_files(out, NULL, &own, NULL);
     if (v->asked->cert != NULL && v->asked->cafile != NULL &&
         nj_pki_file_read(&certs, v->asked->cert, &opts, NULL) == NJ_OK &&

@@ -32,6 +32,8 @@ LIVE = {
 # The broker refuses, and the client sees an alert: one of these is the mistake, among the guesses.
 GUESSED = {"04b", "05b", "07", "07b", "07c", "07d", "07e", "16b", "17e", "18", "18b", "18c", "19", "01g",
            "06", "11e", "12b", "12c", "12d"}
+# Of these, certificates that the broker refuses in the handshake, by files of its own.
+OF_CERTIFICATES = GUESSED - {"07e", "12b", "12c", "12d", "19"}
 # The broker does not start.
 NOT_STARTED = {"08b", "09b", "09c", "09d", "20", "11", "11c", "15b", "17d"}
 
@@ -140,8 +142,9 @@ def test_mosquitto_says_what_the_table_says(lab, number):
                 assert running.says(clean(text), clean), running.log
 
 
-def doctor(setup, port, inside=()):
-    command = [*inside, NIGHTJAR, "doctor", f"{setup.host}:{port}", "--json", *setup.client_args()]
+def doctor(setup, port, inside=(), config=None):
+    command = [*inside, NIGHTJAR, "doctor", f"{setup.host}:{port}", "--json", *setup.client_args(),
+               *(("--config", str(config)) if config else ())]
     done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, timeout=60, check=False,
                           user=user_of(setup), env={**environment(), **setup.client_env})
     assert done.returncode in (0, 1), (done.stdout + done.stderr).decode()
@@ -174,6 +177,18 @@ def test_doctor_names_the_mistake(lab, kind, number):
     if not expected:
         # Debian's mosquitto has TLS before 1.2 switched on, for clients without its security level.
         assert {f["name"] for f in found} <= row.asides | ({"old_version"} if kind == "mosquitto" else set()), shown
+
+
+@pytest.mark.parametrize("number", sorted(OF_CERTIFICATES))
+def test_doctor_is_certain_where_it_has_the_brokers_files(lab, number):
+    row = rows.ROWS[number]
+    setup = row.make(lab)
+    with Running(setup, "nightjar") as running:
+        assert not running.error, running.log
+        code, report = doctor(setup, running.port, config=running.broker.config_path)
+    found = step(report, "certificate")["findings"]
+    assert code == 1 and {f["name"] for f in found if not f["is_guess"]} == row.faults, report
+    assert {f["name"] for f in found if f["is_guess"]} <= {"clock_ahead"}, report
 
 
 # What the lab's author tried, and what he was not told.
