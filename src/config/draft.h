@@ -110,6 +110,7 @@ nj_option_set nj_set_protocol;
 nj_option_set nj_set_psk_file;
 nj_option_set nj_set_retain_expiry_interval;
 nj_option_set nj_set_socket_domain;
+nj_option_set nj_set_tls_keyform;
 nj_option_set nj_set_tls_version;
 
 #endif

@@ -65,17 +65,28 @@ nj_set_tls_version(struct nj_draft *d, const struct nj_option *o, const char *as
 
     if (word.n == 0)
         return nj_value_empty(as, diag);
-    if (!is_old && !is_1_3 && !nj_str_eq(word, NJ_STR("tlsv1.2"))) {
-        nj_diag_hint(diag, "Expected %s.", o->form);
-        return nj_diag_fail(diag, NJ_ECONFIG,
-                            "Error: Invalid '%s' value '%" NJ_STR_FMT "' in configuration.", as,
-                            NJ_STR_ARG(word));
-    }
+    if (!is_old && !is_1_3 && !nj_str_eq(word, NJ_STR("tlsv1.2")))
+        return nj_value_invalid(as, o->form, word, diag);
     if (is_old)
         nj_log(NJ_LOG_WARNING,
                "Warning: '%s %" NJ_STR_FMT "': TLS 1.2 is the oldest version that is spoken.", as,
                NJ_STR_ARG(word));
     d->listeners[d->current].files.only_1_3 = is_1_3;
+    return NJ_OK;
+}
+
+enum nj_err
+nj_set_tls_keyform(struct nj_draft *d, const struct nj_option *o, const char *as,
+                   struct nj_str value, struct nj_diag *diag)
+{
+    struct nj_str word = nj_value_word(&value);
+    bool in_engine = nj_str_eq(word, NJ_STR("engine"));
+
+    if (word.n == 0)
+        return nj_value_empty(as, diag);
+    if (!in_engine && !nj_str_eq(word, NJ_STR("pem")))
+        return nj_value_invalid(as, o->form, word, diag);
+    d->listeners[d->current].files.key_in_engine = in_engine;
     return NJ_OK;
 }
 
@@ -107,6 +118,9 @@ nj_listener_tls_check(const struct nj_listener_tls *t, struct nj_diag *diag)
         nj_diag_hint(diag, "Add the line: psk_file FILE, with lines IDENTITY:KEY.");
         return fail(diag, "Error: psk_hint is set, but not psk_file.");
     }
+    if (t->engine != NULL && !t->key_in_engine)
+        nj_log(NJ_LOG_WARNING, "Warning: tls_engine %s is not used without 'tls_keyform engine'.",
+               t->engine);
     return NJ_OK;
 }
 
@@ -119,9 +133,8 @@ nj_listener_tls_is_on(const struct nj_listener_tls *t)
 void
 nj_listener_tls_free(struct nj_listener_tls *t)
 {
-    char *texts[] = {t->cafile,  t->capath,       t->crlfile, t->ocspfile,
-                     t->ciphers, t->ciphersuites, t->engine,  t->engine_kpass_sha1,
-                     t->keyform, t->psk_hint,     t->psk_file};
+    char *texts[] = {t->cafile,       t->capath, t->crlfile,           t->ocspfile, t->ciphers,
+                     t->ciphersuites, t->engine, t->engine_kpass_sha1, t->psk_hint, t->psk_file};
 
     for (size_t i = 0; i < NJ_COUNT_OF(texts); i++)
         nj_free(texts[i]);

@@ -46,6 +46,8 @@ tls_that_could_never_work_is_refused(void **state)
          "Error: The 'certfile' option requires a listener to be defined first."},
         {"listener 1\ntls_version ssl3\n", "Error: Invalid 'tls_version' value 'ssl3' in "
                                            "configuration."},
+        {"listener 1\ntls_keyform Engine\n", "Error: Invalid 'tls_keyform' value 'Engine' in "
+                                             "configuration."},
     };
 
     (void)state;
@@ -87,6 +89,19 @@ what_stands_beside_the_labs_certificates_is_read(void **state)
     nj_config_free(c);
 }
 
+static void
+an_engine_that_nothing_uses_is_told_of(void **state)
+{
+    static const char warning[] =
+        "Warning: tls_engine pkcs11 is not used without 'tls_keyform engine'.";
+
+    (void)state;
+    nj_config_free(load("listener 1\ntls_engine pkcs11\ntls_keyform engine\n"));
+    assert_false(was_said(warning));
+    nj_config_free(load("listener 1\ntls_engine pkcs11\n"));
+    assert_said(warning);
+}
+
 int
 main(void)
 {
@@ -95,6 +110,7 @@ main(void)
         cmocka_unit_test(tls_that_could_never_work_is_refused),
         cmocka_unit_test(certificates_and_keys_go_in_pairs),
         cmocka_unit_test(what_stands_beside_the_labs_certificates_is_read),
+        cmocka_unit_test(an_engine_that_nothing_uses_is_told_of),
     };
 
     return cmocka_run_group_tests_name("config/listener_tls", tests, open_log, close_log);

@@ -190,10 +190,7 @@ nj_set_socket_domain(struct nj_draft *d, const struct nj_option *o, const char *
     } else if (nj_str_eq(word, NJ_STR("ipv6"))) {
         d->listeners[d->current].socket_domain = NJ_SOCKET_IPV6;
     } else {
-        nj_diag_hint(diag, "Expected %s.", o->form);
-        return nj_diag_fail(diag, NJ_ECONFIG,
-                            "Error: Invalid '%s' value '%" NJ_STR_FMT "' in configuration.", as,
-                            NJ_STR_ARG(word));
+        return nj_value_invalid(as, o->form, word, diag);
     }
     return NJ_OK;
 }

@@ -37,6 +37,15 @@ nj_value_empty(const char *as, struct nj_diag *diag)
 }
 
 enum nj_err
+nj_value_invalid(const char *as, const char *form, struct nj_str word, struct nj_diag *diag)
+{
+    nj_diag_hint(diag, "Expected %s.", form);
+    return nj_diag_fail(diag, NJ_ECONFIG,
+                        "Error: Invalid '%s' value '%" NJ_STR_FMT "' in configuration.", as,
+                        NJ_STR_ARG(word));
+}
+
+enum nj_err
 nj_value_bool(bool *out, const char *as, struct nj_str *rest, struct nj_diag *diag)
 {
     struct nj_str word = nj_value_word(rest);

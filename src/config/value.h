@@ -27,5 +27,8 @@ NJ_NODISCARD enum nj_err nj_value_text(struct nj_str *out, const char *as, struc
 
 /* "Error: Empty '…' value in configuration." */
 enum nj_err nj_value_empty(const char *as, struct nj_diag *diag);
+/* "Error: Invalid '…' value '…' in configuration.", and the `form` that is expected. */
+enum nj_err nj_value_invalid(const char *as, const char *form, struct nj_str word,
+                             struct nj_diag *diag);
 
 #endif

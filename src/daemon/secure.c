@@ -31,7 +31,7 @@ opts_of(const struct nj_listener_tls *t, const char *keylog, struct nj_passphras
         .ciphersuites = t->ciphersuites,
         .engine = t->engine,
         .engine_kpass_sha1 = t->engine_kpass_sha1,
-        .key_in_engine = t->keyform != NULL && strcmp(t->keyform, "engine") == 0,
+        .key_in_engine = t->key_in_engine,
         .psk_hint = t->psk_hint,
         .psk_file = t->psk_file,
         .keylog = keylog,

@@ -34,8 +34,9 @@ struct nj_listener_tls {
     unsigned cert_count, key_count;
     char *cafile, *capath, *crlfile, *ocspfile;
     char *ciphers, *ciphersuites;
-    char *engine, *engine_kpass_sha1, *keyform;
+    char *engine, *engine_kpass_sha1;
     char *psk_hint, *psk_file;
+    bool key_in_engine;
     bool require_certificate;
     bool only_1_3;     /* TLS 1.2 is not spoken */
     bool ignore_dates; /* of clients' certificates */
