@@ -537,6 +537,9 @@ static int export(const struct nj_pki_config *c)
 
     if (c->is_p12 + c->is_pem + c->is_header != 1)
         return pki_mistake("`export` needs one of %s.", "--p12, --pem and --c-header");
+    if (c->out != NULL && strcmp(c->out, "-") == 0)
+        return pki_mistake(
+            "--out %s: the key goes to a file that its owner alone can read; name it.", c->out);
     if (nj_authority_open(&a, &opts, &diag) != NJ_OK)
         return fail_pki(&diag);
     err = nj_authority_find(a, c->operand, &what, &diag);

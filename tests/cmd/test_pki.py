@@ -777,6 +777,7 @@ def test_exports_open_elsewhere(ready):
     assert "shorter than 4" in ready("export", "broker", "--p12", "--passout", "pass:abc", code=COULD_NOT)
     for words in [], ["--pem", "--p12"]:
         assert "needs one of" in ready("export", "broker", *words, code=COULD_NOT)
+    assert "name it" in ready("export", "broker", "--pem", "--out", "-", code=COULD_NOT)
 
 
 def numbers(text, name):
