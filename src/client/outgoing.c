@@ -47,26 +47,6 @@ struct going {
     uint16_t topic_alias;
 };
 
-/* Which alias, and whether the topic itself may stay at home. */
-static void
-settle_alias(struct nj_engine *e, struct going *g)
-{
-    bool is_new;
-
-    if (g->topic_alias != 0) {
-        bool is_set = nj_str_eq(nj_client_aliases_topic(&e->aliases_out, g->topic_alias), g->topic);
-
-        if (is_set && g->goes_by_alias)
-            g->topic.n = 0;
-        else if (!is_set && !nj_client_aliases_set(&e->aliases_out, g->topic_alias, g->topic))
-            g->topic_alias = 0; /* this broker takes fewer than the one before */
-    } else if (e->opts.use_topic_aliases != 0) {
-        g->topic_alias = nj_client_aliases_give(&e->aliases_out, g->topic, &is_new);
-        if (g->topic_alias != 0 && !is_new)
-            g->topic.n = 0;
-    }
-}
-
 static struct nj_publish_head
 head_of(const struct going *g)
 {
@@ -82,6 +62,14 @@ head_of(const struct going *g)
     };
 }
 
+/* The topic may stay at home. */
+static bool
+is_known_by_alias(const struct nj_engine *e, const struct going *g)
+{
+    return g->goes_by_alias &&
+           nj_str_eq(nj_client_aliases_topic(&e->aliases_out, g->topic_alias), g->topic);
+}
+
 /* [MQTT5-3.2.2-15] */
 static bool
 is_too_large(const struct nj_engine *e, const struct going *g)
@@ -93,8 +81,36 @@ is_too_large(const struct nj_engine *e, const struct going *g)
         return true;
     head = head_of(g);
     head.packet_id = 1;
+    if (is_known_by_alias(e, g))
+        head.topic.n = 0;
     head_n = nj_publish_head_size(&head, (enum nj_version)e->opts.version);
     return head_n == 0 || head_n + g->payload.n > e->send_packet_maximum;
+}
+
+static bool
+is_too_large_with_alias(const struct nj_engine *e, struct going g)
+{
+    g.topic_alias = 1;
+    return is_too_large(e, &g);
+}
+
+/* Which alias, and whether the topic itself may stay at home. One that nobody asked for makes no
+ * packet larger than the broker takes. */
+static void
+settle_alias(struct nj_engine *e, struct going *g)
+{
+    bool is_new;
+
+    if (g->topic_alias != 0) {
+        if (is_known_by_alias(e, g))
+            g->topic.n = 0;
+        else if (!nj_client_aliases_set(&e->aliases_out, g->topic_alias, g->topic))
+            g->topic_alias = 0; /* this broker takes fewer than the one before */
+    } else if (e->opts.use_topic_aliases != 0 && !is_too_large_with_alias(e, *g)) {
+        g->topic_alias = nj_client_aliases_give(&e->aliases_out, g->topic, &is_new);
+        if (g->topic_alias != 0 && !is_new)
+            g->topic.n = 0;
+    }
 }
 
 /* False without memory. */
@@ -344,6 +360,8 @@ nj_outgoing_on_ack(struct nj_engine *e, enum nj_packet_type type, const struct n
 
 /* ---- publish ---- */
 
+#define TOPIC_ALIAS_BYTES 3u /* of the property */
+
 /* The properties without a topic alias, which belongs to one connection only; in memory of `copy`.
  * Returns how many bytes are left. */
 static size_t
@@ -470,6 +488,7 @@ nj_engine_publish(struct nj_engine *e, const struct nj_client_message *m, uint16
         .qos = m->qos,
         .retain = m->retain,
     };
+    struct going sized;
     enum nj_client_err err;
 
     g.topic.p = m->topic;
@@ -477,7 +496,10 @@ nj_engine_publish(struct nj_engine *e, const struct nj_client_message *m, uint16
     err = check(e, m, &g);
     if (err != NJ_CLIENT_OK)
         return err;
-    if (is_too_large(e, &g))
+    sized = g;
+    if (g.topic_alias != 0)
+        sized.properties.n -= TOPIC_ALIAS_BYTES; /* it is counted by itself */
+    if (is_too_large(e, &sized))
         return NJ_CLIENT_ETOOLARGE;
     err = m->qos == 0 ? publish_at_once(e, &g, m->properties) : publish_later(e, &g, m->properties);
     if (err == NJ_CLIENT_OK && packet_id != NULL)

@@ -230,6 +230,38 @@ what_the_broker_does_not_support_is_refused_here(void **state)
     assert_int_equal(nj_engine_output(e).n, 10);
 }
 
+/* [MQTT5-3.2.2-15] To the byte, with an alias and without. */
+static void
+alias_counts_towards_the_size_once(void **state)
+{
+    struct nj_client_properties alias = {"\x23\0\1", 3};
+    struct nj_client_message m = {.topic = "ab", .payload = "12345", .properties = alias};
+    struct nj_client_opts opts = opts_of(NJ_MQTT_5);
+
+    (void)state;
+    client_with(&opts);
+    CONNECT_WITH(0x22, 0, 1, 0x27, 0, 0, 0, 12);
+    m.payload_n = 3;
+    assert_int_equal(nj_engine_publish(e, &m, NULL), NJ_CLIENT_ETOOLARGE);
+    m.payload_n = 2;
+    assert_int_equal(nj_engine_publish(e, &m, NULL), NJ_CLIENT_OK);
+    EXPECT_OUTPUT(0x30, 10, 0, 2, 'a', 'b', 3, 0x23, 0, 1, '1', '2');
+    m.topic = ""; /* by the alias alone */
+    m.payload_n = 5;
+    assert_int_equal(nj_engine_publish(e, &m, NULL), NJ_CLIENT_ETOOLARGE);
+    m.payload_n = 4;
+    assert_int_equal(nj_engine_publish(e, &m, NULL), NJ_CLIENT_OK);
+    EXPECT_OUTPUT(0x30, 10, 0, 0, 3, 0x23, 0, 1, '1', '2', '3', '4');
+
+    opts.use_topic_aliases = 1; /* none is given where only the topic has room */
+    client_with(&opts);
+    CONNECT_WITH(0x22, 0, 1, 0x27, 0, 0, 0, 12);
+    publish("ab", "12345", 0);
+    EXPECT_OUTPUT(0x30, 10, 0, 2, 'a', 'b', 0, '1', '2', '3', '4', '5');
+    publish("ab", "12", 0);
+    EXPECT_OUTPUT(0x30, 10, 0, 2, 'a', 'b', 3, 0x23, 0, 1, '1', '2');
+}
+
 static void
 what_was_taken_offline_and_is_not_supported_is_told(void **state)
 {
@@ -262,6 +294,7 @@ main(void)
         TEST(output_has_a_ceiling),
         TEST(every_packet_identifier_in_use_is_full),
         TEST(what_the_broker_does_not_support_is_refused_here),
+        TEST(alias_counts_towards_the_size_once),
         TEST(what_was_taken_offline_and_is_not_supported_is_told),
     };
 

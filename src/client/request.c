@@ -104,10 +104,11 @@ static enum nj_client_err
 send_request(struct nj_engine *e, enum nj_packet_type type, struct nj_str list, size_t count,
              struct nj_client_properties properties, uint16_t *packet_id)
 {
-    size_t bytes = NJ_SMALL_PACKET_BYTES(properties.n) + list.n;
+    enum nj_version version = (enum nj_version)e->opts.version;
+    size_t bytes = nj_subscribe_size(version, nj_props_str(properties), list);
     struct nj_outgoing *request;
 
-    if (bytes > e->send_packet_maximum)
+    if (bytes > e->send_packet_maximum) /* [MQTT5-3.2.2-15] */
         return NJ_CLIENT_ETOOLARGE;
     if (e->ids.used == UINT16_MAX || nj_engine_output_is_full(e))
         return NJ_CLIENT_EFULL;
@@ -125,8 +126,7 @@ send_request(struct nj_engine *e, enum nj_packet_type type, struct nj_str list, 
         return NJ_CLIENT_ENOMEM;
     }
     struct nj_writer w = nj_writer_of(p, bytes);
-    nj_subscribe_encode(&w, (enum nj_version)e->opts.version, type, request->packet_id,
-                        nj_props_str(properties), list);
+    nj_subscribe_encode(&w, version, type, request->packet_id, nj_props_str(properties), list);
     nj_engine_wrote(e, &w);
     nj_list_push(&e->requests, &request->link);
     *packet_id = request->packet_id;

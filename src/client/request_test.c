@@ -80,6 +80,27 @@ bad_requests_are_refused_before_they_are_sent(void **state)
     expect_no_output();
 }
 
+/* [MQTT5-3.2.2-15] To the byte. */
+static void
+requests_are_as_large_as_the_broker_takes(void **state)
+{
+    struct nj_client_subscription s = {.filter = "abcd"};
+    const char *filter = "abcde";
+
+    (void)state;
+    client(NJ_MQTT_5);
+    CONNECT_WITH(0x27, 0, 0, 0, 12);
+    assert_int_equal(nj_engine_subscribe(e, &s, 1, none, NULL), NJ_CLIENT_OK);
+    EXPECT_OUTPUT(0x82, 10, 0, 1, 0, 0, 4, 'a', 'b', 'c', 'd', 0);
+    assert_int_equal(nj_engine_unsubscribe(e, &filter, 1, none, NULL), NJ_CLIENT_OK);
+    EXPECT_OUTPUT(0xa2, 10, 0, 2, 0, 0, 5, 'a', 'b', 'c', 'd', 'e');
+    s.filter = "abcde";
+    filter = "abcdef";
+    assert_int_equal(nj_engine_subscribe(e, &s, 1, none, NULL), NJ_CLIENT_ETOOLARGE);
+    assert_int_equal(nj_engine_unsubscribe(e, &filter, 1, none, NULL), NJ_CLIENT_ETOOLARGE);
+    expect_no_output();
+}
+
 int
 main(void)
 {
@@ -88,6 +109,7 @@ main(void)
         TEST(unsubscribe_is_answered),
         TEST(requests_end_with_their_connection),
         TEST(bad_requests_are_refused_before_they_are_sent),
+        TEST(requests_are_as_large_as_the_broker_takes),
     };
 
     return cmocka_run_group_tests_name("client/request", tests, NULL, NULL);

@@ -340,7 +340,8 @@ nj_ack_encode_bare(uint8_t packet[NJ_BARE_ACK_BYTES], enum nj_packet_type type, 
     packet[3] = (uint8_t)packet_id;
 }
 
-/* `list` is encoded with nj_subscription_put(). */
+/* `list` is encoded with nj_subscription_put(). The size is exact. */
+size_t nj_subscribe_size(enum nj_version v, struct nj_str properties, struct nj_str list);
 void nj_subscribe_encode(struct nj_writer *w, enum nj_version v, enum nj_packet_type type,
                          uint16_t packet_id, struct nj_str properties, struct nj_str list);
 void nj_subscription_put(struct nj_writer *w, enum nj_version v, bool has_options,

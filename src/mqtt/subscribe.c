@@ -131,11 +131,25 @@ nj_subscription_put(struct nj_writer *w, enum nj_version v, bool has_options,
         nj_write_u8(w, (uint8_t)options);
 }
 
+static size_t
+body_size(enum nj_version v, struct nj_str properties, struct nj_str list)
+{
+    return 2 + nj_properties_size(v, properties) + list.n;
+}
+
+size_t
+nj_subscribe_size(enum nj_version v, struct nj_str properties, struct nj_str list)
+{
+    size_t body = body_size(v, properties, list);
+
+    return 1 + nj_varint_size((uint32_t)NJ_MIN(body, NJ_VARINT_MAX_VALUE)) + body;
+}
+
 void
 nj_subscribe_encode(struct nj_writer *w, enum nj_version v, enum nj_packet_type type,
                     uint16_t packet_id, struct nj_str properties, struct nj_str list)
 {
-    nj_frame_put(w, type, 0, 2 + nj_properties_size(v, properties) + list.n);
+    nj_frame_put(w, type, 0, body_size(v, properties, list));
     nj_write_u16(w, packet_id);
     if (v == NJ_MQTT_5)
         nj_properties_put(w, properties);
