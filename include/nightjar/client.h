@@ -70,7 +70,10 @@ enum nj_client_err {
     NJ_CLIENT_EUNSUPPORTED = 18,  /* the protocol version does not have this */
     NJ_CLIENT_ETLS = 19,          /* TLS failed, in the handshake or later: nj_client_detail() */
     NJ_CLIENT_ETLSFILES = 20,     /* the files for TLS are of no use: nj_client_detail() */
-    NJ_CLIENT_EWANTSTLS = 21      /* the broker's port speaks TLS, and the options ask for none */
+    NJ_CLIENT_EWANTSTLS = 21,     /* the broker's port speaks TLS, and the options ask for none */
+    NJ_CLIENT_EWILDCARD = 22,     /* the broker does not support wildcards in subscriptions */
+    NJ_CLIENT_ESHARED = 23,       /* the broker does not support shared subscriptions */
+    NJ_CLIENT_EIDENTIFIER = 24    /* the broker does not support subscription identifiers */
 };
 
 /* A few words for people. Static. */
@@ -328,7 +331,8 @@ struct nj_client_subscription {
 };
 
 /* Needs a connection and ends with it. Errors: EINVAL, ENOTCONN, EFULL, ETOOLARGE, ENOMEM,
- * EUNSUPPORTED. */
+ * EUNSUPPORTED; and what the broker has said in CONNACK that it does not support: EWILDCARD,
+ * ESHARED, EIDENTIFIER. */
 NJ_EXPORT enum nj_client_err
 nj_client_subscribe(struct nj_client *c, const struct nj_client_subscription *list, size_t count,
                     struct nj_client_properties properties, uint16_t *packet_id);

@@ -63,6 +63,7 @@ expect_everything(struct nj_engine *e)
     e->send_packet_maximum = NJ_PACKET_MAX_BYTES;
     e->send_qos_maximum = 2;
     e->can_retain = true;
+    e->can_wildcard = e->can_share = e->can_identify = true;
 }
 
 enum nj_client_err

@@ -85,6 +85,7 @@ struct nj_engine {
     uint32_t send_packet_maximum;
     uint8_t send_qos_maximum;
     bool can_retain;
+    bool can_wildcard, can_share, can_identify; /* subscriptions */
     struct nj_client_aliases aliases_in, aliases_out;
 
     /* How it ends. */

@@ -243,6 +243,23 @@ authentication_goes_back_and_forth(void **state)
     expect_end(NJ_CLIENT_EPROTOCOL);
 }
 
+/* [MQTT5-4.12.0-5] [MQTT5-4.12.0-6] */
+static void
+connack_with_another_method_than_asked_for_ends_the_attempt(void **state)
+{
+    struct nj_client_opts opts = opts_of(NJ_MQTT_5);
+
+    (void)state;
+    for (int asks = 0; asks <= 1; asks++) {
+        opts.properties = (struct nj_client_properties){"\x15\0\1m", asks == 1 ? 4 : 0};
+        client_with(&opts);
+        open_link();
+        drop_output(0);
+        FEED(0x20, 7, 0, 0, 4, 0x15, 0, 1, 'x');
+        expect_end(NJ_CLIENT_EPROTOCOL);
+    }
+}
+
 int
 main(void)
 {
@@ -262,6 +279,7 @@ main(void)
         TEST(what_came_before_the_end_is_still_told),
         TEST(goodbye_closes_after_all_is_written),
         TEST(authentication_goes_back_and_forth),
+        TEST(connack_with_another_method_than_asked_for_ends_the_attempt),
     };
 
     return cmocka_run_group_tests_name("client/engine", tests, NULL, NULL);

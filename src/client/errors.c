@@ -42,6 +42,12 @@ nj_client_error_text(enum nj_client_err err)
         return "the broker does not support this QoS";
     case NJ_CLIENT_ERETAIN:
         return "the broker does not support retained messages";
+    case NJ_CLIENT_EWILDCARD:
+        return "the broker does not support wildcards in subscriptions";
+    case NJ_CLIENT_ESHARED:
+        return "the broker does not support shared subscriptions";
+    case NJ_CLIENT_EIDENTIFIER:
+        return "the broker does not support subscription identifiers";
     case NJ_CLIENT_EAUTH:
         return "the authentication exchange failed";
     case NJ_CLIENT_EUNSUPPORTED:

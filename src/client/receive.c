@@ -90,6 +90,27 @@ auth_data(const struct nj_properties *p)
                                                                  : (struct nj_str){NULL, 0};
 }
 
+static struct nj_str
+auth_method(const struct nj_engine *e)
+{
+    struct nj_client_properties rest = e->opts.properties;
+    struct nj_client_property p;
+
+    while (nj_client_property_next(&rest, &p)) {
+        if (p.id == NJ_PROPERTY_AUTHENTICATION_METHOD)
+            return (struct nj_str){p.value, p.value_n};
+    }
+    return (struct nj_str){NULL, 0};
+}
+
+/* [MQTT5-4.12.0-5] [MQTT5-4.12.0-6] */
+static bool
+is_other_method(const struct nj_engine *e, const struct nj_properties *p)
+{
+    return nj_properties_has(p, NJ_PROPERTY_AUTHENTICATION_METHOD) &&
+           !nj_str_eq(p->authentication_method, auth_method(e));
+}
+
 /* ---- CONNACK ---- */
 
 static bool
@@ -107,6 +128,12 @@ take_server_limits(struct nj_engine *e, const struct nj_properties *p)
         e->send_qos_maximum = p->maximum_qos;
     if (nj_properties_has(p, NJ_PROPERTY_RETAIN_AVAILABLE))
         e->can_retain = p->retain_available != 0;
+    if (nj_properties_has(p, NJ_PROPERTY_WILDCARD_SUBSCRIPTION_AVAILABLE))
+        e->can_wildcard = p->wildcard_subscription_available != 0;
+    if (nj_properties_has(p, NJ_PROPERTY_SHARED_SUBSCRIPTION_AVAILABLE))
+        e->can_share = p->shared_subscription_available != 0;
+    if (nj_properties_has(p, NJ_PROPERTY_SUBSCRIPTION_IDENTIFIER_AVAILABLE))
+        e->can_identify = p->subscription_identifier_available != 0;
     if (nj_properties_has(p, NJ_PROPERTY_TOPIC_ALIAS_MAXIMUM))
         aliases = p->topic_alias_maximum;
     if (e->opts.use_topic_aliases != 0)
@@ -155,6 +182,8 @@ on_connack(struct nj_engine *e, const struct nj_frame *f, struct nj_client_event
     /* [MQTT5-3.2.2-2] [MQTT311-3.2.2-1] A broker that finds a session we asked it to forget. */
     if (ack.session_present && e->opts.clean_start)
         return refuse_with(e, NJ_CAUSE_UNEXPECTED_PACKET, "session present after a clean start");
+    if (is_other_method(e, &ack.properties))
+        return refuse_with(e, NJ_CAUSE_AUTH_METHOD, "CONNACK with another authentication method");
     if (!take_server_limits(e, &ack.properties))
         return refuse(e, NJ_CAUSE_OUT_OF_MEMORY);
     if (e->is_authenticating &&
@@ -193,19 +222,6 @@ nj_engine_auth_step(struct nj_engine *e, unsigned reason, struct nj_str data)
         return err;
     return nj_engine_auth_send(e, NJ_REASON_CONTINUE_AUTHENTICATION,
                                (struct nj_str){reply, reply_n});
-}
-
-static struct nj_str
-auth_method(const struct nj_engine *e)
-{
-    struct nj_client_properties rest = e->opts.properties;
-    struct nj_client_property p;
-
-    while (nj_client_property_next(&rest, &p)) {
-        if (p.id == NJ_PROPERTY_AUTHENTICATION_METHOD)
-            return (struct nj_str){p.value, p.value_n};
-    }
-    return (struct nj_str){NULL, 0};
 }
 
 enum nj_client_err
@@ -249,9 +265,7 @@ on_auth(struct nj_engine *e, const struct nj_frame *f)
     if (auth.reason == NJ_REASON_RE_AUTHENTICATE ||
         (auth.reason == NJ_REASON_SUCCESS && !e->has_connack))
         return refuse_with(e, NJ_CAUSE_UNEXPECTED_PACKET, "AUTH with a client's reason code");
-    /* [MQTT5-4.12.0-5] */
-    if (nj_properties_has(&auth.properties, NJ_PROPERTY_AUTHENTICATION_METHOD) &&
-        !nj_str_eq(auth.properties.authentication_method, auth_method(e)))
+    if (is_other_method(e, &auth.properties))
         return refuse_with(e, NJ_CAUSE_AUTH_METHOD, "AUTH with another method");
     if (auth.reason == NJ_REASON_SUCCESS)
         e->is_authenticating = false;

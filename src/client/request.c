@@ -7,13 +7,12 @@
 #include "mqtt/topic.h"
 
 static bool
-filter_is_good(const char *filter)
+filter_is_good(const char *filter, struct nj_filter *parts)
 {
     struct nj_str text = nj_str_of(filter);
-    struct nj_filter parts;
 
     return filter != NULL && text.n > 0 && text.n <= UINT16_MAX && nj_utf8_is_valid(text) &&
-           nj_filter_parse(text, &parts);
+           nj_filter_parse(text, parts);
 }
 
 static bool
@@ -53,9 +52,14 @@ check_asked(const struct nj_engine *e, const struct asked *a, size_t *bytes)
         return NJ_CLIENT_EINVAL;
     for (size_t i = 0; i < a->count; i++) {
         struct nj_client_subscription s = asked_at(a, i);
+        struct nj_filter parts;
 
-        if (!filter_is_good(s.filter) || !options_are_good(e, &s))
+        if (!filter_is_good(s.filter, &parts) || !options_are_good(e, &s))
             return NJ_CLIENT_EINVAL;
+        if (a->type == NJ_SUBSCRIBE && !e->can_wildcard && nj_topic_has_wildcard(parts.filter))
+            return NJ_CLIENT_EWILDCARD;
+        if (a->type == NJ_SUBSCRIBE && !e->can_share && parts.share.n > 0)
+            return NJ_CLIENT_ESHARED;
         *bytes += strlen(s.filter) + 3;
     }
     return NJ_CLIENT_OK;
@@ -143,9 +147,10 @@ check_block(const struct nj_engine *e, struct nj_client_properties properties,
         return NJ_CLIENT_OK;
     if (!nj_engine_is_v5(e))
         return NJ_CLIENT_EUNSUPPORTED;
-    return nj_props_check(properties, NJ_PROPERTIES_OF(type), &numbers) == NJ_CAUSE_NONE
-               ? NJ_CLIENT_OK
-               : NJ_CLIENT_EINVAL;
+    if (nj_props_check(properties, NJ_PROPERTIES_OF(type), &numbers) != NJ_CAUSE_NONE)
+        return NJ_CLIENT_EINVAL;
+    return !e->can_identify && numbers.subscription_identifier_count > 0 ? NJ_CLIENT_EIDENTIFIER
+                                                                         : NJ_CLIENT_OK;
 }
 
 static enum nj_client_err

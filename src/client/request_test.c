@@ -80,6 +80,32 @@ bad_requests_are_refused_before_they_are_sent(void **state)
     expect_no_output();
 }
 
+static void
+subscriptions_that_the_broker_does_not_support_are_refused_here(void **state)
+{
+    const struct nj_client_properties identifier = {"\x0b\x07", 2};
+    const struct nj_client_subscription plain = {.filter = "a"};
+    const char *filter = "$share/s/#";
+    struct nj_client_subscription s = {.filter = "a/+"};
+
+    (void)state;
+    client(NJ_MQTT_5);
+    CONNECT_WITH(0x28, 0, 0x29, 0, 0x2a, 0);
+    assert_int_equal(nj_engine_subscribe(e, &s, 1, none, NULL), NJ_CLIENT_EWILDCARD);
+    s.filter = "$share/s/#";
+    assert_int_equal(nj_engine_subscribe(e, &s, 1, none, NULL), NJ_CLIENT_EWILDCARD);
+    s.filter = "$share/s/a";
+    assert_int_equal(nj_engine_subscribe(e, &s, 1, none, NULL), NJ_CLIENT_ESHARED);
+    assert_int_equal(nj_engine_subscribe(e, &plain, 1, identifier, NULL), NJ_CLIENT_EIDENTIFIER);
+    expect_no_output();
+    assert_int_equal(nj_engine_subscribe(e, &plain, 1, none, NULL), NJ_CLIENT_OK);
+    assert_int_equal(nj_engine_unsubscribe(e, &filter, 1, none, NULL), NJ_CLIENT_OK);
+    drop_output(0);
+    lose_link();
+    connect_again(false); /* to one that says nothing of it */
+    assert_int_equal(nj_engine_subscribe(e, &s, 1, identifier, NULL), NJ_CLIENT_OK);
+}
+
 /* [MQTT5-3.2.2-15] To the byte. */
 static void
 requests_are_as_large_as_the_broker_takes(void **state)
@@ -110,6 +136,7 @@ main(void)
         TEST(requests_end_with_their_connection),
         TEST(bad_requests_are_refused_before_they_are_sent),
         TEST(requests_are_as_large_as_the_broker_takes),
+        TEST(subscriptions_that_the_broker_does_not_support_are_refused_here),
     };
 
     return cmocka_run_group_tests_name("client/request", tests, NULL, NULL);

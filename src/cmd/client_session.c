@@ -64,6 +64,12 @@ nj_mosq_number(enum nj_client_err err)
         return NJ_MOSQ_TLS;
     case NJ_CLIENT_ETLSFILES:
         return 1; /* as a mistake on the command line */
+    case NJ_CLIENT_EWILDCARD:
+        return NJ_REASON_WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED;
+    case NJ_CLIENT_ESHARED:
+        return NJ_REASON_SHARED_SUBSCRIPTIONS_NOT_SUPPORTED;
+    case NJ_CLIENT_EIDENTIFIER:
+        return NJ_REASON_SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED;
     }
     return NJ_MOSQ_PROTOCOL;
 }
@@ -105,7 +111,7 @@ nj_mosq_text(int number, int error)
     case NJ_MOSQ_TIMEOUT:
         return "Timeout";
     default:
-        return "Unknown error.";
+        return number >= 0x80 ? nj_client_reason_text((unsigned)number) : "Unknown error.";
     }
 }
 

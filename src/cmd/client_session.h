@@ -33,8 +33,10 @@ enum nj_mosq_err {
 /* A signal before the broker has answered. */
 #define NJ_EXIT_INTERRUPTED 255
 
+/* One of them, or a reason code of MQTT 5, as a broker would have given it. */
 int nj_mosq_number(enum nj_client_err err);
-/* Mosquitto's words for its number. Static, strerror()'s for NJ_MOSQ_ERRNO. */
+/* Mosquitto's words for its number, from 0x80 on MQTT 5's for its reason code. Static, strerror()'s
+ * for NJ_MOSQ_ERRNO. */
 const char *nj_mosq_text(int number, int error);
 
 struct nj_client_session {

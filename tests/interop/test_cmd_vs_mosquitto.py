@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from support.broker import NIGHTJAR
-from support.mqtt import CONNECT, PUBREC, PUBREL, SUBSCRIBE, V5, V311, ack, publish
+from support.mqtt import CONNACK, CONNECT, DISCONNECT, PUBREC, PUBREL, SUBSCRIBE, V5, V311, ack, packet, props, publish
 from support.peer import TIMEOUT
 from support.script import GREETING, Script, suback
 from support.tool import NIGHTJAR_TOOLS, Running, environment, run, terminate
@@ -122,6 +122,22 @@ def test_broker_that_talks_nonsense_ends_a_client_with_words(answer, words):
     with Script([(CONNECT, answer)]) as broker:
         code, out, err = run(NIGHTJAR_TOOLS.command(words[0]) + broker.at() + words[1:])
     assert code in (2, 21) and out == b"" and err.startswith(b"Error: "), (code, out, err)
+
+
+UNAVAILABLE = [("wildcard_subscription_available", ["-t", "a/#"], 0xA2, "Wildcard Subscriptions"),
+               ("shared_subscription_available", ["-t", "$share/s/a"], 0x9E, "Shared Subscriptions"),
+               ("subscription_identifier_available", ["-t", "a", "-D", "subscribe", "subscription-identifier", "1"],
+                0xA1, "Subscription Identifiers")]
+
+
+@pytest.mark.parametrize("what,options,code,words", UNAVAILABLE, ids=[u[0] for u in UNAVAILABLE])
+def test_subscription_that_the_broker_does_not_support_is_not_sent(what, options, code, words):
+    """Debian's sends it, is disconnected, and begins anew for ever."""
+    greeting = packet(CONNACK, 0, b"\0\0" + props({what: 0}))
+    with Script([(CONNECT, greeting)]) as broker:
+        done = run(NIGHTJAR_TOOLS.command("sub") + broker.at() + options + ["-V", "5"])
+    assert done == (code, b"", f"Error: {words} not supported\n".encode())
+    assert [p[0] >> 4 for p in broker.heard[0]] == [CONNECT, DISCONNECT]
 
 
 @pytest.mark.parametrize("version,knows", ((V5, True), (V311, False)), ids=("known", "forgotten"))
