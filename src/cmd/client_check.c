@@ -59,7 +59,8 @@ nj_client_config_check(struct nj_client_config *c)
     if (!check_session(c))
         return false;
     if (c->tool == NJ_TOOL_SUB && c->topics.count == 0 && c->unsubscribes.count == 0)
-        return nj_client_mistake("Error: You must specify a topic to subscribe to.\n");
+        return nj_client_mistake("Error: You must specify a topic to subscribe to (-t) or "
+                                 "unsubscribe from (-U).\n");
     if (!nj_client_config_check_tls(c) || !check_srv(c))
         return false;
     if (c->port < 0 && c->tool != NJ_TOOL_DOCTOR) /* who asks which listener was meant */

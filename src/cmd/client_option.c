@@ -244,8 +244,7 @@ set_RETAIN_HANDLING(struct nj_client_config *c, const char *value)
         }
     }
     return nj_client_mistake(
-        "Error: Unknown --retain-handling argument '%s', it is one of always, new, "
-        "never.\n\n",
+        "Error: Unknown value '%s' for --retain-handling. It is one of always, new, never.\n\n",
         value);
 }
 

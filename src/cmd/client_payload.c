@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -46,7 +47,7 @@ load_file(struct nj_client_config *c)
     bool is_loaded;
 
     if (file == NULL) {
-        nj_client_say(c, "Error: Unable to open file \"%s\".\n", c->text);
+        nj_client_say(c, "Error: Unable to read file \"%s\": %s.\n", c->text, strerror(errno));
         return false;
     }
     if (fstat(fileno(file), &st) == 0 && S_ISDIR(st.st_mode)) {

@@ -106,9 +106,11 @@ nj_client_config_property(struct nj_client_config *c, const char *target, char *
     int at;
 
     if (!is_packet(target))
-        return nj_client_mistake("Error: Invalid command given in --property argument.\n\n");
+        return nj_client_mistake("Error: Invalid command %s given in --property argument.\n\n",
+                                 target);
     if (id == 0)
-        return nj_client_mistake("Error: Invalid property name given in --property argument.\n\n");
+        return nj_client_mistake(
+            "Error: Invalid property name %s given in --property argument.\n\n", name);
     if (value_count < (is_pair ? 3 : 2))
         return nj_client_mistake("Error: --property argument given but not enough arguments "
                                  "specified.\n\n");

@@ -22,7 +22,7 @@ nj_client_read_url(struct nj_client_config *c, const char *url)
     if (strncasecmp(url, "ws://", 5) == 0 || strncasecmp(url, "wss://", 6) == 0)
         return nj_client_mistake("Error: %s is not supported yet.\n", "a URL with WebSocket");
     if (!is_mqtts && strncasecmp(url, "mqtt://", 7) != 0)
-        return nj_client_mistake("Error: unsupported URL scheme.\n\n");
+        return nj_client_mistake("Error: Unsupported URL scheme.\n\n");
     url += is_mqtts ? 8 : 7;
     c->is_mqtts = is_mqtts;
     c->port = is_mqtts ? 8883 : 1883;

@@ -161,8 +161,13 @@ nj_client_walk(struct nj_client_config *c, int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         const struct nj_client_option *o = nj_client_option_find(c->tool, argv[i]);
 
-        if (o != NULL && o->id == NJ_OPTION_OPTIONS_FILE && i + 1 < argc)
+        if (o != NULL && o->id == NJ_OPTION_OPTIONS_FILE && i + 1 < argc) {
+            if (path != NULL) {
+                (void)nj_client_mistake("Error: Duplicate -o argument given.\n\n");
+                return NJ_WALK_MISTAKE;
+            }
             path = argv[i + 1];
+        }
         if (o != NULL && o->has_value)
             i++;
     }

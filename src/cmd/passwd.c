@@ -29,7 +29,6 @@ enum exit_code {
     GOOD = 0,
     FAILED = 1,
     DIFFERS = 2, /* the password typed for the second time */
-    NO_HASH = 10,
 };
 
 enum action {
@@ -138,14 +137,12 @@ nj_passwd_print_manual(FILE *out)
             fprintf(out, " Ar %s", passwd_options[i].argument);
         fprintf(out, "\n%s.\n", passwd_options[i].does);
     }
-    fputs(
-        ".El\n"
-        ".Sh EXIT STATUS\n"
-        "0 when it is done, 1 when it is not, 2 when the password was typed in two ways, 10 for a\n"
-        "hash that is not known.\n"
-        ".Sh SEE ALSO\n"
-        ".Xr nightjar.conf 5\n",
-        out);
+    fputs(".El\n"
+          ".Sh EXIT STATUS\n"
+          "0 when it is done, 1 when it is not, 2 when the password was typed in two ways.\n"
+          ".Sh SEE ALSO\n"
+          ".Xr nightjar.conf 5\n",
+          out);
 }
 
 /* ---- the command line ---- */
@@ -160,7 +157,7 @@ set_kind(struct job *job, const char *name)
         }
     }
     fprintf(stderr, "Error: Unknown hash type '%s'\n", name);
-    return NO_HASH;
+    return FAILED;
 }
 
 static int
@@ -236,6 +233,23 @@ check_user(const char *user)
     return GOOD;
 }
 
+/* Too many words are what only the usage can put right. */
+static int
+fail_without_operands(const struct job *job, bool has_too_few)
+{
+    if (has_too_few && job->action == DELETE)
+        return fail_with(FAILED, "-D argument given but password file or username missing.");
+    if (has_too_few && job->action == HASH_PLAIN)
+        return fail_with(FAILED, "-U argument given but password file missing.");
+    if (has_too_few && job->is_new)
+        return fail_with(FAILED,
+                         job->is_batch
+                             ? "-c argument given but password file, username, or password missing."
+                             : "-c argument given but password file or username missing.");
+    print_usage(stdout);
+    return FAILED;
+}
+
 static int
 take_operands(struct job *job, int argc, char **argv)
 {
@@ -244,10 +258,8 @@ take_operands(struct job *job, int argc, char **argv)
 
     if (code != GOOD)
         return code;
-    if (left != wanted) {
-        print_usage(stdout);
-        return FAILED;
-    }
+    if (left != wanted)
+        return fail_without_operands(job, left < wanted);
     job->file = argv[at];
     job->user = wanted > 1 ? argv[at + 1] : NULL;
     job->typed = wanted > 2 ? argv[at + 2] : NULL;

@@ -522,20 +522,18 @@ WRONG = [
     ("pub", ["-t", "x/#", "-m", "a"]), ("pub", ["-t", "x", "-m", "a", "-k", "4"]),
     ("pub", ["-t", "x", "-m", "a", "-k", "65536"]), ("pub", ["-t", "x", "-m", "a", "-p", "65536"]),
     ("pub", ["-t", "x", "-m", "a", "-V", "6"]), ("pub", ["-t", "x", "-m", "a", "--repeat", "0"]),
-    ("pub", ["-t", "x", "-m", "a", "--repeat-delay", "-1"]), ("pub", ["-t", "x", "-f", "/nonexistent"]),
+    ("pub", ["-t", "x", "-m", "a", "--repeat-delay", "-1"]),
     ("pub", ["-t", "x", "-m", "a", "-M", "0"]), ("pub", ["-t", "x", "-m", "a", "--will-payload", "p"]),
     ("pub", ["-t", "x", "-m", "a", "--will-retain"]), ("pub", ["-t", "x", "-m", "a", "--will-qos", "3"]),
     ("pub", ["-t", "x", "-m", "a", "--will-topic", "a/#"]), ("pub", ["-t", "x", "-m", "a", "-x", "-2"]),
     ("pub", ["-t", "x", "-m", "a", "-x", "4294967296"]), ("pub", ["-t", "x", "-m", "a", "--frobnicate"]),
-    ("pub", ["-t", "x", "-m", "a", "-i", "a", "-I", "b"]), ("pub", ["-t", "x", "-m", "a", "-L", "http://x/y"]),
+    ("pub", ["-t", "x", "-m", "a", "-i", "a", "-I", "b"]),
     ("pub", ["-L", "mqtt://localhost", "-m", "a"]), ("pub", ["-t", "x", "-m", "a", "-D", "publish"]),
-    ("pub", ["-t", "x", "-m", "a", "-D", "publish", "nonsense", "1"]),
-    ("pub", ["-t", "x", "-m", "a", "-D", "nonsense", "content-type", "1"]),
     ("pub", ["-t", "x", "-m", "a", "-D", "puback", "reason-string", "1"]),
     ("pub", ["-t", "x", "-m", "a", "-D", "publish", "receive-maximum", "1"]),
     ("pub", ["-t", "x", "-m", "a", "-D", "publish", "subscription-identifier", "1"]),
     ("pub", ["-t", "x", "-m", "a", "-F", "%p"]), ("pub", ["-t", "x", "-s", "-l"]),
-    ("sub", []), ("sub", ["-t"]), ("sub", ["-t", "a/#/b"]), ("sub", ["-t", "x", "-C", "0"]),
+    ("sub", ["-t"]), ("sub", ["-t", "a/#/b"]), ("sub", ["-t", "x", "-C", "0"]),
     ("sub", ["-t", "x", "-W", "0"]), ("sub", ["-t", "x", "-q", "3"]), ("sub", ["-t", "x", "-F", "%y"]),
     ("sub", ["-t", "x", "-F", "%"]), ("sub", ["-t", "x", "-F", "@"]), ("sub", ["-t", "x", "-F", "\\"]),
     ("sub", ["-t", "x", "-F", "\\q"]), ("sub", ["-t", "x", "-R", "--retained-only"]), ("sub", ["-t", "x", "-T", "#/a"]),
@@ -556,6 +554,24 @@ def test_wrong_command_line(broker, program, options):
     assert our_code == code
     first = lambda text: text.decode().strip().splitlines()[:1]
     assert first(our_err or our_out) == first(err or out)
+
+
+OF_2_1 = [
+    ("pub", ["-L", "http://x/y"], "Unsupported URL scheme."),
+    ("pub", ["-D", "nonsense", "content-type", "1"], "Invalid command nonsense given in --property argument."),
+    ("pub", ["-D", "publish", "nonsense", "1"], "Invalid property name nonsense given in --property argument."),
+    ("pub", ["-t", "x", "-f", "/nonexistent"], 'Unable to read file "/nonexistent": No such file or directory.'),
+    ("sub", [], "You must specify a topic to subscribe to (-t) or unsubscribe from (-U)."),
+    ("sub", ["-t", "x", "-o", "a", "-o", "b"], "Duplicate -o argument given."),
+    ("sub", ["-t", "x", "--retain-handling", "no"], "Unknown value 'no' for --retain-handling. It is one of always, new, never."),
+]
+
+
+@pytest.mark.parametrize("program,options,words", OF_2_1, ids=[f"{p} {' '.join(o)}" for p, o, _ in OF_2_1])
+def test_words_of_2_1_tell_more(program, options, words):
+    """Debian's name neither the word that was wrong nor the reason."""
+    code, out, err = run(NIGHTJAR_TOOLS.command(program) + options)
+    assert (code, out, err.decode().splitlines()[0]) == (1, b"", "Error: " + words)
 
 
 def refused_with(packet, command):
