@@ -428,6 +428,10 @@ nj_home_connect(struct nj_home *home, const struct nj_opening *o, struct nj_link
     struct nj_session *s = find(home, o->client_id, hash);
     struct nj_msg *will = NULL;
 
+    if (s != NULL && s->link != NULL) { /* its DISCONNECT may be there, and not read yet */
+        s->link->ops->hear_out(s->link);
+        s = find(home, o->client_id, hash);
+    }
     if (s == NULL && !is_room_for_session(home))
         return NJ_CAUSE_GLOBAL_MAX_CLIENTS;
     if (s == NULL && o->session_expiry_s > 0 && nj_mem_is_scarce())

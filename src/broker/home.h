@@ -117,9 +117,9 @@ struct nj_opening {
 };
 
 /**
- * Open the session, new or resumed, on this link; a link that holds it already is closed with
- * NJ_CAUSE_TAKEN_OVER. The CONNACK goes out through the link when it is due, perhaps from inside
- * this call; then what waits is delivered.
+ * Open the session, new or resumed, on this link; a link that holds it already is heard out, and
+ * closed with NJ_CAUSE_TAKEN_OVER unless that was a farewell. The CONNACK goes out through the link
+ * when it is due, perhaps from inside this call; then what waits is delivered.
  *
  * out      written on NJ_CAUSE_NONE, before the CONNACK; valid until nj_session_leave() or the
  *          link's close().

@@ -35,9 +35,10 @@ struct kit_client {
     struct nj_session *session; /* NULL once it has left or was closed */
     struct kit_packet seen[KIT_SEEN];
     unsigned count, looked_at;
-    enum nj_cause closed; /* NJ_CAUSE_NONE: not by the broker */
-    size_t max_payload;   /* more is too large for it */
-    bool has_no_memory;   /* its output cannot take a PUBLISH */
+    enum nj_cause closed;                    /* NJ_CAUSE_NONE: not by the broker */
+    size_t max_payload;                      /* more is too large for it */
+    bool has_no_memory;                      /* its output cannot take a PUBLISH */
+    void (*says_last)(struct kit_client *c); /* what is found when it is heard out; may be NULL */
 };
 
 struct kit_store {
@@ -120,6 +121,15 @@ kit_on_answer(struct nj_link *link, const struct nj_answer *a)
     p->codes_n = NJ_MIN(a->codes.n, sizeof(p->codes));
     if (a->codes.n > 0)
         memcpy(p->codes, a->codes.p, p->codes_n);
+}
+
+static inline void
+kit_on_hear_out(struct nj_link *link)
+{
+    struct kit_client *c = nj_container_of(link, struct kit_client, link);
+
+    if (c->says_last != NULL)
+        c->says_last(c);
 }
 
 static inline void
@@ -392,7 +402,8 @@ kit_wait_s(uint32_t seconds)
 static inline void
 kit_client(struct kit_client *c)
 {
-    static const struct nj_link_ops ops = {kit_on_publish, kit_on_answer, kit_on_close};
+    static const struct nj_link_ops ops = {kit_on_publish, kit_on_answer, kit_on_hear_out,
+                                           kit_on_close};
 
     memset(c, 0, sizeof(*c));
     c->link = (struct nj_link){.ops = &ops, .version = NJ_MQTT_5, .receive_maximum = 65535};

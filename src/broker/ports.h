@@ -53,6 +53,9 @@ struct nj_link;
 struct nj_link_ops {
     enum nj_sent (*publish)(struct nj_link *link, const struct nj_delivery *delivery);
     void (*answer)(struct nj_link *link, const struct nj_answer *answer);
+    /* The client has come on another link: take what it had sent on this one before, as much as one
+     * read brings. The session may be gone after it. */
+    void (*hear_out)(struct nj_link *link);
     /* The session is done with this link (taken over, ended); it will not call it again. */
     void (*close)(struct nj_link *link, enum nj_cause cause);
 };

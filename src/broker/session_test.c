@@ -333,6 +333,30 @@ a_take_over_publishes_a_will_without_delay_and_forgets_one_with(void **state)
 }
 
 static void
+say_farewell(struct kit_client *client)
+{
+    kit_leave(client, true);
+}
+
+/* Its client said DISCONNECT and came back at once: the broker finds the new connection first.
+ * [MQTT5-3.14.4-3] [MQTT311-3.14.4-3] */
+static void
+a_farewell_that_is_not_read_yet_comes_before_the_take_over(void **state)
+{
+    (void)state;
+    watch_wills();
+    connect_with_will(&c, "a", 100, 0);
+    c.says_last = say_farewell;
+    assert_true(is_present(&d, 0, "a", false, 100));
+    assert_int_equal(c.closed, NJ_CAUSE_NONE);
+    connect_with_will(&c, "b", 0, 0);
+    c.says_last = say_farewell;
+    assert_false(is_present(&d, 0, "b", false, 100));
+    kit_settle();
+    kit_sees_nothing(&w);
+}
+
+static void
 a_stopping_broker_publishes_every_will_once(void **state)
 {
     static struct kit_client away;
@@ -601,6 +625,7 @@ main(void)
         TEST(a_client_that_is_back_in_time_keeps_its_delayed_will_to_itself),
         TEST(the_end_of_the_session_does_not_wait_for_the_delay),
         TEST(a_take_over_publishes_a_will_without_delay_and_forgets_one_with),
+        TEST(a_farewell_that_is_not_read_yet_comes_before_the_take_over),
         TEST(a_stopping_broker_publishes_every_will_once),
         TEST(a_will_may_be_retained_and_expire),
         TEST(a_session_that_is_away_too_long_ends),

@@ -101,6 +101,9 @@ void nj_conn_continue(struct nj_conn *c);
 void nj_conn_read(struct nj_conn *c);
 /* Write what waits. */
 void nj_conn_flush(struct nj_conn *c);
+/* Its client has come on another connection, to which its session will belong: what was sent here
+ * before that, and waits to be read, comes first. It may be the DISCONNECT. */
+void nj_conn_hear_out(struct nj_conn *c);
 /* An answer has left, for which reading may have waited. */
 void nj_conn_answered(struct nj_conn *c);
 

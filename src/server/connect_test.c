@@ -102,6 +102,36 @@ a_take_over_tells_the_first_connection(void **state)
     close_client(&second);
 }
 
+/* The sockets are read in any order: what was said on the first one before the second connection
+ * came counts first, here that the session is to end. [MQTT5-3.1.2-6] */
+static void
+a_farewell_is_read_before_the_next_connection_is_answered(void **state)
+{
+    static const char connect[] = "\x10\x13\x00\x04MQTT\x05\x00\x00\x3c"
+                                  "\x05\x11\x00\x00\x00\x64\x00\x01"
+                                  "a";
+    static const char farewell[] = "\xe0\x07\x00\x05\x11\x00\x00\x00\x00";
+
+    (void)state;
+    start();
+    for (int i = 0; i < 50; i++) {
+        struct client first, second;
+
+        open_client(&first);
+        open_client(&second);
+        say(&first, BYTES(connect));
+        read_all(&first);
+        assert_int_equal(nj_sim_write(first.fd, BYTES(farewell)), sizeof(farewell) - 1);
+        say(&second, BYTES(connect));
+        read_all(&second);
+        assert_int_equal(second.seen[0], 0x20);
+        assert_int_equal(second.seen[2], 0); /* no session present */
+        say(&second, BYTES(farewell));
+        close_client(&first);
+        close_client(&second);
+    }
+}
+
 /* ---- the AUTH exchange ---- */
 
 /* [MQTT5-4.12.0-2] [MQTT5-4.12.0-3] [MQTT5-4.12.0-5] */
@@ -219,6 +249,7 @@ main(void)
         TEST(who_says_nothing_is_closed_after_connect_timeout),
         TEST(a_connack_that_waits_for_the_store_is_not_a_timeout),
         TEST(a_take_over_tells_the_first_connection),
+        TEST(a_farewell_is_read_before_the_next_connection_is_answered),
         TEST(an_exchange_of_two_steps_opens_the_session),
         TEST(an_exchange_that_fails_opens_nothing),
         TEST(a_client_that_gives_up_gets_no_connack),

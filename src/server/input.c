@@ -346,15 +346,12 @@ read_bytes(struct nj_conn *c, void *buffer, size_t room)
     return c->secure == NULL ? nj_io_read(&c->io, buffer, room) : nj_secure_read(c, buffer, room);
 }
 
-/* A large packet gathers in a buffer of the connection's own, which grows as its bytes come: for a
- * length that is only claimed, no more is set aside than has come already. */
+/* Behind what is in the connection's own buffer. */
 static void
-read_large(struct nj_conn *c)
+read_behind(struct nj_conn *c, uint32_t want)
 {
-    uint32_t want = c->in_needed > c->in_n ? c->in_needed - c->in_n : NJ_WORKER_READ_BYTES;
     ssize_t n;
 
-    want = NJ_MIN(want, NJ_MAX(c->in_n, LARGE_BYTES));
     if (c->secure != NULL)
         want += NJ_SECURE_SLACK;
     if (!make_room(c, want)) {
@@ -367,6 +364,16 @@ read_large(struct nj_conn *c)
     c->in_n += (uint32_t)n;
     if (c->in_needed == 0 || c->in_n >= c->in_needed)
         take_from_buffer(c);
+}
+
+/* A large packet gathers in a buffer of the connection's own, which grows as its bytes come: for a
+ * length that is only claimed, no more is set aside than has come already. */
+static void
+read_large(struct nj_conn *c)
+{
+    uint32_t want = c->in_needed > c->in_n ? c->in_needed - c->in_n : NJ_WORKER_READ_BYTES;
+
+    read_behind(c, NJ_MIN(want, NJ_MAX(c->in_n, LARGE_BYTES)));
 }
 
 static void
@@ -403,6 +410,17 @@ nj_conn_read(struct nj_conn *c)
         pause_reading(c);
     else
         read_some(c);
+}
+
+/* Into a buffer of its own: the CONNECT that asks for this may lie in the worker's. Reading may be
+ * off although it may be taken from, since it was put on again for the next turn only. */
+void
+nj_conn_hear_out(struct nj_conn *c)
+{
+    if (c->state == NJ_CONN_ACTIVE)
+        nj_conn_continue(c);
+    if (c->state == NJ_CONN_ACTIVE && is_taking(c) && !is_to_pause(c))
+        read_behind(c, LARGE_BYTES);
 }
 
 void

@@ -497,9 +497,15 @@ link_answer(struct nj_link *link, const struct nj_answer *a)
 }
 
 static void
+link_hear_out(struct nj_link *link)
+{
+    nj_conn_hear_out(nj_container_of(link, struct nj_conn, link));
+}
+
+static void
 link_close(struct nj_link *link, enum nj_cause cause)
 {
     nj_conn_end_link(nj_container_of(link, struct nj_conn, link), cause);
 }
 
-const struct nj_link_ops nj_conn_link_ops = {link_publish, link_answer, link_close};
+const struct nj_link_ops nj_conn_link_ops = {link_publish, link_answer, link_hear_out, link_close};

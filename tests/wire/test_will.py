@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Wills: published when a client vanishes, not when it says good-bye, later where it asked for that."""
+import signal
 import time
 
 import pytest
@@ -143,9 +144,29 @@ def test_will_is_routed_like_any_message(client, uid):
     client(V311, uid + "-absent", clean=False).receive(uid, "gone", qos=1)
 
 
-def test_will_over_max_will_size_is_refused(client):
-    """A will of 60,000 bytes is within every limit."""
+def test_large_will_is_within_every_limit(client):
     client(V311, will={"topic": "w", "payload": "x" * 60000}).disconnect()
+
+
+@BOTH
+def test_disconnect_counts_before_the_next_connection(start, version):
+    """Said, closed, and back at once, while the broker had no time: the will stays withdrawn, whichever of its
+    threads comes first. [MQTT311-3.14.4-3] [MQTT5-3.14.4-3]"""
+    broker = start()
+    with broker.peer(version) as watcher:
+        watcher.connect("watcher")
+        watcher.subscribe("#")
+        for n in range(20):
+            with broker.peer(version) as first, broker.peer(version) as second:
+                first.connect("a", will={"topic": "will", "payload": str(n)})
+                broker.signal(signal.SIGSTOP)
+                first.send(mqtt.disconnect()).close()
+                second.send(mqtt.connect("a", version=version))
+                broker.signal(signal.SIGCONT)
+                second.expect(mqtt.CONNACK, code=0)
+                second.disconnect()
+        watcher.publish("fence", "")
+        watcher.receive("fence")
 
 
 # --------------------------------------------------------------------------- will delay
