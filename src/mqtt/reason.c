@@ -93,6 +93,8 @@ nj_cause_return_code(enum nj_cause cause)
         return -1;
     if (cause == NJ_CAUSE_MAX_KEEPALIVE)
         return 2;
+    if (cause == NJ_CAUSE_MESSAGE_SIZE_LIMIT) /* of a will; Mosquitto's choice */
+        return 5;
     switch ((unsigned)nj_cause_reason(cause)) {
     case NJ_REASON_UNSUPPORTED_PROTOCOL_VERSION:
         return 1;

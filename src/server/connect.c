@@ -44,6 +44,8 @@ check_will(const struct nj_conn *c, const struct nj_connect *p)
         return NJ_CAUSE_TOPIC_TOO_LONG;
     if (nj_topic_levels(p->will_topic) > c->worker->opts->max_topic_levels)
         return NJ_CAUSE_TOPIC_TOO_DEEP;
+    if (nj_conn_is_over_size_limit(c, p->will_payload))
+        return NJ_CAUSE_MESSAGE_SIZE_LIMIT;
     if (nj_conn_is_reserved(p->will_topic))
         return NJ_CAUSE_NOT_AUTHORIZED;
     return NJ_CAUSE_NONE;

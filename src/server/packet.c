@@ -59,13 +59,19 @@ nj_conn_is_reserved(struct nj_str topic)
             nj_str_starts(topic, NJ_STR("$CONTROL")));
 }
 
+bool
+nj_conn_is_over_size_limit(const struct nj_conn *c, struct nj_str payload)
+{
+    uint32_t limit = c->worker->home->opts->message_size_limit;
+
+    return limit > 0 && payload.n > limit;
+}
+
 /* What is refused without ending anything. */
 static enum nj_cause
 refuse_publish(const struct nj_conn *c, const struct nj_publish *p)
 {
-    uint32_t limit = c->worker->home->opts->message_size_limit;
-
-    if (limit > 0 && p->payload.n > limit)
+    if (nj_conn_is_over_size_limit(c, p->payload))
         return NJ_CAUSE_MESSAGE_SIZE_LIMIT;
     if (nj_conn_is_reserved(p->topic))
         return NJ_CAUSE_NOT_AUTHORIZED;

@@ -149,6 +149,18 @@ def test_large_will_is_within_every_limit(client):
 
 
 @BOTH
+def test_will_over_message_size_limit_is_refused(start, version):
+    """No way around the limit; with Mosquitto's codes."""
+    broker = start("listener {port} 127.0.0.1\nallow_anonymous true\nmessage_size_limit 10\n")
+    with broker.peer(version) as peer:
+        peer.connect("a", will={"topic": "w", "payload": "x" * 10})
+        peer.disconnect()
+    with broker.peer(version) as peer:
+        peer.connect("a", code=0x95 if version == V5 else 5, will={"topic": "w", "payload": "x" * 11})
+        peer.expect_closed()
+
+
+@BOTH
 def test_disconnect_counts_before_the_next_connection(start, version):
     """Said, closed, and back at once, while the broker had no time: the will stays withdrawn, whichever of its
     threads comes first. [MQTT311-3.14.4-3] [MQTT5-3.14.4-3]"""
