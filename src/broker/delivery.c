@@ -264,8 +264,10 @@ deliver(struct nj_home *home, struct nj_publication *pub, const struct nj_route 
                 route_to_member(home, pub, &member, how, result);
             continue;
         }
-        if (!is_audience(t, pub))
+        if (!is_audience(t, pub)) {
+            result->receivers++; /* it matches, though not for its own messages */
             continue;
+        }
         terms = (struct nj_terms){
             .identifiers = route->identifiers + t->first_identifier,
             .identifier_count = t->identifier_count,

@@ -7,9 +7,9 @@
 
 /* What routing found out, for the publisher's acknowledgement. */
 struct nj_routed {
-    uint32_t receivers;
-    uint64_t number;  /* of the store: safe when this is, for all receivers that have it stored */
-    bool is_complete; /* false: no memory for all of it; it may not be acknowledged */
+    uint32_t receivers; /* whose subscriptions match, No Local or not */
+    uint64_t number;    /* of the store: safe when this is, for all receivers that have it stored */
+    bool is_complete;   /* false: no memory for all of it; it may not be acknowledged */
 };
 
 /* Whether somebody will have it stored. */

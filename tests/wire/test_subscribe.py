@@ -219,7 +219,7 @@ def test_no_local_keeps_own_messages_away(client, uid):
     """[MQTT5-3.8.3-3]"""
     me, other = client(V5), client(V5)
     me.subscribe(uid, no_local=True)
-    me.publish(uid, "mine", qos=1)
+    me.publish(uid, "mine", qos=1, code=0)  # not 0x10: somebody has subscribed
     other.publish(uid, "theirs", qos=1)
     me.receive(uid, "theirs")
     me.fence()
