@@ -81,7 +81,7 @@ read_will(struct nj_reader *r, struct nj_connect *out)
     cause = nj_topic_check(out->will_topic);
     if (cause != NJ_CAUSE_NONE)
         return cause;
-    return out->will_topic.n == 0 ? NJ_CAUSE_TOPIC_NAME_EMPTY : NJ_CAUSE_NONE;
+    return out->will_topic.n == 0 ? NJ_CAUSE_WILL_TOPIC_EMPTY : NJ_CAUSE_NONE;
 }
 
 /* 3.1 lets a client set the flags and send nothing, "for compatibility with the original MQTT V3":

@@ -243,7 +243,7 @@ the_will_topic_is_a_topic_name(void **state)
     (void)state;
     assert_cause(V311 "06 003c " ID "0003 612f23 0000", NJ_CAUSE_TOPIC_NAME_WILDCARD);
     assert_cause(V5 "06 003c 00 " ID "00 0001 2b 0000", NJ_CAUSE_TOPIC_NAME_WILDCARD);
-    assert_cause(V311 "06 003c " ID "0000 0000", NJ_CAUSE_TOPIC_NAME_EMPTY);
+    assert_cause(V311 "06 003c " ID "0000 0000", NJ_CAUSE_WILL_TOPIC_EMPTY);
 }
 
 static void
