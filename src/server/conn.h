@@ -172,7 +172,8 @@ struct nj_str nj_exchange_data(const struct nj_exchange *e);
 enum nj_cause nj_conn_on_packet(struct nj_conn *c, const struct nj_frame *frame);
 /* More than message_size_limit allows. */
 bool nj_conn_is_over_size_limit(const struct nj_conn *c, struct nj_str payload);
-/* Topics that only the broker publishes to: `$SYS…`, `$share…`, `$CONTROL…`. */
+/* Topics that only the broker publishes to: `$SYS…`, but for the state of a bridge, `$share…`,
+ * `$CONTROL…`. */
 bool nj_conn_is_reserved(struct nj_str topic);
 
 /* link.c: packets out */

@@ -51,12 +51,18 @@ check_publish(const struct nj_conn *c, const struct nj_publish *p)
     return NJ_CAUSE_NONE;
 }
 
+/* Where a bridge says that it is up or down, at home and at the broker that it has called: the one
+ * place below $SYS that is its client's. */
+#define BRIDGE_STATE NJ_STR("$SYS/broker/connection/+/state")
+
 bool
 nj_conn_is_reserved(struct nj_str topic)
 {
-    return topic.p[0] == '$' &&
-           (nj_str_starts(topic, NJ_STR("$SYS")) || nj_str_starts(topic, NJ_STR("$share")) ||
-            nj_str_starts(topic, NJ_STR("$CONTROL")));
+    if (topic.p[0] != '$')
+        return false;
+    if (nj_str_starts(topic, NJ_STR("$SYS")))
+        return !nj_topic_matches(BRIDGE_STATE, topic);
+    return nj_str_starts(topic, NJ_STR("$share")) || nj_str_starts(topic, NJ_STR("$CONTROL"));
 }
 
 bool

@@ -178,6 +178,23 @@ def test_clients_cannot_write_below_sys(client, values):
     assert client(V5).publish("$SYS/broker/version", "forged", qos=1, retain=True).code == 0x87
     client(V311).publish("$SYS/broker/version", "forged", qos=1, retain=True)
     assert snapshot(client, "$SYS/broker/version") == before
+    for topic in ("$SYS/broker/connection/x", "$SYS/broker/connection/x/y/state"):
+        assert client(V5).publish(topic, "1", qos=1).code == 0x87
+
+
+@pytest.mark.parametrize("version", (V311, V5))
+def test_a_bridge_may_say_that_it_is_up_and_down(client, version, uid):
+    """The one topic below $SYS that is its client's, as Mosquitto's bridges want it: 1 when it has come, and
+    0 by its will."""
+    state = f"$SYS/broker/connection/{uid}/state"
+    watcher = client(V311)
+    watcher.subscribe(state)
+    bridge = client(version, uid, will={"topic": state, "payload": "0", "qos": 1, "retain": True})
+    bridge.publish(state, "1", qos=1, retain=True, code=0)
+    watcher.receive(state, "1")
+    bridge.drop()
+    watcher.receive(state, "0")
+    assert snapshot(client, state) == {f"connection/{uid}/state": "0"}
 
 
 def number(watcher, topic, wanted):
