@@ -54,7 +54,6 @@ nj_inflight_add(struct nj_inflight *f, struct nj_msg *msg)
         return NULL;
     f->last_given = after(f->last_given);
     *slot = (struct nj_parcel){.msg = msg, .packet_id = f->last_given};
-    f->bytes += nj_msg_bytes(msg);
     return slot;
 }
 
@@ -74,8 +73,6 @@ nj_inflight_restore(struct nj_inflight *f, const struct nj_parcel *p)
         if (is_it)
             break;
     }
-    if (p->msg != NULL)
-        f->bytes += nj_msg_bytes(p->msg);
     return true;
 }
 
@@ -138,11 +135,22 @@ nj_inflight_find(struct nj_inflight *f, uint16_t packet_id)
 }
 
 void
+nj_inflight_count(struct nj_inflight *f, struct nj_parcel *p)
+{
+    if (p->is_counted)
+        return;
+    p->is_counted = true;
+    f->counted++;
+    f->bytes += p->msg->payload_n;
+}
+
+void
 nj_inflight_drop_message(struct nj_inflight *f, struct nj_parcel *p)
 {
     if (p->msg == NULL)
         return;
-    f->bytes -= nj_msg_bytes(p->msg);
+    if (p->is_counted)
+        f->bytes -= p->msg->payload_n;
     nj_parcel_fini(p);
 }
 
@@ -174,6 +182,7 @@ nj_inflight_restart(struct nj_inflight *f)
 {
     f->next = 0;
     f->counted = 0;
+    f->bytes = 0;
     for (uint32_t i = 0; i < f->ring.count; i++)
         nj_inflight_at(f, i)->is_counted = false;
 }

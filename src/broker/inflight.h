@@ -21,7 +21,7 @@ struct nj_inflight {
     struct nj_ring ring; /* of struct nj_parcel */
     uint32_t counted;    /* parcels that take a place in the receive maximum */
     uint32_t next;       /* from `first`: where sending goes on; those before it are sent */
-    uint64_t bytes;      /* of messages still held */
+    uint64_t bytes;      /* of their payloads, until PUBREC: what Mosquitto counts */
     uint16_t last_given; /* packet identifier; 0: none yet */
     uint16_t leapt_from; /* the identifier behind which NJ_INFLIGHT_LEAP were left out, as long as
                             it is in the ring; 0: none were */
@@ -50,6 +50,9 @@ struct nj_parcel *nj_inflight_find(struct nj_inflight *f, uint16_t packet_id);
 struct nj_parcel *nj_inflight_at(struct nj_inflight *f, uint32_t i);
 /* Whether sending has passed it on this connection. */
 bool nj_inflight_is_passed(struct nj_inflight *f, const struct nj_parcel *p);
+/* It goes out on this connection, with its message: it takes its place, and its payload counts.
+ * [MQTT5-4.9.0-1] [MQTT5-3.3.4-9] */
+void nj_inflight_count(struct nj_inflight *f, struct nj_parcel *p);
 /* QoS 2 after PUBREC: the message is the receiver's, its bytes are given back. */
 void nj_inflight_drop_message(struct nj_inflight *f, struct nj_parcel *p);
 /* Acknowledged: gives back what it holds, frees the place as soon as those before it are done. */

@@ -89,15 +89,6 @@ nj_session_window_is_open(const struct nj_session *s)
            (bytes == 0 || s->inflight.bytes < bytes || s->inflight.counted == 0);
 }
 
-/* [MQTT5-4.9.0-1] [MQTT5-3.3.4-9] */
-static void
-count_in_window(struct nj_session *s, struct nj_parcel *p)
-{
-    if (!p->is_counted)
-        s->inflight.counted++;
-    p->is_counted = true;
-}
-
 static enum nj_sent
 send_publication(struct nj_session *s, struct nj_publication *pub, const struct nj_parcel *p,
                  bool dup)
@@ -144,7 +135,7 @@ send_inflight(struct nj_session *s, struct nj_parcel *p, bool dup)
     switch (send_parcel(s, p, dup)) {
     case NJ_SENT:
         p->state = NJ_PARCEL_SENT;
-        count_in_window(s, p);
+        nj_inflight_count(&s->inflight, p);
         return true;
     case NJ_SENT_TOO_LARGE:
         dropped(s, NJ_CAUSE_RECEIVER_PACKET_SIZE, nj_msg_topic(p->msg));
@@ -174,7 +165,7 @@ hold(struct nj_session *s, struct nj_parcel *p)
         return false;
     }
     p->state = NJ_PARCEL_HELD;
-    count_in_window(s, p);
+    nj_inflight_count(&s->inflight, p);
     return true;
 }
 
@@ -200,7 +191,7 @@ advance(struct nj_session *s, struct nj_parcel *p)
         send_pubrel(s, p);
         return true;
     case NJ_PARCEL_HELD:
-        count_in_window(s, p);
+        nj_inflight_count(&s->inflight, p);
         return true;
     case NJ_PARCEL_RECEIVED:
     case NJ_PARCEL_DONE:
@@ -513,7 +504,7 @@ deliver_at_once(struct nj_session *s, struct nj_publication *pub, const struct n
     switch (s->link->ops->publish(s->link, &d)) {
     case NJ_SENT:
         slot->state = NJ_PARCEL_SENT;
-        count_in_window(s, slot);
+        nj_inflight_count(&s->inflight, slot);
         f->next = f->ring.count;
         break;
     case NJ_SENT_TOO_LARGE:

@@ -114,6 +114,22 @@ def test_31x_clients_have_max_inflight_messages(client, version, uid):
     subscriber.expect(PUBLISH, payload=b"20")
 
 
+def test_max_inflight_bytes_counts_payloads(start, uid):
+    """As in Mosquitto: what is under way may be so many bytes before the next message waits."""
+    broker = start("listener {port} 127.0.0.1\nallow_anonymous true\nmax_inflight_bytes 16\n")
+    with broker.peer(V311) as subscriber, broker.peer(V311) as publisher:
+        subscriber.connect("subscriber")
+        subscriber.subscribe(uid, qos=1)
+        publisher.connect("publisher")
+        for n in range(3):
+            publisher.publish(uid, f"message{n}", qos=1)
+        first = subscriber.expect(PUBLISH, payload=b"message0")
+        subscriber.expect(PUBLISH, payload=b"message1")
+        subscriber.fence()
+        subscriber.acknowledge(first)
+        subscriber.expect(PUBLISH, payload=b"message2")
+
+
 # ---------------------------------------------------------------- receive maximum, inward
 
 
