@@ -309,7 +309,7 @@ settle_topic(struct nj_engine *e, const struct nj_publish *p, struct nj_str *top
             return refuse(e, NJ_CAUSE_OUT_OF_MEMORY);
         *topic = nj_client_aliases_topic(&e->aliases_in, alias);
         if (topic->p == NULL)
-            return refuse(e, NJ_CAUSE_TOPIC_ALIAS);
+            return refuse(e, NJ_CAUSE_TOPIC_ALIAS_UNKNOWN);
     }
     if (topic->n + 1 > e->topic_cap) {
         char *bigger = nj_realloc(e->topic, topic->n + 256);

@@ -27,7 +27,7 @@ resolve_alias(struct nj_conn *c, struct nj_publish *p)
                    ? NJ_CAUSE_NONE
                    : NJ_CAUSE_OUT_OF_MEMORY;
     p->topic = nj_aliases_get(c->aliases, alias);
-    return p->topic.p != NULL ? NJ_CAUSE_NONE : NJ_CAUSE_TOPIC_ALIAS;
+    return p->topic.p != NULL ? NJ_CAUSE_NONE : NJ_CAUSE_TOPIC_ALIAS_UNKNOWN;
 }
 
 /* What ends the connection. */

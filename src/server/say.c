@@ -352,6 +352,7 @@ put_what(char what[WHAT_MAX], const struct nj_conn *c, enum nj_cause cause,
         (void)snprintf(what, WHAT_MAX, "%s packet with invalid properties (%s)", packet, words);
         break;
     case NJ_CAUSE_TOPIC_ALIAS: /* found in a PUBLISH that was decoded without fault */
+    case NJ_CAUSE_TOPIC_ALIAS_UNKNOWN:
         (void)nj_publish_decode(frame, c->link.version, NJ_FROM_CLIENT, &p);
         (void)snprintf(what, WHAT_MAX, "PUBLISH invalid topic alias (%u)",
                        p.properties.topic_alias);

@@ -117,6 +117,8 @@ FAULTS = [
     ("identifier 0", lambda v: mqtt.subscribe(0, [("a", 0)], v), r"Protocol error from {id}: SUBSCRIBE with mid = 0\."),
     ("alias", lambda v: mqtt.publish("a", version=V5, properties={"topic_alias": 77}),
      r"Protocol error from {id}: PUBLISH invalid topic alias \(77\)\."),
+    ("alias not set", lambda v: mqtt.publish("", version=V5, properties={"topic_alias": 3}),
+     r"Protocol error from {id}: PUBLISH invalid topic alias \(3\)\."),
     ("property", lambda v: mqtt.publish("a", version=V5, properties={"maximum_qos": 1}),
      r"Protocol error from {id}: PUBLISH packet with invalid properties"),
     ("receive maximum", lambda v: b"".join(mqtt.publish("a", "", 2, n, version=V5) for n in range(1, 30)),
