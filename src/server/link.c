@@ -328,9 +328,10 @@ nj_conn_send_connack(struct nj_conn *c, bool session_present, enum nj_cause caus
     struct nj_writer p, w;
     int code = connack_code(c, cause);
     /* Nobody has said what it speaks yet. */
-    bool is_early = c->client_id == NULL && c->session == NULL &&
-                    (nj_cause_reason(cause) == NJ_REASON_MALFORMED_PACKET ||
-                     cause == NJ_CAUSE_SHUTTING_DOWN || cause == NJ_CAUSE_OUT_OF_MEMORY);
+    bool is_early =
+        c->client_id == NULL && c->session == NULL &&
+        ((nj_cause_reason(cause) == NJ_REASON_MALFORMED_PACKET && c->link.version != NJ_MQTT_5) ||
+         cause == NJ_CAUSE_SHUTTING_DOWN || cause == NJ_CAUSE_OUT_OF_MEMORY);
 
     if (code < 0 || cause == NJ_CAUSE_FIRST_NOT_CONNECT || cause == NJ_CAUSE_CONNECT_TIMEOUT ||
         cause == NJ_CAUSE_CLIENT_CLOSED || cause == NJ_CAUSE_PROTOCOL_NAME || is_early)

@@ -432,6 +432,19 @@ def test_refused_connect_is_told_why_in_words(client):
     assert peer.expect(mqtt.CONNACK, code=0x82).props == [("reason_string", "property given twice")]
 
 
+@pytest.mark.parametrize("fields,words", [
+    ({"properties": b"\x7f\x00"}, "unknown property"),
+    ({"properties": b"\x11\x00\x00"}, "packet ends before its contents"),
+    ({"flags": 0x82}, "packet ends before its contents"),
+    ({"username": b"\xc3\x28"}, "ill-formed UTF-8 string")],
+    ids=["unknown property", "cut value", "no user name", "user name not utf8"])
+def test_malformed_connect_of_5_is_told_why(client, fields, words):
+    """Its version was read before what is wrong with it. Section 4.13.1."""
+    peer = client.raw(V5).send(mqtt.connect("x", V5, **fields))
+    assert peer.expect(mqtt.CONNACK, code=0x81).props == [("reason_string", words)]
+    peer.expect_closed()
+
+
 @pytest.mark.parametrize("topic", ("a/#", "+/b"))
 def test_wildcard_in_response_topic_of_a_will_is_refused(client, topic):
     """[MQTT5-3.3.2-14]"""
