@@ -542,13 +542,24 @@ nj_session_deliver(struct nj_session *s, struct nj_publication *pub, const struc
 
 /* ---- acknowledgements ---- */
 
+/* Not the one that a parcel waits for. Of what was sent on this connection the client knows which
+ * that is; were it kept, nothing would ever free its place in the window. [MQTT311-4.8.0-1] */
+static enum nj_cause
+misplaced(struct nj_session *s, const struct nj_parcel *p)
+{
+    bool is_sent =
+        p != NULL && p->state != NJ_PARCEL_HELD && nj_inflight_is_passed(&s->inflight, p);
+
+    return is_sent ? NJ_CAUSE_ACK_OF_ANOTHER_KIND : NJ_CAUSE_PACKET_ID_UNKNOWN;
+}
+
 enum nj_cause
 nj_session_puback(struct nj_session *s, uint16_t packet_id, uint8_t reason)
 {
     struct nj_parcel *p = nj_inflight_find(&s->inflight, packet_id);
 
     if (p == NULL || p->qos != 1 || p->state != NJ_PARCEL_SENT || !p->is_counted)
-        return NJ_CAUSE_PACKET_ID_UNKNOWN;
+        return misplaced(s, p);
     if (reason >= 0x80)
         dropped(s, NJ_CAUSE_REFUSED_BY_RECEIVER, nj_msg_topic(p->msg));
     /* Acknowledgements come in order and in rows. The parcel behind it may be none, or of any age:
@@ -593,9 +604,11 @@ nj_session_pubrec(struct nj_session *s, uint16_t packet_id, uint8_t reason)
         .type = NJ_PUBREL, .packet_id = packet_id, .reason = NJ_REASON_PACKET_IDENTIFIER_NOT_FOUND};
 
     if (p == NULL || p->qos != 2 || p->state == NJ_PARCEL_QUEUED || p->state == NJ_PARCEL_HELD) {
-        if (reason < 0x80)
+        enum nj_cause cause = misplaced(s, p);
+
+        if (cause == NJ_CAUSE_PACKET_ID_UNKNOWN && reason < 0x80)
             s->link->ops->answer(s->link, &unknown);
-        return NJ_CAUSE_PACKET_ID_UNKNOWN;
+        return cause;
     }
     if (p->state == NJ_PARCEL_RELEASED)
         send_pubrel(s, p); /* the first one was lost on a connection before */
@@ -617,7 +630,7 @@ nj_session_pubcomp(struct nj_session *s, uint16_t packet_id)
     struct nj_parcel *p = nj_inflight_find(&s->inflight, packet_id);
 
     if (p == NULL || p->qos != 2 || p->state != NJ_PARCEL_RELEASED)
-        return NJ_CAUSE_PACKET_ID_UNKNOWN;
+        return misplaced(s, p);
     finish(s, p);
     nj_session_resume(s);
     return NJ_CAUSE_NONE;

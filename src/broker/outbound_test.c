@@ -65,6 +65,9 @@ qos_1_is_under_way_until_puback(void **state)
     publish("a", 1);
     kit_sees_publish(&c, "a", 1, 1);
     assert_int_equal(c.session->inflight.ring.count, 1);
+    assert_int_equal(nj_session_pubrec(c.session, 1, 0), NJ_CAUSE_ACK_OF_ANOTHER_KIND);
+    assert_int_equal(nj_session_pubcomp(c.session, 1), NJ_CAUSE_ACK_OF_ANOTHER_KIND);
+    kit_sees_nothing(&c);
     assert_int_equal(puback(1), NJ_CAUSE_NONE);
     assert_int_equal(c.session->inflight.ring.count, 0);
     assert_int_equal(puback(1), NJ_CAUSE_PACKET_ID_UNKNOWN);
@@ -80,10 +83,11 @@ qos_2_goes_through_pubrec_pubrel_and_pubcomp(void **state)
     meet(0, 2);
     publish("a", 2);
     kit_sees_publish(&c, "a", 2, 1);
-    assert_int_equal(puback(1), NJ_CAUSE_PACKET_ID_UNKNOWN);
-    assert_int_equal(nj_session_pubcomp(c.session, 1), NJ_CAUSE_PACKET_ID_UNKNOWN);
+    assert_int_equal(puback(1), NJ_CAUSE_ACK_OF_ANOTHER_KIND);
+    assert_int_equal(nj_session_pubcomp(c.session, 1), NJ_CAUSE_ACK_OF_ANOTHER_KIND);
     assert_int_equal(nj_session_pubrec(c.session, 1, 0), NJ_CAUSE_NONE);
     kit_sees_ack(&c, NJ_PUBREL, 1, 0);
+    assert_int_equal(puback(1), NJ_CAUSE_ACK_OF_ANOTHER_KIND);
     assert_int_equal(nj_session_pubrec(c.session, 1, 0), NJ_CAUSE_NONE);
     kit_sees_ack(&c, NJ_PUBREL, 1, 0);
     assert_int_equal(nj_session_pubcomp(c.session, 1), NJ_CAUSE_NONE);

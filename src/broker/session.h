@@ -102,8 +102,9 @@ void nj_session_pubrel(struct nj_session *s, uint16_t packet_id);
 
 /* ---- to the client ---- */
 
-/* The client acknowledges. NJ_CAUSE_PACKET_ID_UNKNOWN: nothing of this kind was under way, which is
- * worth a line in the log; the standard has been followed. `reason` is MQTT 5's, 0 before. */
+/* The client acknowledges. NJ_CAUSE_PACKET_ID_UNKNOWN: nothing was under way, which is worth a line
+ * in the log; the standard has been followed. NJ_CAUSE_ACK_OF_ANOTHER_KIND: what is under way waits
+ * for another acknowledgement; the connection is to end. `reason` is MQTT 5's, 0 before. */
 enum nj_cause nj_session_puback(struct nj_session *s, uint16_t packet_id, uint8_t reason);
 enum nj_cause nj_session_pubrec(struct nj_session *s, uint16_t packet_id, uint8_t reason);
 enum nj_cause nj_session_pubcomp(struct nj_session *s, uint16_t packet_id);

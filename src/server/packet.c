@@ -184,8 +184,9 @@ on_ack(struct nj_conn *c, const struct nj_frame *frame)
         cause = nj_session_pubcomp(c->session, p.packet_id);
         break;
     }
-    if (cause == NJ_CAUSE_PACKET_ID_UNKNOWN)
-        nj_say_unknown_packet_id(c, type, p.packet_id);
+    if (cause != NJ_CAUSE_PACKET_ID_UNKNOWN)
+        return cause;
+    nj_say_unknown_packet_id(c, type, p.packet_id);
     return NJ_CAUSE_NONE;
 }
 

@@ -73,7 +73,7 @@ def test_after_disconnect_nothing_is_taken(client, version, kind, uid):
 
 @pytest.mark.parametrize("kind", range(16), ids=lambda k: mqtt.NAMES[k])
 def test_while_waiting_for_acknowledgements_every_packet_has_its_place(client, kind, uid):
-    """A QoS 2 exchange is open in both directions; acknowledgements of the wrong kind do not end it.
+    """A QoS 2 exchange is open in both directions.
 
     [MQTT311-4.3.3-1] [MQTT311-4.3.3-2]"""
     peer = client(V311, uid)
@@ -92,6 +92,17 @@ def test_while_waiting_for_acknowledgements_every_packet_has_its_place(client, k
             pass
     except Closed:
         assert kind not in FROM_CLIENTS or kind in (mqtt.PUBACK, mqtt.PUBCOMP)
+
+
+@each_version
+@pytest.mark.parametrize("qos,kind", [(1, mqtt.PUBREC), (1, mqtt.PUBCOMP), (2, mqtt.PUBACK), (2, mqtt.PUBCOMP)],
+                         ids=lambda k: mqtt.NAMES[k] if k > 2 else f"QoS {k}")
+def test_acknowledgement_of_the_wrong_kind_is_a_protocol_error(client, version, qos, kind, uid):
+    """Kept, it would block a place in the window for ever. [MQTT311-4.8.0-1]"""
+    peer = client(version, uid, clean=False)
+    peer.subscribe(uid, qos=qos)
+    client(V311).publish(uid, "x", qos=qos)
+    peer.send(mqtt.ack(kind, peer.expect(mqtt.PUBLISH, qos=qos).mid)).expect_disconnect(0x82)
 
 
 @pytest.mark.parametrize("first,second", itertools.product(range(1, 16), repeat=2),
