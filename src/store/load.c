@@ -33,7 +33,9 @@ struct load {
     int64_t offset_ms;
     nj_time now, ends_since; /* see folder.h */
 
-    /* Messages that were looked at: MISSING, or where a struct nj_msg is, with a reference. */
+    /* Messages that were looked at: MISSING, DAMAGED, or where a struct nj_msg is, with a
+     * reference.
+     */
     struct nj_numbers messages;
     bool has_orphans; /* wills, or what was taken, of sessions that are not there */
     uint32_t *identifiers;
@@ -43,7 +45,8 @@ struct load {
     uint64_t expired;
     enum nj_err err; /* what ended it */
 };
-#define MISSING 1u
+#define MISSING 1u /* expired, or deleted by a load that was killed before it was done */
+#define DAMAGED 2u
 
 static bool
 fail(struct load *l, enum nj_err err)
@@ -156,37 +159,46 @@ make_message(struct load *l, enum nj_table table, struct nj_str key, struct nj_s
     return msg;
 }
 
-static struct nj_msg *
-find_message(struct load *l, uint64_t number)
+/* MISSING, DAMAGED, or where it is. */
+static uint64_t
+look_for_message(struct load *l, uint64_t number)
 {
     uint64_t known = nj_numbers_find(&l->messages, nj_number(number));
+    uint64_t damaged = l->refuse.quarantine.count;
     struct nj_key key = nj_key_number(number);
     struct nj_msg *msg = NULL;
     struct nj_str value;
     enum nj_end end;
 
     if (known != 0)
-        return known == MISSING ? NULL : (struct nj_msg *)(uintptr_t)known;
+        return known;
     end = nj_snapshot_get(l->snapshot, NJ_TABLE_MESSAGES, &key, &value);
     if (end == NJ_END_DONE)
         msg = make_message(l, NJ_TABLE_MESSAGES, nj_key_str(&key), value);
     else if (end != NJ_END_NONE)
         (void)fail_by(l, end);
-    if (!nj_numbers_set(&l->messages, nj_number(number),
-                        msg != NULL ? (uint64_t)(uintptr_t)msg : MISSING)) {
+    known = l->refuse.quarantine.count > damaged ? DAMAGED : MISSING;
+    if (msg != NULL)
+        known = (uint64_t)(uintptr_t)msg;
+    if (!nj_numbers_set(&l->messages, nj_number(number), known)) {
         nj_msg_unref(msg);
         (void)fail(l, NJ_ENOMEM);
-        return NULL;
+        return MISSING;
     }
-    return msg;
+    return known;
+}
+
+static struct nj_msg *
+message_of(uint64_t known)
+{
+    return known > DAMAGED ? (struct nj_msg *)(uintptr_t)known : NULL;
 }
 
 static void
 unref(void *ctx, struct nj_number_key number, uint64_t known)
 {
     (void)ctx, (void)number;
-    if (known != MISSING)
-        nj_msg_unref((struct nj_msg *)(uintptr_t)known);
+    nj_msg_unref(message_of(known));
 }
 
 static void
@@ -257,10 +269,9 @@ static bool
 tell_queued(struct load *l)
 {
     const struct stream *s = &l->streams[NJ_TABLE_QUEUE];
-    uint64_t number = nj_key_second(s->key);
+    uint64_t number = nj_key_second(s->key), known;
     struct nj_queued queued;
     struct nj_str value;
-    struct nj_msg *msg;
 
     if (!is_whole(l, NJ_TABLE_QUEUE, &value))
         return true;
@@ -268,14 +279,16 @@ tell_queued(struct load *l)
         make_no_sense(l, NJ_TABLE_QUEUE);
         return true;
     }
-    msg = find_message(l, number);
-    if (msg == NULL) {
+    known = look_for_message(l, number);
+    if (known == DAMAGED)
+        nj_refuse_put_along(&l->refuse, NJ_TABLE_QUEUE, s->key, s->value, "message");
+    else if (known == MISSING)
         nj_refuse_add(&l->refuse, NJ_TABLE_QUEUE, s->key);
+    if (message_of(known) == NULL)
         return l->err == NJ_OK;
-    }
     if (!nj_ledger_add_wanted(&l->store->ledger, number))
         return fail(l, NJ_ENOMEM);
-    return tell_terms(l, msg, &queued);
+    return tell_terms(l, message_of(known), &queued);
 }
 
 static bool
@@ -321,7 +334,7 @@ tell_releases(struct load *l)
 static bool
 find_taken(struct load *l, uint64_t number, struct nj_msg **msg)
 {
-    *msg = number != 0 ? find_message(l, number) : NULL;
+    *msg = number != 0 ? message_of(look_for_message(l, number)) : NULL;
     if (l->err != NJ_OK)
         return false;
     return *msg == NULL || nj_ledger_add_wanted(&l->store->ledger, number) || fail(l, NJ_ENOMEM);
@@ -392,14 +405,19 @@ tell(struct load *l, enum nj_table table, uint64_t session)
     return true;
 }
 
-/* One of a session that is not: what the sweep will delete is counted until then. */
+/* One of a session that is not there: what the sweep will delete is counted until then. Where the
+ * session is damaged nobody has asked for its end, so it lies with it. */
 static bool
-pass_orphan(struct load *l, enum nj_table table, bool *is_to_sweep)
+pass_orphan(struct load *l, enum nj_table table, bool is_damaged, bool *is_to_sweep)
 {
     const struct stream *s = &l->streams[table];
 
     if (table == NJ_TABLE_RECEIVED || table == NJ_TABLE_WILLS) {
         l->has_orphans = true; /* told last */
+        return true;
+    }
+    if (is_damaged) {
+        nj_refuse_put_along(&l->refuse, table, s->key, s->value, "session");
         return true;
     }
     *is_to_sweep = true;
@@ -414,18 +432,19 @@ pass_session(struct load *l, uint64_t number)
     static const enum nj_table parts[] = {NJ_TABLE_SUBSCRIPTIONS, NJ_TABLE_QUEUE, NJ_TABLE_RELEASED,
                                           NJ_TABLE_RECEIVED, NJ_TABLE_WILLS};
     struct stream *head = &l->streams[NJ_TABLE_SESSIONS];
+    bool has_head = head->has && nj_key_first(head->key) == number;
     bool is_there = false, is_to_sweep = false;
 
-    if (head->has && nj_key_first(head->key) == number &&
-        (!tell_session(l, number, &is_there) || !step(l, NJ_TABLE_SESSIONS)))
+    if (has_head && (!tell_session(l, number, &is_there) || !step(l, NJ_TABLE_SESSIONS)))
         return false;
     for (unsigned i = 0; i < NJ_COUNT_OF(parts); i++) {
         struct stream *s = &l->streams[parts[i]];
 
         while (s->has && nj_key_first(s->key) == number) {
-            if (is_there ? !tell(l, parts[i], number) : !pass_orphan(l, parts[i], &is_to_sweep))
-                return false;
-            if (!step(l, parts[i]))
+            bool is_fine = is_there ? tell(l, parts[i], number)
+                                    : pass_orphan(l, parts[i], has_head, &is_to_sweep);
+
+            if (!is_fine || !step(l, parts[i]))
                 return false;
         }
         if (parts[i] == NJ_TABLE_RELEASED && !tell_releases(l))

@@ -70,11 +70,16 @@ void
 nj_quarantine_close(struct nj_quarantine *quarantine)
 {
     bool is_whole = nj_quarantine_sync(quarantine);
+    char along[96] = "";
 
+    if (quarantine->along > 0)
+        (void)snprintf(along, sizeof(along),
+                       " With them %" PRIu64 " that need them are lost: subscriptions, messages.",
+                       quarantine->along);
     if (quarantine->count > 0)
         nj_log(NJ_LOG_ERROR,
-               "%" PRIu64 " records of the store %s are damaged. %s %s; the rest is in use.",
-               quarantine->count, quarantine->folder->path,
+               "%" PRIu64 " records of the store %s are damaged.%s %s %s; the rest is in use.",
+               quarantine->count - quarantine->along, quarantine->folder->path, along,
                is_whole ? "They are put aside in" : "They stay there, since they cannot be put in",
                quarantine->path);
     if (quarantine->file != NULL)

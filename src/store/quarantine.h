@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* quarantine.h — records that are damaged, put aside: a line each in DIR/quarantine-TIME, with
- * their table, their key, what is wrong, and their bytes. The file is made with the first one. */
+/* quarantine.h — records that are damaged, and those that are lost with them, put aside: a line
+ * each in DIR/quarantine-TIME, with their table, their key, what is wrong, and their bytes. The
+ * file is made with the first one. */
 #ifndef NJ_STORE_QUARANTINE_H
 #define NJ_STORE_QUARANTINE_H
 
@@ -14,6 +15,7 @@ struct nj_quarantine {
     char path[PATH_MAX];
     FILE *file;
     uint64_t count, synced; /* added; and on the disk */
+    uint64_t along;         /* of those added: whole, but of no use without another that is not */
 };
 
 void nj_quarantine_init(struct nj_quarantine *quarantine, const struct nj_folder *folder);

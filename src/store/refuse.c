@@ -47,6 +47,14 @@ nj_refuse_put_aside(struct nj_refuse *refuse, enum nj_table table, struct nj_str
     nj_refuse_add(refuse, table, key);
 }
 
+void
+nj_refuse_put_along(struct nj_refuse *refuse, enum nj_table table, struct nj_str key,
+                    struct nj_str value, const char *why)
+{
+    refuse->quarantine.along++;
+    nj_refuse_put_aside(refuse, table, key, value, why);
+}
+
 /* In a transaction of its own, beside the snapshot that is read. */
 void
 nj_refuse_delete(struct nj_refuse *refuse)

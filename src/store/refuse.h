@@ -31,6 +31,9 @@ void nj_refuse_add(struct nj_refuse *refuse, enum nj_table table, struct nj_str 
 /* The same, for a record that is damaged. */
 void nj_refuse_put_aside(struct nj_refuse *refuse, enum nj_table table, struct nj_str key,
                          struct nj_str value, const char *why);
+/* The same, for one that is whole and of no use without another that is damaged: `why` names it. */
+void nj_refuse_put_along(struct nj_refuse *refuse, enum nj_table table, struct nj_str key,
+                         struct nj_str value, const char *why);
 /* Delete what has been added. What cannot be deleted now is found again at the next start; why is
  * logged. */
 void nj_refuse_delete(struct nj_refuse *refuse);

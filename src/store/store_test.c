@@ -365,9 +365,18 @@ damage_record(struct kit *k, enum nj_table table, const struct nj_key *key)
     assert_int_equal(nj_db_commit(s->db), NJ_END_DONE);
 }
 
+/* A session takes its subscriptions and what waits for it along, a message its deliveries. */
 static void
 a_damaged_record_is_put_aside_and_the_rest_is_told(void **state)
 {
+    static const char *const put_aside[] = {
+        "sessions key=0000000000000001 why=\"checksum\"",
+        "subscriptions key=",
+        "queue key=0000000000000001000000000000000a why=\"session\"",
+        "messages key=0000000000000014 why=\"checksum\"",
+        "queue key=00000000000000020000000000000014 why=\"message\"",
+        "queue key=00000000000000030000000000000014 why=\"message\"",
+    };
     struct kit *k = *state;
     struct nj_key session = nj_key_number(1), message = nj_key_number(20);
     char path[PATH_MAX], line[512];
@@ -377,9 +386,13 @@ a_damaged_record_is_put_aside_and_the_rest_is_told(void **state)
     kit_open(k);
     (void)kit_session(k->port, 1, "anna");
     (void)kit_session(k->port, 2, "bert");
+    (void)kit_session(k->port, 3, "carl");
+    (void)kit_subscribed(k->port, 1, "f", 1, 0);
     (void)kit_queued(k->port, 1, 10, 1);
     (void)kit_queued(k->port, 2, 20, 1);
     (void)kit_queued(k->port, 2, 21, 1);
+    (void)kit_queued(k->port, 3, 20, 1);
+    (void)kit_queued(k->port, 3, 10, 1);
     (void)kit_retained(k->port, 30, "r", "one");
     kit_close(k);
     assert_int_equal(kit_open_only(k, NULL), NJ_OK);
@@ -388,25 +401,27 @@ a_damaged_record_is_put_aside_and_the_rest_is_told(void **state)
     kit_load(k);
     assert_string_equal(k->tale.text, "session 2 bert 3600\n"
                                       " queued 21 t=x qos 1 group 0 packet 0\n"
+                                      "session 3 carl 3600\n"
+                                      " queued 10 t=x qos 1 group 0 packet 0\n"
                                       "retained r=one 30\n");
-    assert_int_equal(nj_store_metric(k->store, NJ_METRIC_STORE_QUARANTINED), 2);
+    assert_int_equal(nj_store_metric(k->store, NJ_METRIC_STORE_QUARANTINED), 6);
     kit_run(k);
     kit_close(k);
     assert_int_equal(files_like(k, "quarantine-", path), 1);
     file = fopen(path, "r");
     assert_non_null(file);
     while (fgets(line, sizeof(line), file) != NULL) {
-        lines++;
-        assert_non_null(strstr(line, "why=\"checksum\""));
-        assert_non_null(strstr(line, lines == 1 ? "sessions key=0000000000000001"
-                                                : "messages key=0000000000000014"));
+        assert_in_range(lines, 0, NJ_COUNT_OF(put_aside) - 1);
+        assert_non_null(strstr(line, put_aside[lines++]));
     }
     (void)fclose(file);
-    assert_int_equal(lines, 2);
-    kit_open(k); /* and what session 1 had is swept */
+    assert_int_equal(lines, NJ_COUNT_OF(put_aside));
+    kit_open(k);
+    HAS(k, " queued 10 ");
+    LACKS(k, "session 1 ");
     assert_int_equal(files_like(k, "quarantine-", path), 1);
     assert_int_equal(k->numbers.message, 21);
-    assert_int_equal(k->numbers.session, 2);
+    assert_int_equal(k->numbers.session, 3);
 }
 
 static void
