@@ -192,11 +192,16 @@ walk(struct nj_store *store, struct nj_diag *diag)
     if (is_empty(&store->folder) && nj_shelf_newest(&store->folder, UINT64_MAX, &backup))
         return replace(store, "its file is gone", "", diag);
     /* A first start that was killed leaves it so, too, but it marks nothing as closed. */
-    if (!store->folder.is_new && store->folder.was_clean && is_empty(&store->folder))
+    if (store->folder.was_clean && store->folder.is_new)
+        return replace(store, "its file is gone", "", diag);
+    if (store->folder.was_clean && is_empty(&store->folder))
         return put_aside(store, "its file is empty", diag);
-    if (store->folder.is_new || store->folder.was_clean)
+    if (store->folder.is_new)
         return NJ_OK;
-    nj_log(NJ_LOG_NOTICE, "The store %s was not closed. Looking at all of it.", store->folder.path);
+    /* Also after a good end: a disk, or who copied the file, may have damaged it since. */
+    if (!store->folder.was_clean)
+        nj_log(NJ_LOG_NOTICE, "The store %s was not closed. Looking at all of it.",
+               store->folder.path);
     switch (nj_walk(store->folder.path, why)) {
     case NJ_WALK_GOOD:
         return NJ_OK;

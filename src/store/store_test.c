@@ -493,25 +493,48 @@ a_file_that_cannot_be_read_is_put_aside_whole(void **state)
     char path[PATH_MAX];
     struct stat is;
 
+    for (int closed_well = 0; closed_well <= 1; closed_well++) {
+        kit_open(k);
+        for (uint64_t i = 1; i <= 500; i++)
+            (void)kit_session(k->port, i, "anna");
+        kit_close(k);
+        (void)snprintf(path, sizeof(path), "%s/data.mdb", k->path);
+        assert_int_equal(stat(path, &is), 0);
+        for (off_t at = 2 * 4096; at < is.st_size; at += 4096)
+            overwrite(k, at, 4096);
+        if (!closed_well)
+            forget(k, "clean");
+        kit_open(k);
+        assert_string_equal(k->tale.text, "");
+        assert_int_equal(files_like(k, "damaged-", path), 1 + closed_well);
+        kit_settle(k, kit_session(k->port, 1, "anna"));
+        kit_close(k);
+    }
+    overwrite(k, 0, 4096); /* both heads */
+    overwrite(k, 4096, 4096);
+    kit_open(k);
+    assert_string_equal(k->tale.text, "");
+    assert_int_equal(files_like(k, "damaged-", path), 3);
+}
+
+/* What a copy that broke off leaves, or a disk that lost its end. */
+static void
+a_file_that_was_cut_after_a_good_end_is_put_aside(void **state)
+{
+    struct kit *k = *state;
+    char path[PATH_MAX];
+    struct stat is;
+
     kit_open(k);
     for (uint64_t i = 1; i <= 500; i++)
         (void)kit_session(k->port, i, "anna");
     kit_close(k);
     (void)snprintf(path, sizeof(path), "%s/data.mdb", k->path);
     assert_int_equal(stat(path, &is), 0);
-    for (off_t at = 2 * 4096; at < is.st_size; at += 4096)
-        overwrite(k, at, 4096);
-    forget(k, "clean");
+    assert_int_equal(truncate(path, is.st_size / 2), 0);
     kit_open(k);
     assert_string_equal(k->tale.text, "");
     assert_int_equal(files_like(k, "damaged-", path), 1);
-    kit_settle(k, kit_session(k->port, 1, "anna"));
-    kit_close(k);
-    overwrite(k, 0, 4096); /* both heads, after a clean end */
-    overwrite(k, 4096, 4096);
-    kit_open(k);
-    assert_string_equal(k->tale.text, "");
-    assert_int_equal(files_like(k, "damaged-", path), 2);
 }
 
 /* Of this process; 0: there is none. */
@@ -696,6 +719,7 @@ main(void)
         T(a_store_that_does_not_say_what_it_is_is_damaged),
         T(a_damaged_record_stays_while_it_cannot_be_put_aside),
         T(a_file_that_cannot_be_read_is_put_aside_whole),
+        T(a_file_that_was_cut_after_a_good_end_is_put_aside),
         T(a_walk_that_somebody_ends_says_nothing_about_the_file),
         T(a_file_that_may_not_be_read_is_not_damaged),
         T(what_root_makes_is_the_owners_of_the_directory),

@@ -10,7 +10,7 @@ import pytest
 
 from support import mqtt
 from support.broker import Broker, NotStarted
-from support.kept import CONFIG, again, keep
+from support.kept import CONFIG, again, end as end_of, keep
 from support.mqtt import V311, V5
 
 pytestmark = pytest.mark.usefixtures("broker_kind")
@@ -256,6 +256,16 @@ def test_without_a_backup_a_damaged_store_begins_anew(durable):
     durable.log.wait(r"There is no backup that is whole\. What it held is lost")
     with durable.peer(V5) as c:
         keep(c, "c", present=False)
+
+
+def test_a_store_whose_file_is_gone_is_told_of(durable):
+    """It was closed well; a first start has no such mark, and nothing to tell."""
+    assert "is gone" not in durable.log.text
+    end_of(durable, signal.SIGTERM)
+    os.unlink(os.path.join(durable.dir, "store", "data.mdb"))
+    durable.spawn()
+    durable.wait_listening()
+    durable.log.wait(r"is damaged \(its file is gone\)\. There is no backup that is whole")
 
 
 def test_two_brokers_do_not_share_a_store(durable):
