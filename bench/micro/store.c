@@ -222,7 +222,8 @@ main(int argc, char **argv)
     static const struct nj_store_reader reader = {.session = no_session, .queued = no_queued};
     const char *mode = argc > 2 ? argv[2] : "always";
     uint64_t messages = argc > 3 ? strtoull(argv[3], NULL, 10) : 300000;
-    struct nj_store_opts opts = {.directory = argc > 1 ? argv[1] : NULL, .interval_ms = 1000};
+    struct nj_store_opts opts = {.directory = argc > 1 ? argv[1] : NULL,
+                                 .durability.interval_ms = 1000};
     struct nj_store_numbers numbers;
     struct nj_diag diag = {0};
 
@@ -230,9 +231,9 @@ main(int argc, char **argv)
         (void)fputs("usage: micro-store DIRECTORY [always|interval|none] [MESSAGES]\n", stderr);
         return 2;
     }
-    opts.durability = strcmp(mode, "none") == 0       ? NJ_DURABILITY_NONE
-                      : strcmp(mode, "interval") == 0 ? NJ_DURABILITY_INTERVAL
-                                                      : NJ_DURABILITY_ALWAYS;
+    opts.durability.mode = strcmp(mode, "none") == 0       ? NJ_DURABILITY_NONE
+                           : strcmp(mode, "interval") == 0 ? NJ_DURABILITY_INTERVAL
+                                                           : NJ_DURABILITY_ALWAYS;
     if (nj_store_open(&store, &opts, 1, &diag) != NJ_OK)
         return fail(&diag);
     if (nj_store_load(store, &reader, NULL, &numbers, &diag) != NJ_OK ||

@@ -8,10 +8,12 @@ static void
 reload_keeps_what_only_a_restart_changes(void **state)
 {
     struct nj_config *old = load_as("old.conf", "workers 2\nuser a\nlistener 1\nlistener 2 ::1\n"
-                                                "bind_interface lo\nmax_queued_messages 1\n");
+                                                "bind_interface lo\nmax_queued_messages 1\n"
+                                                "durability interval 100\n");
     struct nj_config *new =
         load_as("new.conf", "workers 3\npid_file /x\nlistener 2 ::1\nmax_connections 9\n"
-                            "listener 1\nbind_interface eth0\nmax_queued_messages 2\n");
+                            "listener 1\nbind_interface eth0\nmax_queued_messages 2\n"
+                            "durability interval 200\n");
 
     (void)state;
     said.count = 0;
@@ -28,7 +30,10 @@ reload_keeps_what_only_a_restart_changes(void **state)
     assert_string_equal(new->server.listeners[1].bind_interface, "lo");
     assert_said("Warning: The 'workers' option has changed, which needs a restart; it stays as it "
                 "was.");
-    assert_int_equal(said.count, 5); /* and user, pid_file, bind_interface twice */
+    assert_int_equal(new->store.durability.interval_ms, 100);
+    assert_said("Warning: The 'durability' option has changed, which needs a restart; it stays as "
+                "it was.");
+    assert_int_equal(said.count, 6); /* and user, pid_file, bind_interface twice */
     nj_config_free(old);
     nj_config_free(new);
 }

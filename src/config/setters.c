@@ -402,8 +402,11 @@ nj_set_durability(struct nj_draft *d, const struct nj_option *o, const char *as,
                                 interval);
         }
     }
-    store->durability = (enum nj_durability)word->means;
-    store->interval_ms = (uint32_t)interval;
+    mode = nj_value_word(&value);
+    if (mode.n > 0)
+        return refuse_word(o, as, mode, diag);
+    store->durability.mode = (enum nj_durability)word->means;
+    store->durability.interval_ms = (uint32_t)interval;
     return NJ_OK;
 }
 

@@ -61,11 +61,11 @@ say_promise(const struct nj_store_opts *opts)
 {
     char when[64] = "";
 
-    switch (opts->durability) {
+    switch (opts->durability.mode) {
     case NJ_DURABILITY_ALWAYS:
         break;
     case NJ_DURABILITY_INTERVAL:
-        (void)snprintf(when, sizeof(when), " %u ms later", opts->interval_ms);
+        (void)snprintf(when, sizeof(when), " %u ms later", opts->durability.interval_ms);
         break;
     case NJ_DURABILITY_NONE:
         (void)snprintf(when, sizeof(when), " when the system writes it");

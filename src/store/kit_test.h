@@ -270,8 +270,7 @@ static inline enum nj_err
 kit_open_only(struct kit *k, struct nj_diag *diag)
 {
     const struct nj_store_opts opts = {.directory = k->path,
-                                       .durability = k->durability,
-                                       .interval_ms = k->interval_ms,
+                                       .durability = {k->durability, k->interval_ms},
                                        .max_bytes = k->max_bytes,
                                        .backup_interval_s = k->backup_interval_s};
     enum nj_err err = nj_store_open_tuned(&k->store, &opts, k->homes, &k->tuning, diag);

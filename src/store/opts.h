@@ -16,8 +16,10 @@ enum nj_durability {
 
 struct nj_store_opts {
     char *directory; /* made if it is not there, 0700 */
-    enum nj_durability durability;
-    uint32_t interval_ms;
+    struct {         /* together, as the directive: a reload compares it as one */
+        enum nj_durability mode;
+        uint32_t interval_ms; /* NJ_DURABILITY_INTERVAL alone */
+    } durability;
     uint64_t max_bytes; /* of the file: NJ_STORE_LEAST_BYTES or more; 0: as large as the disk */
     uint32_t backup_interval_s; /* between backups, beside it in the directory; 0: none */
 };

@@ -273,11 +273,11 @@ nj_store_open_tuned(struct nj_store **out, const struct nj_store_opts *opts, uin
 {
     const struct nj_intake_opts intake = {
         .home_count = homes,
-        .is_prompt = opts->durability == NJ_DURABILITY_INTERVAL,
+        .is_prompt = opts->durability.mode == NJ_DURABILITY_INTERVAL,
         .full_bytes = tuning->intake_bytes > 0 ? tuning->intake_bytes : FULL_BYTES,
     };
     struct nj_db_opts db = {
-        .mode = opts->durability == NJ_DURABILITY_NONE ? NJ_DB_UNSYNCED : NJ_DB_SYNCED,
+        .mode = opts->durability.mode == NJ_DURABILITY_NONE ? NJ_DB_UNSYNCED : NJ_DB_SYNCED,
         .first_bytes = tuning->map_bytes,
         .max_bytes = opts->max_bytes,
     };
@@ -318,8 +318,8 @@ nj_store_open_tuned(struct nj_store **out, const struct nj_store_opts *opts, uin
         .space = &store->space,
         .backup = &store->backup,
         .metrics = &store->metrics,
-        .durability = opts->durability,
-        .interval_ms = opts->interval_ms,
+        .durability = opts->durability.mode,
+        .interval_ms = opts->durability.interval_ms,
         .home_count = homes,
     };
     NJ_CRASH(OPENED);
