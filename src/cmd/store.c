@@ -392,12 +392,11 @@ restore(const char *from, const char *to)
     return code == NJ_EXIT_GOOD && found.faults > 0 ? NJ_EXIT_FOUND : code;
 }
 
-int
-nj_cmd_store(int argc, char **argv)
+static int
+act(int argc, char **argv)
 {
     const char *action = argc > 1 ? argv[1] : "";
 
-    (void)signal(SIGPIPE, SIG_IGN);
     if (strcmp(action, "--help") == 0 || strcmp(action, "-h") == 0)
         return nj_actions_usage(&actions, stdout, NJ_EXIT_GOOD);
     if (argc == 3 && strcmp(action, "check") == 0)
@@ -411,4 +410,18 @@ nj_cmd_store(int argc, char **argv)
     if (argc == 4 && strcmp(action, "restore") == 0)
         return restore(argv[2], argv[3]);
     return nj_actions_usage(&actions, stderr, NJ_EXIT_COULD_NOT);
+}
+
+/* What has not been said has not been done: a dump may be all that somebody keeps. */
+int
+nj_cmd_store(int argc, char **argv)
+{
+    int code;
+
+    (void)signal(SIGPIPE, SIG_IGN);
+    code = act(argc, argv);
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    fprintf(stderr, "Error: Not all of the output could be written.\n");
+    return NJ_EXIT_COULD_NOT;
 }

@@ -9,6 +9,7 @@
 #include "broker/restore.h"
 #include "store/folder.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,6 +95,36 @@ look_for_mosquittos(const char *directory, const char *name)
                nj_shell_word(to, sizeof(to), nj_str_of(directory)));
 }
 
+/* As `nightjar store restore` leaves it that root has run, or a broker that ran as root. */
+static bool
+is_anothers(const char *directory)
+{
+    static const char *const files[] = {".", "lock", "data.mdb"};
+    char path[PATH_MAX];
+
+    for (unsigned i = 0; i < NJ_COUNT_OF(files) && access(directory, F_OK) == 0; i++)
+        if (snprintf(path, sizeof(path), "%s/%s", directory, files[i]) < (int)sizeof(path) &&
+            access(path, R_OK | W_OK) != 0 && errno == EACCES)
+            return true;
+    return false;
+}
+
+static void
+say_mend(const char *directory, enum nj_err err, struct nj_diag *diag)
+{
+    char word[sizeof(diag->hint) / 2];
+
+    if (err == NJ_EEXIST)
+        nj_diag_hint(diag, "Two brokers need two directories: persistence_location.");
+    else if (is_anothers(directory))
+        nj_diag_hint(
+            diag, "It belongs to another account than the broker's (%u). As root: chown -R %u %s",
+            (unsigned)geteuid(), (unsigned)geteuid(),
+            nj_shell_word(word, sizeof(word), nj_str_of(directory)));
+    else
+        nj_diag_hint(diag, "%s", mend);
+}
+
 enum nj_err
 nj_state_open(struct nj_state *state, const struct nj_config *config, struct nj_diag *diag)
 {
@@ -116,7 +147,7 @@ nj_state_open(struct nj_state *state, const struct nj_config *config, struct nj_
     err = nj_store_open(&state->store, &opts, (uint16_t)workers, diag);
     if (err != NJ_OK) {
         if (diag->hint[0] == '\0')
-            nj_diag_hint(diag, "%s", mend);
+            say_mend(opts.directory, err, diag);
         return err;
     }
     for (unsigned i = 0; i < workers; i++)

@@ -14,6 +14,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PIECE ((size_t)256 * 1024)
@@ -146,7 +147,7 @@ copy_db(struct nj_db *db, const char *directory, const struct nj_store_copy_opts
     enum nj_err err;
     int fd;
 
-    (void)snprintf(part, sizeof(part), "%s/data.mdb.part", directory);
+    (void)snprintf(part, sizeof(part), "%s/" NJ_FOLDER_PART, directory);
     (void)snprintf(whole, sizeof(whole), "%s/data.mdb", directory);
     fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
@@ -197,14 +198,24 @@ copy_into(struct nj_folder *to, const char *from, bool is_in_use,
     struct nj_db *db;
     enum nj_err err;
 
-    if (!to->is_new)
+    if (!to->is_new) {
+        nj_diag_hint(diag, "If it is to give way, move its data.mdb elsewhere first.");
         return nj_diag_fail(diag, NJ_EEXIST, "Error: There is a store in %s already.", to->path);
+    }
     err = open_source(&db, from, is_in_use, diag);
     if (err != NJ_OK)
         return err;
     err = copy_db(db, to->path, opts, diag);
     nj_db_close(db);
     return err;
+}
+
+static bool
+is_same(const char *a, const char *b)
+{
+    struct stat x, y;
+
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
 enum nj_err
@@ -217,12 +228,16 @@ nj_store_copy(const char *from, const char *to, const struct nj_store_copy_opts 
 
     if (!nj_folder_has_store(from))
         return nj_diag_fail(diag, NJ_ENOENT, "Error: There is no store in %s.", from);
+    if (is_same(from, to))
+        return nj_diag_fail(diag, NJ_EINVAL, "Error: %s and %s are the same directory.", from, to);
     err = nj_folder_open(&source, from, diag);
     is_in_use = err == NJ_EEXIST;
     if (err != NJ_OK && !is_in_use)
         return err;
     *diag = (struct nj_diag){0};
     err = nj_folder_open(&target, to, diag);
+    if (err == NJ_EEXIST)
+        nj_diag_hint(diag, "Stop that process first, or name another directory.");
     if (err == NJ_OK) {
         err = copy_into(&target, from, is_in_use, opts, diag);
         nj_folder_close(&target, err == NJ_OK || target.was_clean);
@@ -243,6 +258,8 @@ nj_store_compact(const char *directory, struct nj_diag *diag)
     if (!nj_folder_has_store(directory))
         return nj_diag_fail(diag, NJ_ENOENT, "Error: There is no store in %s.", directory);
     err = nj_folder_open(&folder, directory, diag);
+    if (err == NJ_EEXIST)
+        nj_diag_hint(diag, "Stop that process first.");
     if (err != NJ_OK)
         return err;
     err = open_source(&db, directory, false, diag);

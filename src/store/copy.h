@@ -20,7 +20,8 @@ struct nj_store_copy_opts {
  * What the store in `from` holds at this instant, as a store in `to`, which has none; synced.
  *
  * Errors  NJ_ENOENT: there is no store in `from`; NJ_EEXIST: there is one in `to`, or it is in use;
- *         NJ_EINVAL: `from` cannot be walked; NJ_ESYS, NJ_ENOMEM. `to` has no store then.
+ *         NJ_EINVAL: `from` cannot be walked, or is `to`; NJ_ESYS, NJ_ENOMEM. `to` has no store
+ * then.
  */
 NJ_NODISCARD enum nj_err nj_store_copy(const char *from, const char *to,
                                        const struct nj_store_copy_opts *opts, struct nj_diag *diag);

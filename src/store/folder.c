@@ -67,7 +67,6 @@ holder(int fd)
 static enum nj_err
 refuse(const struct nj_folder *folder, long pid, struct nj_diag *diag)
 {
-    nj_diag_hint(diag, "Two brokers need two directories: persistence_location.");
     if (pid <= 0)
         return nj_diag_fail(diag, NJ_EEXIST, "Error: The store %s is in use.", folder->path);
     return nj_diag_fail(diag, NJ_EEXIST, "Error: The store %s is in use by process %ld.",
@@ -194,6 +193,7 @@ read_ends(struct nj_folder *folder)
 enum nj_err
 nj_folder_open(struct nj_folder *folder, const char *path, struct nj_diag *diag)
 {
+    char part[PATH_MAX];
     enum nj_err err;
     bool is_new;
 
@@ -209,6 +209,8 @@ nj_folder_open(struct nj_folder *folder, const char *path, struct nj_diag *diag)
     if (err != NJ_OK)
         return err;
 
+    nj_folder_name(folder, NJ_FOLDER_PART, part);
+    (void)unlink(part); /* of a copy that was killed: the lock is ours */
     err = look_for_store(folder, diag);
     if (err == NJ_OK)
         err = take_clean_mark(folder, diag);

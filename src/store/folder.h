@@ -2,6 +2,8 @@
 /* folder.h — the directory of a store: whose it is, and how it was left.
  *
  *   data.mdb, lock.mdb   LMDB's
+ *   data.mdb.part        a copy on its way; what is left of one that was killed goes with the next
+ *                        who opens it
  *   lock                 held by the process that has the store; its number stands in it
  *   clean                there while nobody has the store, if all of it is on the disk
  *   ends                 since when each end of a connection is on record; not there while it may
@@ -17,6 +19,8 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+#define NJ_FOLDER_PART "data.mdb.part"
 
 struct nj_folder {
     char path[PATH_MAX];

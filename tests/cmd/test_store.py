@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import time
 
 import pytest
@@ -110,6 +111,38 @@ def test_restore_makes_a_store_anew_and_replaces_none(broker, tmp_path):
     assert code == 2 and "already" in err
     assert store("restore", tmp_path / "b", tmp_path / "new")[0] == 0
     assert records(tmp_path / "new") == records(tmp_path / "b")
+
+
+def test_what_stands_in_the_way_is_said_with_the_mend(broker, tmp_path):
+    assert store("backup", broker.place, tmp_path / "b")[0] == 0
+    code, _, err = store("compact", broker.place)
+    assert code == 2 and err.endswith("Stop that process first.\n"), err
+    code, _, err = store("restore", tmp_path / "b", broker.place)
+    assert code == 2 and "Stop that process first, or name another directory." in err, err
+    code, _, err = store("restore", tmp_path / "b", str(tmp_path / "b") + "/")
+    assert code == 2 and "are the same directory" in err, err
+    end(broker)
+    code, _, err = store("restore", tmp_path / "b", broker.place)
+    assert code == 2 and "move its data.mdb elsewhere first" in err, err
+    os.rename(os.path.join(broker.place, "data.mdb"), tmp_path / "elsewhere")
+    assert store("restore", tmp_path / "b", broker.place)[0] == 0
+
+
+@pytest.mark.parametrize("action", ["check", "dump"])
+def test_output_that_nobody_keeps_is_no_success(broker, action):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([NIGHTJAR, "store", action, broker.place], stdout=full, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 2 and b"Not all of the output could be written" in done.stderr
+
+
+def test_what_a_killed_copy_has_left_is_removed(broker):
+    part = os.path.join(broker.place, "data.mdb.part")
+    with open(part, "wb") as f:
+        f.write(bytes(4096))
+    end(broker)
+    broker.spawn()
+    broker.wait_listening()
+    assert not os.path.exists(part)
 
 
 def test_compact_gives_room_back_and_nobody_may_have_it(broker):

@@ -373,6 +373,7 @@ def test_root_makes_the_place_for_whom_the_broker_becomes(start):
     broker.spawn()
     assert broker.wait() == 1
     broker.log.wait(f"{re.escape(place)}.*Permission denied")
+    broker.log.wait(rf"As root: chown -R {pwd.getpwnam('nobody').pw_uid} {re.escape(place)}")
     assert os.stat(place).st_uid == 0
 
 
