@@ -6,6 +6,7 @@
 #include "cmd/action.h"
 #include "cmd/cmd.h"
 #include "compat/mosquitto_db.h"
+#include "store/newborn.h"
 #include "store/store.h"
 
 #include <errno.h>
@@ -117,41 +118,14 @@ say_found(const struct nj_mosquitto_db_found *f, const char *verb)
     if (f->incomplete > 0)
         printf("%10" PRIu64 " records left out: they speak of nothing that is there\n",
                f->incomplete);
-    if (f->is_cut)
-        printf("The file ends within a record; all before it is there.\n");
-    return f->incomplete > 0 || f->is_cut ? NJ_EXIT_FOUND : NJ_EXIT_GOOD;
+    if (f->unread_bytes > 0)
+        printf("The file ends within a record, or is damaged there: its last %" PRIu64
+               " bytes cannot be read; all before them is there.\n",
+               f->unread_bytes);
+    return f->incomplete > 0 || f->unread_bytes > 0 ? NJ_EXIT_FOUND : NJ_EXIT_GOOD;
 }
 
 /* ---- the store ---- */
-
-/* Any session or retained message: then it is no new store. */
-static enum nj_err
-refuse_session(void *ctx, uint64_t number, const struct nj_session_state *state)
-{
-    (void)ctx, (void)number, (void)state;
-    return NJ_EEXIST;
-}
-
-static enum nj_err
-refuse_retained(void *ctx, struct nj_msg *msg)
-{
-    (void)ctx, (void)msg;
-    return NJ_EEXIST;
-}
-
-static enum nj_err
-refuse_will(void *ctx, uint64_t session, const struct nj_will *will)
-{
-    (void)ctx, (void)session, (void)will;
-    return NJ_EEXIST;
-}
-
-static enum nj_err
-refuse_received(void *ctx, uint64_t session, uint16_t packet_id, struct nj_msg *msg)
-{
-    (void)ctx, (void)session, (void)packet_id, (void)msg;
-    return NJ_EEXIST;
-}
 
 static void
 wake(void *ctx, uint16_t home)
@@ -185,20 +159,13 @@ static enum nj_err
 fill(struct nj_store *store, struct nj_str file, struct nj_mosquitto_db_found *found,
      const char *directory, struct nj_diag *diag)
 {
-    static const struct nj_store_reader nothing = {
-        .session = refuse_session,
-        .will = refuse_will,
-        .received = refuse_received,
-        .retained = refuse_retained,
-    };
+    static const struct nj_store_reader nothing = {0}; /* it is new */
     static const struct nj_store_ops in_turn = {.append = append_in_turn};
     struct nj_store_port *port = nj_store_port(store, 0);
     struct gate gate = {.port = {&in_turn}, .store = store, .behind = port};
     struct nj_store_numbers numbers;
     enum nj_err err = nj_store_load(store, &nothing, NULL, &numbers, diag);
 
-    if (err == NJ_EEXIST)
-        return nj_diag_fail(diag, err, "Error: There is a store in %s already.", directory);
     if (err == NJ_OK)
         err = nj_store_start(store, wake, NULL, diag);
     if (err != NJ_OK)
@@ -208,32 +175,45 @@ fill(struct nj_store *store, struct nj_str file, struct nj_mosquitto_db_found *f
     nj_store_stop(store);
     if (err != NJ_OK || port->ops->safe(port) >= found->told)
         return err;
-    nj_diag_fail(diag, NJ_ESYS, "Error: The store in %s does not hold all of it.", directory);
-    nj_diag_hint(diag, "Remove it, see to what stands in the way, and try again.");
-    return NJ_ESYS;
+    nj_diag_hint(diag, "Nothing is left of it. See to what stands in the way, and try again.");
+    return nj_diag_fail(diag, NJ_ESYS, "Error: The store in %s could not take all of it.",
+                        directory);
+}
+
+/* In its place once all of it is on the disk. */
+static enum nj_err
+make_store(const char *directory, struct nj_str file, struct nj_mosquitto_db_found *found,
+           struct nj_diag *diag)
+{
+    struct nj_newborn newborn;
+    struct nj_store_opts opts = {.directory = newborn.path};
+    struct nj_store *store = NULL;
+    enum nj_err err = nj_newborn_begin(&newborn, directory, diag);
+    enum nj_err end;
+
+    if (err != NJ_OK)
+        return err;
+    err = nj_store_open(&store, &opts, 1, diag);
+    if (err == NJ_OK)
+        err = fill(store, file, found, directory, diag);
+    nj_store_close(store);
+    end = nj_newborn_end(&newborn, err == NJ_OK, diag);
+    return err == NJ_OK ? end : err;
 }
 
 static int
 run(const char *path, const char *directory)
 {
-    char copy[4096];
-    struct nj_store_opts opts = {.directory = copy};
     struct nj_mosquitto_db_found found;
-    struct nj_store *store = NULL;
     struct nj_diag diag = {0};
     struct nj_str file;
     enum nj_err err = map_file(path, &file, &diag);
 
-    if (err == NJ_OK && (size_t)snprintf(copy, sizeof(copy), "%s", directory) >= sizeof(copy))
-        err = nj_diag_fail(&diag, NJ_EINVAL, "Error: The path of the store is too long.");
     if (err == NJ_OK) /* before anything is made */
         err = nj_mosquitto_db_tell(file, NULL, nj_clock_monotonic_ms(), nj_clock_wall_ms(), &found,
                                    &diag);
     if (err == NJ_OK)
-        err = nj_store_open(&store, &opts, 1, &diag);
-    if (err == NJ_OK)
-        err = fill(store, file, &found, directory, &diag);
-    nj_store_close(store);
+        err = make_store(directory, file, &found, &diag);
     if (err != NJ_OK)
         return nj_actions_fail(&diag);
     return say_found(&found, "Taken over");

@@ -396,7 +396,9 @@ tell_all(struct walk *w, struct nj_reader r)
     struct nj_reader body;
     uint32_t type;
 
+    w->found->unread_bytes = nj_reader_left(&r);
     while (nj_mosquitto_record_next(w->version, &r, &type, &body)) {
+        w->found->unread_bytes = nj_reader_left(&r);
         switch (type) {
         case NJ_MOSQUITTO_CLIENT:
             tell_client(w, body);
@@ -418,7 +420,6 @@ tell_all(struct walk *w, struct nj_reader r)
             break;
         }
     }
-    w->found->is_cut = r.is_short;
 }
 
 /* ---- the head of the file ---- */

@@ -20,10 +20,10 @@
 struct nj_mosquitto_db_found {
     uint32_t version;
     uint64_t sessions, subscriptions, queued, taken, retained;
-    uint64_t expired;    /* messages that nobody would be given any more */
-    uint64_t incomplete; /* of what is not there, or of nothing that makes sense: left out */
-    bool is_cut;         /* the file ends within a record */
-    uint64_t told;       /* the number that `port` gave to the last change; 0: there was none */
+    uint64_t expired;      /* messages that nobody would be given any more */
+    uint64_t incomplete;   /* of what is not there, or of nothing that makes sense: left out */
+    uint64_t unread_bytes; /* at the end: of a record that is cut off, or has a damaged length */
+    uint64_t told;         /* the number that `port` gave to the last change; 0: there was none */
 };
 
 /**

@@ -198,10 +198,6 @@ copy_into(struct nj_folder *to, const char *from, bool is_in_use,
     struct nj_db *db;
     enum nj_err err;
 
-    if (!to->is_new) {
-        nj_diag_hint(diag, "If it is to give way, move its data.mdb elsewhere first.");
-        return nj_diag_fail(diag, NJ_EEXIST, "Error: There is a store in %s already.", to->path);
-    }
     err = open_source(&db, from, is_in_use, diag);
     if (err != NJ_OK)
         return err;
@@ -235,9 +231,7 @@ nj_store_copy(const char *from, const char *to, const struct nj_store_copy_opts 
     if (err != NJ_OK && !is_in_use)
         return err;
     *diag = (struct nj_diag){0};
-    err = nj_folder_open(&target, to, diag);
-    if (err == NJ_EEXIST)
-        nj_diag_hint(diag, "Stop that process first, or name another directory.");
+    err = nj_folder_open_new(&target, to, diag);
     if (err == NJ_OK) {
         err = copy_into(&target, from, is_in_use, opts, diag);
         nj_folder_close(&target, err == NJ_OK || target.was_clean);

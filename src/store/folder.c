@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/save.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -190,10 +191,35 @@ read_ends(struct nj_folder *folder)
     (void)nj_folder_trust_ends(folder);
 }
 
+void
+nj_folder_remove(const char *path)
+{
+    DIR *dir = opendir(path);
+    const struct dirent *entry;
+
+    if (dir == NULL)
+        return;
+    while ((entry = readdir(dir)) != NULL)
+        (void)unlinkat(dirfd(dir), entry->d_name, 0); /* not "." and ".." */
+    (void)closedir(dir);
+    (void)rmdir(path);
+}
+
+/* What was killed before it was whole: the lock is ours, so nobody is at work on it. */
+static void
+sweep(const struct nj_folder *folder)
+{
+    char name[PATH_MAX];
+
+    nj_folder_name(folder, NJ_FOLDER_PART, name);
+    (void)unlink(name);
+    nj_folder_name(folder, NJ_FOLDER_NEW, name);
+    nj_folder_remove(name);
+}
+
 enum nj_err
 nj_folder_open(struct nj_folder *folder, const char *path, struct nj_diag *diag)
 {
-    char part[PATH_MAX];
     enum nj_err err;
     bool is_new;
 
@@ -209,8 +235,7 @@ nj_folder_open(struct nj_folder *folder, const char *path, struct nj_diag *diag)
     if (err != NJ_OK)
         return err;
 
-    nj_folder_name(folder, NJ_FOLDER_PART, part);
-    (void)unlink(part); /* of a copy that was killed: the lock is ours */
+    sweep(folder);
     err = look_for_store(folder, diag);
     if (err == NJ_OK)
         err = take_clean_mark(folder, diag);
@@ -221,6 +246,20 @@ nj_folder_open(struct nj_folder *folder, const char *path, struct nj_diag *diag)
     read_ends(folder);
     (void)nj_folder_sync(folder->path);
     return NJ_OK;
+}
+
+enum nj_err
+nj_folder_open_new(struct nj_folder *folder, const char *path, struct nj_diag *diag)
+{
+    enum nj_err err = nj_folder_open(folder, path, diag);
+
+    if (err == NJ_EEXIST)
+        nj_diag_hint(diag, "Stop that process first, or name another directory.");
+    if (err != NJ_OK || folder->is_new)
+        return err;
+    nj_folder_close(folder, folder->was_clean);
+    nj_diag_hint(diag, "If it is to give way, move its data.mdb elsewhere first.");
+    return nj_diag_fail(diag, NJ_EEXIST, "Error: There is a store in %s already.", path);
 }
 
 /* Only what we have made: a file with a second name may be one that was put there for us. */

@@ -3,7 +3,8 @@
  *
  *   data.mdb, lock.mdb   LMDB's
  *   data.mdb.part        a copy on its way; what is left of one that was killed goes with the next
- *                        who opens it
+ *                        who opens it, and so does
+ *   new-part/            a store on its way (newborn.h)
  *   lock                 held by the process that has the store; its number stands in it
  *   clean                there while nobody has the store, if all of it is on the disk
  *   ends                 since when each end of a connection is on record; not there while it may
@@ -21,6 +22,7 @@
 #include <stdint.h>
 
 #define NJ_FOLDER_PART "data.mdb.part"
+#define NJ_FOLDER_NEW  "new-part"
 
 struct nj_folder {
     char path[PATH_MAX];
@@ -41,6 +43,10 @@ NJ_NODISCARD enum nj_err nj_folder_make(const char *path, bool *is_new, struct n
  * another process has it, and the diag says which; NJ_ESYS: nothing of it has changed. */
 NJ_NODISCARD enum nj_err nj_folder_open(struct nj_folder *folder, const char *path,
                                         struct nj_diag *diag);
+/* The same, for a store that is to be made: there is none. NJ_EEXIST: there is one, or another
+ * process has the directory. */
+NJ_NODISCARD enum nj_err nj_folder_open_new(struct nj_folder *folder, const char *path,
+                                            struct nj_diag *diag);
 /* `is_clean`: all that was committed is on the disk. What root has made becomes the directory's
  * owner's. */
 void nj_folder_close(struct nj_folder *folder, bool is_clean);
@@ -54,6 +60,8 @@ NJ_NODISCARD enum nj_err nj_folder_put_aside(struct nj_folder *folder, char wher
                                              struct nj_diag *diag);
 /* PATH/NAME; empty, which nothing opens, where that is too long. */
 void nj_folder_name(const struct nj_folder *folder, const char *name, char out[PATH_MAX]);
+/* A directory of files, if it is there. */
+void nj_folder_remove(const char *path);
 /* What was made, named anew or removed in it is so on the disk. */
 bool nj_folder_sync(const char *path);
 /* PATH/PREFIX-20261122T150405Z, with a number behind it where that is there already. */

@@ -67,28 +67,13 @@ nj_shelf_newest(const struct nj_folder *folder, uint64_t below, struct nj_shelve
 
 /* --- making --- */
 
-/* A directory of files. */
-static void
-remove_folder(const char *path)
-{
-    DIR *dir = opendir(path);
-    const struct dirent *entry;
-
-    if (dir == NULL)
-        return;
-    while ((entry = readdir(dir)) != NULL)
-        (void)unlinkat(dirfd(dir), entry->d_name, 0); /* not "." and ".." */
-    (void)closedir(dir);
-    (void)rmdir(path);
-}
-
 void
 nj_shelf_sweep(const struct nj_folder *folder)
 {
     char part[PATH_MAX];
 
     nj_folder_name(folder, PART, part);
-    remove_folder(part);
+    nj_folder_remove(part);
 }
 
 enum nj_err
@@ -110,7 +95,7 @@ drop_older(const struct nj_folder *folder)
 
     for (unsigned i = 0; nj_shelf_newest(folder, it.number, &it); i++) {
         if (i >= KEPT)
-            remove_folder(it.path);
+            nj_folder_remove(it.path);
     }
 }
 
