@@ -345,7 +345,7 @@ NJ_EXPORT enum nj_client_err nj_client_reauthenticate(struct nj_client *c, const
                                                       size_t n);
 /* Say goodbye: DISCONNECT goes out after all that is to be written, then the connection closes and
  * DISCONNECTED comes. No reconnect follows. ENOTCONN where there is no connection: an attempt to
- * make one ends. */
+ * make one ends. ETOOLARGE with more properties than the broker takes: the connection stays. */
 NJ_EXPORT enum nj_client_err nj_client_disconnect(struct nj_client *c, unsigned reason,
                                                   struct nj_client_properties properties);
 

@@ -246,18 +246,22 @@ nj_engine_open(struct nj_engine *e, nj_time now)
 
 /* ---- the end ---- */
 
-static void
+/* False where it would be larger than the broker takes: it is not written. [MQTT5-3.2.2-15] */
+static bool
 write_disconnect(struct nj_engine *e, uint8_t reason, struct nj_str properties)
 {
     uint8_t *p = nj_bytes_reserve(&e->out, NJ_SMALL_PACKET_BYTES(properties.n));
 
     if (p == NULL)
-        return; /* without memory the connection ends without a word */
+        return true; /* without memory the connection ends without a word */
     struct nj_writer w = nj_writer_of(p, NJ_SMALL_PACKET_BYTES(properties.n));
     nj_disconnect_encode(&w, (enum nj_version)e->opts.version, reason, properties);
+    if ((size_t)(w.p - p) > e->send_packet_maximum)
+        return false;
     nj_engine_wrote(e, &w);
     if (e->opts.log != NULL)
         nj_engine_trace(e, "Client %s sending DISCONNECT", nj_engine_trace_id(e));
+    return true;
 }
 
 void
@@ -276,7 +280,7 @@ nj_engine_fail(struct nj_engine *e, enum nj_client_err err, enum nj_cause cause)
     /* [MQTT5-4.13.1-1] Before 5.0 a DISCONNECT would withdraw the will. */
     if (e->state == NJ_ENGINE_ACTIVE && nj_engine_is_v5(e) && err != NJ_CLIENT_EDISCONNECTED &&
         cause != NJ_CAUSE_NONE)
-        write_disconnect(e, (uint8_t)nj_cause_reason(cause), (struct nj_str){NULL, 0});
+        (void)write_disconnect(e, (uint8_t)nj_cause_reason(cause), (struct nj_str){NULL, 0});
     e->end = err;
     nj_engine_enter(e, NJ_ENGINE_FAILED);
 }
@@ -295,8 +299,8 @@ nj_engine_disconnect(struct nj_engine *e, unsigned reason, struct nj_client_prop
         nj_bytes_clear(&e->out);
     else if (e->state != NJ_ENGINE_ACTIVE)
         return NJ_CLIENT_ENOTCONN;
-    else
-        write_disconnect(e, (uint8_t)reason, nj_props_str(properties));
+    else if (!write_disconnect(e, (uint8_t)reason, nj_props_str(properties)) && properties.n > 0)
+        return NJ_CLIENT_ETOOLARGE;
     e->end = NJ_CLIENT_OK;
     e->closing_since = now;
     nj_engine_enter(e, NJ_ENGINE_CLOSING);

@@ -260,6 +260,29 @@ connack_with_another_method_than_asked_for_ends_the_attempt(void **state)
     }
 }
 
+/* [MQTT5-3.2.2-15] */
+static void
+disconnect_is_no_larger_than_the_broker_takes(void **state)
+{
+    const struct nj_client_properties nine = {"\x26\0\2ab\0\2cd", 9},
+                                      eight = {"\x26\0\2ab\0\1c", 8};
+    const struct nj_client_properties none = {NULL, 0};
+
+    (void)state;
+    client(NJ_MQTT_5);
+    CONNECT_WITH(0x27, 0, 0, 0, 12);
+    assert_int_equal(nj_engine_disconnect(e, 0, nine, 0), NJ_CLIENT_ETOOLARGE);
+    expect_no_output();
+    assert_true(nj_engine_is_active(e));
+    assert_int_equal(nj_engine_disconnect(e, 0, eight, 0), NJ_CLIENT_OK);
+    EXPECT_OUTPUT(0xe0, 10, 0, 8, 0x26, 0, 2, 'a', 'b', 0, 1, 'c');
+
+    client(NJ_MQTT_5);
+    CONNECT_WITH(0x27, 0, 0, 0, 1); /* nothing at all can be said: it is not said */
+    assert_int_equal(nj_engine_disconnect(e, 0, none, 0), NJ_CLIENT_OK);
+    expect_no_output();
+}
+
 int
 main(void)
 {
@@ -279,6 +302,7 @@ main(void)
         TEST(what_came_before_the_end_is_still_told),
         TEST(goodbye_closes_after_all_is_written),
         TEST(authentication_goes_back_and_forth),
+        TEST(disconnect_is_no_larger_than_the_broker_takes),
         TEST(connack_with_another_method_than_asked_for_ends_the_attempt),
     };
 

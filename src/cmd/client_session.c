@@ -382,7 +382,13 @@ nj_client_session_leave(struct nj_client_session *s, unsigned reason, int code)
     s->until = NJ_NEVER;
     if (s->config->version != NJ_MQTT_5)
         reason = 0;
-    if (nj_client_disconnect(s->client, reason, properties) != NJ_CLIENT_OK)
+    err = nj_client_disconnect(s->client, reason, properties);
+    if (err == NJ_CLIENT_ETOOLARGE) {
+        nj_client_say(s->config, "Warning: -D disconnect is left out: with it the packet is larger "
+                                 "than the broker takes.\n");
+        err = nj_client_disconnect(s->client, reason, (struct nj_client_properties){NULL, 0});
+    }
+    if (err != NJ_CLIENT_OK)
         return;
     do {
         err = nj_client_next(s->client, &ev, 0);

@@ -140,6 +140,15 @@ def test_subscription_that_the_broker_does_not_support_is_not_sent(what, options
     assert [p[0] >> 4 for p in broker.heard[0]] == [CONNECT, DISCONNECT]
 
 
+def test_goodbye_is_no_larger_than_the_broker_takes():
+    greeting = packet(CONNACK, 0, b"\0\0" + props({"maximum_packet_size": 20}))
+    with Script([(CONNECT, greeting)]) as broker:
+        code, out, err = run(NIGHTJAR_TOOLS.command("pub") + broker.at() +
+                             ["-t", "t", "-m", "x", "-D", "disconnect", "user-property", "key", "x" * 20])
+    assert (code, out) == (0, b"") and err.startswith(b"Warning: -D disconnect is left out")
+    assert broker.heard[0][-1] == b"\xe0\x00"
+
+
 @pytest.mark.parametrize("version,knows", ((V5, True), (V311, False)), ids=("known", "forgotten"))
 def test_message_of_qos_2_outlives_its_connection(version, knows):
     """Where the connection breaks before PUBREL it is printed all the same, and once: whether the broker then goes
