@@ -45,9 +45,9 @@ EXPECTED_V5 = {
     "v5 topic alias 0": (0, (0x81, 0x82, 0x94)), "v5 topic alias too big": (0, (0x94,)),
     "v5 sub id 0": (0, (0x81, 0x82)), "v5 sub reserved bits": (0, (0x81, 0x82)),
     "v5 retain handling 3": (0, (0x81, 0x82)), "v5 no local on shared": (0, (0x82,)),
-    "v5 bad share name": (0, (0x81, 0x82, 0x8F)), "v5 disconnect expiry raise": (0, (0x82,)),
+    "v5 bad share name": (0, (0x81,)), "v5 disconnect expiry raise": (0, (0x82,)),
     "v5 auth without method": (0, (0x82, 0x8C)), "v5 payload not utf8": (0, "open"),
-    "v5 response topic wildcard": (0, (0x81, 0x82, 0x90)),
+    "v5 response topic wildcard": (0, (0x81, 0x82)),
 }
 
 
@@ -180,7 +180,7 @@ def test_inner_lengths_past_the_end_are_refused(client, version):
         at = packet.index(b"\x00\x03abc")
         for size in (4, 200, 65535) if packet[0] >> 4 != mqtt.PUBLISH else (200, 65535):
             bad = packet[:at] + size.to_bytes(2, "big") + packet[at + 2:]
-            client(version).send(bad).expect_disconnect(0x81, 0x82, 0x8F, 0x90)
+            client(version).send(bad).expect_disconnect(0x81)
 
 
 @pytest.mark.parametrize("length", (1, 5, 100, 127, 268435455))

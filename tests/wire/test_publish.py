@@ -492,14 +492,14 @@ def test_upgrade_outgoing_qos_delivers_at_the_subscriptions_qos(start):
 @each_version
 @pytest.mark.parametrize("topic", ("a/#", "#", "+", "a/+/b", "a+", "x#y"))
 def test_wildcard_in_a_topic_name_is_refused(client, version, topic):
-    """[MQTT311-3.3.2-2] [MQTT311-4.7.1-1] [MQTT5-3.3.2-2] [MQTT5-4.7.0-1]"""
-    client(version).send(mqtt.publish(topic, "x", version=version)).expect_disconnect(0x81, 0x82, 0x90)
+    """0x90 is for a name that is well formed. [MQTT311-3.3.2-2] [MQTT311-4.7.1-1] [MQTT5-3.3.2-2] [MQTT5-4.7.0-1]"""
+    client(version).send(mqtt.publish(topic, "x", version=version)).expect_disconnect(0x81, 0x82)
 
 
 @each_version
 def test_empty_topic_is_refused(client, version):
     """In v5 without an alias it is a protocol error. [MQTT311-4.7.3-1] [MQTT5-4.7.3-1]"""
-    client(version).send(mqtt.publish("", "x", version=version)).expect_disconnect(0x81, 0x82, 0x90)
+    client(version).send(mqtt.publish("", "x", version=version)).expect_disconnect(0x82)
 
 
 @each_version
@@ -508,7 +508,7 @@ def test_empty_topic_is_refused(client, version):
 def test_topic_must_be_utf8(client, version, bad):
     """[MQTT311-1.5.3-1] [MQTT311-1.5.3-2] [MQTT311-3.3.2-1] [MQTT311-4.7.3-2]
     [MQTT5-1.5.4-1] [MQTT5-1.5.4-2] [MQTT5-3.3.2-1] [MQTT5-4.7.3-2]"""
-    client(version).send(mqtt.publish(bad, "x", version=version)).expect_disconnect(0x81, 0x90)
+    client(version).send(mqtt.publish(bad, "x", version=version)).expect_disconnect(0x81)
 
 
 @each_version

@@ -166,7 +166,7 @@ def taken(peer):
 
 def test_empty_topic_with_and_without_alias(client, uid):
     """Mosquitto 2021-34432. [MQTT5-4.7.3-1]"""
-    client(V5).send(mqtt.publish("", "x", version=V5)).expect_disconnect(0x81, 0x82, 0x90)
+    client(V5).send(mqtt.publish("", "x", version=V5)).expect_disconnect(0x82)
     peer = client(V5)
     peer.subscribe(uid)
     peer.publish(uid, "a", properties={"topic_alias": 1})

@@ -165,10 +165,9 @@ BAD_FILTERS = ["", "a#", "a/#/b", "#/a", "a+", "+a", "a/+b", "a/b+/c", "##", "a/
 def test_bad_filters_are_refused(client, version, filter_):
     """[MQTT311-4.7.1-2] [MQTT311-4.7.1-3] [MQTT311-4.7.3-1] [MQTT311-4.7.3-2] [MQTT311-3.8.3-1]
     [MQTT311-3.10.3-1] [MQTT311-4.8.0-1] [MQTT5-4.7.1-1] [MQTT5-4.7.1-2] [MQTT5-4.7.3-1]
-    [MQTT5-4.7.3-2] [MQTT5-3.8.3-1] [MQTT5-3.10.3-1]"""
-    codes = (0x81, 0x82, 0x8F)
-    client(version).send(mqtt.subscribe(1, [("ok", 0), (filter_, 0)], version)).expect_disconnect(*codes)
-    client(version).send(mqtt.unsubscribe(1, ["ok", filter_], version)).expect_disconnect(*codes)
+    [MQTT5-4.7.3-2] [MQTT5-3.8.3-1] [MQTT5-3.10.3-1] 0x8F is for a filter that is well formed."""
+    client(version).send(mqtt.subscribe(1, [("ok", 0), (filter_, 0)], version)).expect_disconnect(0x81)
+    client(version).send(mqtt.unsubscribe(1, ["ok", filter_], version)).expect_disconnect(0x81)
 
 
 @BOTH
