@@ -35,6 +35,7 @@ DIFFERENCES = {
          "5-133",
         ]),
     "test_connect::test_malformed_connect_of_5_is_told_why": ("CONNECT is not answered, only closed", None),
+    "test_connect::test_refused_connect_is_told_why_in_words": ("2.0 gives a code and no words", None),
     "test_connect::test_take_over_keeps_the_session_it_resumes": ("no DISCONNECT 0x8E on take-over", None),
     "test_connect::test_wildcard_in_response_topic_of_a_will_is_refused": ("response topics are not looked at", None),
 
