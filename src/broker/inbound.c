@@ -390,6 +390,9 @@ nj_session_refuse(struct nj_session *s, const struct nj_publication *pub, uint16
     nj_home_dropped(s->home, cause, s, pub->topic);
     if (pub->qos == 0)
         return;
+    /* "Packet too large" is for CONNACK and DISCONNECT. [MQTT5-3.4.2-1] [MQTT5-3.5.2-1] */
+    if (!nj_reason_is_allowed(answer.reason, answer.type, NJ_FROM_SERVER))
+        answer.reason = NJ_REASON_IMPLEMENTATION_SPECIFIC_ERROR;
     if (answer.type == NJ_PUBACK && s->promised > 0)
         s->unanswered++; /* keep_answer() takes it off */
     nj_session_answer(s, &answer, 0);

@@ -176,13 +176,13 @@ def test_total_queue_is_named(start):
 
 
 def test_message_size_limit_acknowledges_and_drops(start):
-    """v5 hears 0x95; nobody receives it."""
+    """v5 hears a code that PUBACK has; nobody receives it. [MQTT5-3.4.2-1]"""
     broker = start(OPEN + "message_size_limit 10\n")
     with broker.peer(V5) as peer, broker.peer(V311) as old:
         peer.connect("a")
         old.connect("b")
         peer.subscribe("t", qos=1)
-        assert peer.publish("t", "x" * 11, qos=1).code == 0x95
+        assert peer.publish("t", "x" * 11, qos=1).code == 0x83
         assert old.publish("t", "x" * 11, qos=1).code == 0
         peer.publish("t", "x" * 10, qos=1)
         peer.receive("t", "x" * 10)
@@ -195,7 +195,7 @@ def test_refused_qos_2_message_leaves_its_identifier_free(start):
     with broker.peer(V5) as peer:
         peer.connect("a")
         peer.subscribe("t")
-        peer.send(mqtt.publish("t", "x" * 11, 2, 7, version=V5)).expect(mqtt.PUBREC, mid=7, code=0x95)
+        peer.send(mqtt.publish("t", "x" * 11, 2, 7, version=V5)).expect(mqtt.PUBREC, mid=7, code=0x83)
         peer.send(mqtt.publish("t", "small", 2, 7, version=V5)).pick(mqtt.PUBREC, mid=7, code=0)
         peer.send(mqtt.ack(mqtt.PUBREL, 7)).pick(mqtt.PUBCOMP, mid=7, code=0)
         assert peer.pick(mqtt.PUBLISH).payload == b"small"
