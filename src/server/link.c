@@ -311,8 +311,14 @@ written(const uint8_t *room, const struct nj_writer *w)
 static int
 connack_code(const struct nj_conn *c, enum nj_cause cause)
 {
+    enum nj_reason reason = nj_cause_reason(cause);
+
+    /* DISCONNECT knows codes that CONNACK does not, as that of a server which shuts down.
+     * [MQTT5-3.2.2-8] */
     if (c->link.version == NJ_MQTT_5)
-        return (int)nj_cause_reason(cause);
+        return nj_reason_is_allowed(reason, NJ_CONNACK, NJ_FROM_SERVER)
+                   ? (int)reason
+                   : NJ_REASON_SERVER_UNAVAILABLE;
     return cause == NJ_CAUSE_NONE ? 0 : nj_cause_return_code(cause);
 }
 

@@ -15,7 +15,7 @@ from conftest import each_version
 from support import mqtt
 from support.broker import Broker, NotStarted
 from support.certs import Authority
-from support.mqtt import CONNACK, V5
+from support.mqtt import CONNACK, V5, V311
 
 CONFIG = "listener {port} 127.0.0.1\npassword_file {dir}/users\nlistener {port2} 127.0.0.1\n"
 USERS = {"alice": ("secret", "sha512-pbkdf2"), "bob": ("pass word:1", "sha512"), "größe": ("ß", "sha512-pbkdf2")}
@@ -380,8 +380,9 @@ def test_storm_of_wrong_passwords_does_not_delay_who_is_connected(client, broker
           f"99th percentile {delays[len(delays) * 99 // 100] * 1e3:.2f} ms")
 
 
-def test_more_passwords_than_may_wait_are_refused_as_busy(start_with_users, broker_kind):
-    """Slow hashes fill the queue: 1,024 wait, the rest is refused at once, and the broker goes on."""
+@pytest.fixture
+def slow_hashes(start_with_users, broker_kind):
+    """A broker that takes long for alice's password, and bob as a client of it."""
     if broker_kind == "mosquitto":
         pytest.skip("it checks them one after the other, and does nothing else meanwhile")
     broker = start_with_users()
@@ -395,6 +396,25 @@ def test_more_passwords_than_may_wait_are_refused_as_busy(start_with_users, brok
     broker.signal(signal.SIGHUP)
     broker.log.wait("Reloading config")
     watcher.fence()
+    return broker, watcher
+
+
+def test_end_of_the_broker_refuses_who_waits_for_his_password(slow_hashes):
+    """CONNACK has no code 0x8B: the server is unavailable. [MQTT5-3.2.2-8]"""
+    broker, _ = slow_hashes
+    waiting = [broker.peer(version) for version in (V311, V5) * 20]
+    for i, peer in enumerate(waiting):
+        peer.send(mqtt.connect(f"s{i}", version=peer.version, username="alice", password="secret"))
+        broker.log.wait(f"New connection from 127.0.0.1:{peer.port} ")
+    broker.signal(signal.SIGTERM)
+    codes = {(peer.version, peer.expect(CONNACK).code) for peer in waiting}
+    assert codes - {(V311, refused(V311)), (V5, refused(V5))} == {(V311, 3), (V5, 0x88)}
+    assert broker.wait() == 0
+
+
+def test_more_passwords_than_may_wait_are_refused_as_busy(slow_hashes):
+    """Slow hashes fill the queue: 1,024 wait, the rest is refused at once, and the broker goes on."""
+    broker, watcher = slow_hashes
     sockets = []
     mark = broker.log.mark
     for i in range(1100):
