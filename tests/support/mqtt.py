@@ -295,6 +295,15 @@ class Cursor:
         return out
 
 
+# Reason codes that a server may send in them. [MQTT5-3.2.2-8] [MQTT5-3.4.2-1] [MQTT5-3.5.2-1] [MQTT5-3.6.2-1]
+# [MQTT5-3.7.2-1] [MQTT5-3.9.3-2] [MQTT5-3.11.3-2] [MQTT5-3.14.2-1] [MQTT5-3.15.2-1]
+CODES = {kind: bytes.fromhex(codes) for kind, codes in {
+    CONNACK: "00 80 81 82 83 84 85 86 87 88 89 8a 8c 90 95 97 99 9a 9b 9c 9d 9f", PUBACK: "00 10 80 83 87 90 91 97 99",
+    PUBREC: "00 10 80 83 87 90 91 97 99", PUBREL: "00 92", PUBCOMP: "00 92",
+    SUBACK: "00 01 02 80 83 87 8f 91 97 9e a1 a2", UNSUBACK: "00 11 80 83 87 8f 91",
+    DISCONNECT: "00 80 81 82 83 87 89 8b 8c 8d 8e 8f 90 93 94 95 96 97 98 99 9a 9b 9c 9d 9e 9f a0 a1 a2", AUTH: "00 18"}.items()}
+
+
 def parse(data, version):
     """One whole packet of a server, fixed header included."""
     c = Cursor(data)
@@ -339,6 +348,10 @@ def parse(data, version):
         raise Malformed(f"{NAMES[kind]} from a server in version {version}")
     if c.left:
         raise Malformed(f"{c.left} bytes after {p!r}")
+    if version == V5 and kind in CODES:
+        for code in (p.codes if kind in (SUBACK, UNSUBACK) else [p.code]):
+            if code not in CODES[kind]:
+                raise Malformed(f"reason code {code:#x} in {p!r}")
     return p
 
 
