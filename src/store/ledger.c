@@ -323,9 +323,10 @@ apply_taken(struct nj_ledger *l, struct nj_entry *e)
     return end == NJ_END_DONE ? put(l, NJ_TABLE_RECEIVED, &key, e->value, e->value_n) : end;
 }
 
-/* Of a session that is not stored nothing is left to remember. */
+/* The message is not wanted for the sake of its identifier any more. What was routed leaves the
+ * identifier, until PUBREL; of a session that is not stored nothing is left to remember. */
 static enum nj_end
-apply_routed(struct nj_ledger *l, const struct nj_entry *e)
+apply_let_go(struct nj_ledger *l, const struct nj_entry *e, bool awaits_pubrel)
 {
     struct nj_key key = nj_key_packet(e->session, e->packet_id);
     enum nj_end end;
@@ -336,21 +337,8 @@ apply_routed(struct nj_ledger *l, const struct nj_entry *e)
     end = unwant(l, message);
     if (end != NJ_END_DONE)
         return end;
-    return is_there(l, e->session) ? put_number(l, NJ_TABLE_RECEIVED, &key, 0)
-                                   : remove_one(l, NJ_TABLE_RECEIVED, &key);
-}
-
-static enum nj_end
-apply_released(struct nj_ledger *l, const struct nj_entry *e)
-{
-    struct nj_key key = nj_key_packet(e->session, e->packet_id);
-    enum nj_end end;
-    uint64_t message = get_number(l, NJ_TABLE_RECEIVED, &key, &end);
-
-    if (end != NJ_END_DONE)
-        return end == NJ_END_NONE ? NJ_END_DONE : end;
-    end = unwant(l, message);
-    return end == NJ_END_DONE ? remove_one(l, NJ_TABLE_RECEIVED, &key) : end;
+    return awaits_pubrel && is_there(l, e->session) ? put_number(l, NJ_TABLE_RECEIVED, &key, 0)
+                                                    : remove_one(l, NJ_TABLE_RECEIVED, &key);
 }
 
 /* Twice for the same session, where that is allowed: one record, with the higher QoS. */
@@ -488,9 +476,9 @@ nj_ledger_apply(struct nj_ledger *ledger, struct nj_entry *entry)
     case NJ_CHANGE_TAKEN:
         return apply_taken(ledger, entry);
     case NJ_CHANGE_ROUTED:
-        return apply_routed(ledger, entry);
+        return apply_let_go(ledger, entry, true);
     case NJ_CHANGE_RELEASED:
-        return apply_released(ledger, entry);
+        return apply_let_go(ledger, entry, false);
     case NJ_CHANGE_QUEUED:
         return apply_queued(ledger, entry);
     case NJ_CHANGE_SENDING:
