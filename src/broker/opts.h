@@ -37,7 +37,6 @@ struct nj_broker_opts {
     uint32_t message_size_limit;           /* bytes of payload; 0: only max_packet_size limits it */
     uint16_t max_keepalive_s;              /* 0: any, also none */
 
-    bool allow_zero_length_clientid;
     char *clientid_prefixes; /* a client id must begin with it; NULL: any may */
 
     uint32_t sys_interval_s; /* of $SYS; 0: never */

@@ -190,7 +190,8 @@ nj_draft_add_listener(struct nj_draft *d, size_t *out)
         return NJ_ENOMEM;
     d->listener_drafts = drafts;
 
-    d->listeners[n - 1] = (struct nj_listener_opts){.accepted_versions = NJ_ACCEPT_ALL};
+    d->listeners[n - 1] = (struct nj_listener_opts){.accepted_versions = NJ_ACCEPT_ALL,
+                                                    .allow_zero_length_clientid = true};
     store_defaults(&d->listeners[n - 1], true);
     d->listener_drafts[n - 1] = (struct nj_listener_draft){-1, -1};
     d->listener_count = n;
@@ -227,21 +228,6 @@ need_listener(const struct nj_draft *d, const char *as, struct nj_diag *diag)
                         "Error: The '%s' option requires a listener to be defined first.", as);
 }
 
-/* One that has no place in a listener would hold for all of them, which is not what was asked. */
-static enum nj_err
-check_per_listener(const struct nj_draft *d, const struct nj_option *o, const char *as,
-                   struct nj_diag *diag)
-{
-    if (!d->is_per_listener || o->status != NJ_STATUS_NOW)
-        return NJ_OK;
-    if (o->bytes > 0)
-        return nj_diag_fail(diag, NJ_EUNSUPPORTED,
-                            "Error: The '%s' option is not supported yet with "
-                            "'per_listener_settings true'.",
-                            as);
-    return need_listener(d, as, diag);
-}
-
 static enum nj_err
 check_scope(const struct nj_draft *d, const struct nj_option *o, const char *as,
             struct nj_diag *diag)
@@ -251,7 +237,8 @@ check_scope(const struct nj_draft *d, const struct nj_option *o, const char *as,
     case NJ_SCOPE_DEFAULT_LISTENER:
         break;
     case NJ_SCOPE_SECURITY:
-        return check_per_listener(d, o, as, diag);
+        return d->is_per_listener && o->status == NJ_STATUS_NOW ? need_listener(d, as, diag)
+                                                                : NJ_OK;
     case NJ_SCOPE_LISTENER:
         return need_listener(d, as, diag);
     case NJ_SCOPE_BRIDGE:
@@ -366,8 +353,10 @@ nj_draft_apply(struct nj_draft *d, struct nj_str name, struct nj_str value, stru
 enum nj_err
 nj_draft_new(struct nj_draft *d)
 {
-    *d = (struct nj_draft){
-        .default_listener = NJ_NO_LISTENER, .current = NJ_NO_LISTENER, .allow_anonymous = -1};
+    *d = (struct nj_draft){.default_listener = NJ_NO_LISTENER,
+                           .current = NJ_NO_LISTENER,
+                           .allow_anonymous = -1,
+                           .allow_zero_length_clientid = true};
     d->config = nj_zalloc(sizeof(*d->config));
     if (d->config == NULL)
         return NJ_ENOMEM;
@@ -436,7 +425,9 @@ add_local(struct nj_draft *d, const char *address, uint16_t port)
         l->max_connections = like->max_connections;
         l->max_qos = like->max_qos;
         l->use_username_as_clientid = like->use_username_as_clientid;
+        l->allow_zero_length_clientid = like->allow_zero_length_clientid;
         if (!copy_text(&l->bind_interface, like->bind_interface) ||
+            !copy_text(&l->auto_id_prefix, like->auto_id_prefix) ||
             !copy_text(&l->password_file, like->password_file))
             return NJ_ENOMEM;
     }
@@ -492,6 +483,7 @@ finish_listeners(struct nj_draft *d, const struct nj_config_args *args)
         struct nj_listener_opts *l = &d->listeners[i];
 
         l->allow_anonymous = may_be_anonymous(d, i);
+        l->allow_zero_length_clientid &= d->allow_zero_length_clientid;
         if (l->files.psk_file == NULL && !copy_text(&l->files.psk_file, d->psk_file))
             err = NJ_ENOMEM;
         if (l->password_file == NULL && !copy_text(&l->password_file, d->password_file))

@@ -40,6 +40,7 @@ struct nj_draft {
     char *password_file;
     char *psk_file;
     char *auto_id_prefix;
+    bool allow_zero_length_clientid;
     bool is_listening; /* there was a listener, port or bind_address: not only the loopback */
     uint32_t log_types;
     uint32_t log_dests;
@@ -90,6 +91,7 @@ void nj_listener_tls_free(struct nj_listener_tls *tls);
 /* The setters that options.def names: each knows the meaning of one option. */
 nj_option_set nj_set_accept_protocol_versions;
 nj_option_set nj_set_allow_anonymous;
+nj_option_set nj_set_allow_zero_length_clientid;
 nj_option_set nj_set_auto_id_prefix;
 nj_option_set nj_set_bind_address;
 nj_option_set nj_set_certfile;

@@ -90,6 +90,7 @@ security_options_belong_to_listeners_where_it_is_said_first(void **state)
     struct nj_config *c = load("per_listener_settings true\n"
                                "listener 1\npassword_file /a\nauto_id_prefix one-\n"
                                "listener 2\nallow_anonymous true\n"
+                               "allow_zero_length_clientid false\n"
                                "listener 3\nlistener_allow_anonymous true\nallow_anonymous false\n"
                                "listener 4\nallow_anonymous true\nallow_anonymous false\n");
     const struct nj_listener_opts *l = c->server.listeners;
@@ -101,12 +102,17 @@ security_options_belong_to_listeners_where_it_is_said_first(void **state)
     assert_null(l[1].password_file);
     assert_string_equal(l[1].auto_id_prefix, "auto-");
     assert_true(l[1].allow_anonymous);
+    assert_true(l[0].allow_zero_length_clientid);
+    assert_false(l[1].allow_zero_length_clientid);
+    assert_true(l[2].allow_zero_length_clientid);
     assert_true(l[2].allow_anonymous);
     assert_false(l[3].allow_anonymous);
     nj_config_free(c);
     c = load("per_listener_settings true\nmax_connections 5\nallow_anonymous false\n"
-             "password_file /a\n");
+             "password_file /a\nallow_zero_length_clientid false\nauto_id_prefix here-\n");
     assert_true(c->is_local_only);
+    assert_false(c->server.listeners[0].allow_zero_length_clientid);
+    assert_string_equal(c->server.listeners[1].auto_id_prefix, "here-");
     assert_false(c->server.listeners[0].allow_anonymous);
     assert_string_equal(c->server.listeners[1].password_file, "/a");
     nj_config_free(c);
@@ -120,7 +126,8 @@ per_listener_settings_come_too_late_or_without_a_listener(void **state)
         "password_file /a\nper_listener_settings true\n",
         "per_listener_settings true\npassword_file /a\n",
         "per_listener_settings true\nallow_anonymous true\n",
-        "per_listener_settings true\nallow_zero_length_clientid false\nlistener 1\n",
+        "allow_zero_length_clientid false\nper_listener_settings true\n",
+        "per_listener_settings true\nallow_zero_length_clientid false\n",
     };
 
     (void)state;

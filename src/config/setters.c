@@ -224,8 +224,8 @@ nj_set_per_listener_settings(struct nj_draft *d, const struct nj_option *o, cons
     (void)o;
     if (err != NJ_OK)
         return err;
-    if (is_true &&
-        (d->allow_anonymous >= 0 || d->password_file != NULL || d->auto_id_prefix != NULL))
+    if (is_true && (d->allow_anonymous >= 0 || !d->allow_zero_length_clientid ||
+                    d->password_file != NULL || d->psk_file != NULL || d->auto_id_prefix != NULL))
         return nj_diag_fail(diag, NJ_ECONFIG,
                             "Error: per_listener_settings must be set before any other security "
                             "settings.");
@@ -273,6 +273,17 @@ nj_set_listener_allow_anonymous(struct nj_draft *d, const struct nj_option *o, c
     if (err == NJ_OK)
         d->listener_drafts[d->current].listener_allow_anonymous = is_allowed;
     return err;
+}
+
+enum nj_err
+nj_set_allow_zero_length_clientid(struct nj_draft *d, const struct nj_option *o, const char *as,
+                                  struct nj_str value, struct nj_diag *diag)
+{
+    bool *slot = d->is_per_listener ? &d->listeners[d->current].allow_zero_length_clientid
+                                    : &d->allow_zero_length_clientid;
+
+    (void)o;
+    return nj_value_bool(slot, as, &value, diag);
 }
 
 enum nj_err

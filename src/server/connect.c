@@ -66,11 +66,11 @@ check_keep_alive(const struct nj_conn *c, const struct nj_connect *p)
 static enum nj_cause
 check_has_name(const struct nj_conn *c, const struct nj_connect *p)
 {
-    const struct nj_broker_opts *o = c->worker->home->opts;
+    const struct nj_listener_opts *l = nj_conn_listener(c);
 
-    if (nj_conn_listener(c)->use_username_as_clientid)
+    if (l->use_username_as_clientid)
         return p->has_user_name && p->user_name.n > 0 ? NJ_CAUSE_NONE : NJ_CAUSE_NOT_AUTHORIZED;
-    if (p->client_id.n == 0 && (!o->allow_zero_length_clientid || p->version == NJ_MQTT_31 ||
+    if (p->client_id.n == 0 && (!l->allow_zero_length_clientid || p->version == NJ_MQTT_31 ||
                                 (p->version == NJ_MQTT_311 && !p->clean_start)))
         return NJ_CAUSE_CLIENT_ID_INVALID;
     return NJ_CAUSE_NONE;

@@ -102,6 +102,7 @@ prepare(unsigned workers, size_t pipe_bytes)
         .max_topic_alias = 10,
         .max_topic_alias_broker = 10,
         .allow_anonymous = true,
+        .allow_zero_length_clientid = true,
     };
     world.opts = (struct nj_server_opts){
         .workers = workers,
@@ -123,7 +124,6 @@ prepare(unsigned workers, size_t pipe_bytes)
         .max_retained_bytes = 1 << 20,
         .persistent_client_expiration_s = UINT32_MAX,
         .global_max_clients = UINT32_MAX,
-        .allow_zero_length_clientid = true,
     };
 }
 

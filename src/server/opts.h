@@ -69,6 +69,7 @@ struct nj_listener_opts {
     struct nj_users *users; /* of that file, for the user of these options to fill in; NULL: nobody
                                is known here */
     bool use_username_as_clientid;
+    bool allow_zero_length_clientid;
     char *auto_id_prefix; /* of assigned client ids; "auto-" unless configured, may be empty */
 };
 

@@ -501,6 +501,7 @@ choose_options(void)
         .max_topic_alias_broker = 3,
         .mount_point = (choices & 2) != 0 ? mount_point : NULL,
         .allow_anonymous = true,
+        .allow_zero_length_clientid = true,
         .use_username_as_clientid = (choices & 4) != 0,
     };
     world.opts = (struct nj_server_opts){
@@ -529,7 +530,6 @@ choose_options(void)
         .persistent_client_expiration_s = 3600,
         .max_subscriptions_per_client = 6,
         .global_max_clients = 5,
-        .allow_zero_length_clientid = true,
     };
     world.broker_opts[1] = world.broker_opts[0];
     world.broker_opts[1].allow_duplicate_messages = true;

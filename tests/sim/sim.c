@@ -139,7 +139,6 @@ choose_options(struct world *w)
         .max_retained_bytes = 100 * 1024 * 1024,
         .persistent_client_expiration_s = UINT32_MAX,
         .global_max_clients = UINT32_MAX,
-        .allow_zero_length_clientid = true,
     };
     w->listener_opts = (struct nj_listener_opts){
         .max_connections = UINT32_MAX,
@@ -148,6 +147,7 @@ choose_options(struct world *w)
         .max_topic_alias = (uint16_t)below(w, 11),
         .max_topic_alias_broker = (uint16_t)below(w, 11),
         .allow_anonymous = true,
+        .allow_zero_length_clientid = true,
     };
     w->server_opts = (struct nj_server_opts){
         .workers = 1 + below(w, WORKERS),
