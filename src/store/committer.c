@@ -317,6 +317,16 @@ next_look(const struct nj_committer *c, bool has_to_sweep)
     return c->space->is_full ? c->looked + FULL_LOOK_MS : NJ_NEVER;
 }
 
+/* With an interval: so early that what is told now is on the disk when it has passed, if the commit
+ * takes as long as the one before. */
+static nj_time
+next_taking(const struct nj_committer *c)
+{
+    if (c->durability != NJ_DURABILITY_INTERVAL)
+        return 0;
+    return c->taken + c->interval_ms - NJ_MIN(c->took, c->interval_ms / 2);
+}
+
 static void
 body(void *arg)
 {
@@ -326,16 +336,16 @@ body(void *arg)
     nj_thread_work_in_batches(); /* workers' turns are short, and somebody waits for each */
     for (;;) {
         bool has_to_sweep = !c->has_failed && nj_ledger_has_to_sweep(c->ledger);
-        nj_time since = c->durability == NJ_DURABILITY_INTERVAL ? c->taken + c->interval_ms : 0;
         struct nj_batch *batch;
 
         /* Homes append first, then ask whether ends are doubted: what those have appended who heard
          * yes, and will hear it no more, is in this batch or was in one before. */
         c->has_all = !is_full(c);
-        batch = nj_intake_take(c->intake, since, next_look(c, has_to_sweep), &is_stopping);
+        batch = nj_intake_take(c->intake, next_taking(c), next_look(c, has_to_sweep), &is_stopping);
         if (batch != NULL) {
             c->taken = nj_clock_monotonic_ms();
             commit_batch(c, batch, is_stopping);
+            c->took = nj_clock_monotonic_ms() - c->taken + 1;
             if (c->has_all)
                 trust_ends(c);
         } else if (is_stopping) {
