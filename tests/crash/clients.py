@@ -20,7 +20,8 @@ USER, PASSWORD = "crash", "test"
 KEEP_ALIVE_S = 3600    # nobody pings, and what waits for a sleeper takes its time at the end
 WINDOW = 10            # messages of QoS 1 and 2 that a publisher has open at once
 GROUP = "group"
-SHUTTING_DOWN = 0x8B
+SHUTTING_DOWN = 0x8B     # of DISCONNECT
+UNAVAILABLE = (3, 0x88)  # of CONNACK, in MQTT 3 and 5: says the same there
 NOT_FOUND = 0x92
 
 
@@ -106,7 +107,7 @@ class Client(asyncio.Protocol):
         elif p.kind != CONNACK:
             self.on_later_packet(p)
         elif p.code:
-            if not self.run.is_faulty and not (self.run.is_stopping and p.code in (3, SHUTTING_DOWN)):
+            if not self.run.is_faulty and not (self.run.is_stopping and p.code in UNAVAILABLE):
                 self.run.ledger.fault(f"{self.name} was refused: {p!r}")
             self.transport.abort()
         elif self.life != self.run.life:
