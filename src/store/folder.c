@@ -191,18 +191,21 @@ read_ends(struct nj_folder *folder)
     (void)nj_folder_trust_ends(folder);
 }
 
+/* Root opens the directories of others: a link that lies there is not followed. */
 void
 nj_folder_remove(const char *path)
 {
-    DIR *dir = opendir(path);
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     const struct dirent *entry;
 
-    if (dir == NULL)
-        return;
-    while ((entry = readdir(dir)) != NULL)
-        (void)unlinkat(dirfd(dir), entry->d_name, 0); /* not "." and ".." */
-    (void)closedir(dir);
-    (void)rmdir(path);
+    while (dir != NULL && (entry = readdir(dir)) != NULL)
+        (void)unlinkat(fd, entry->d_name, 0); /* not "." and ".." */
+    if (dir != NULL)
+        (void)closedir(dir);
+    else if (fd >= 0)
+        (void)close(fd);
+    (void)remove(path);
 }
 
 /* What was killed before it was whole: the lock is ours, so nobody is at work on it. */

@@ -60,7 +60,7 @@ NJ_NODISCARD enum nj_err nj_folder_put_aside(struct nj_folder *folder, char wher
                                              struct nj_diag *diag);
 /* PATH/NAME; empty, which nothing opens, where that is too long. */
 void nj_folder_name(const struct nj_folder *folder, const char *name, char out[PATH_MAX]);
-/* A directory of files, if it is there. */
+/* A directory of files, if it is there; of a link, the link alone. */
 void nj_folder_remove(const char *path);
 /* What was made, named anew or removed in it is so on the disk. */
 bool nj_folder_sync(const char *path);

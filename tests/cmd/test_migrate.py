@@ -141,12 +141,16 @@ def test_a_store_that_could_not_take_all_is_no_success(tmp_path):
                       record(1, struct.pack("=QBB6x", 9, 1, 8)) +
                       record(2, message + b"kept" + payload) + record(4, struct.pack("=Q", 1)))
     assert migrate("check", saved)[0] == 0
+    store = tmp_path / "store"
+    store.mkdir(mode=0o700)
+    (store / "clean").touch()  # of one that was closed, and whose file is gone: that is still to be told
     limited = f"trap '' XFSZ; ulimit -f 2048; exec {NIGHTJAR} migrate run {saved} {tmp_path}/store"
     code, out, err = run(["sh", "-c", limited])
     assert code == 2 and b"Taken over" not in out, out
     assert b"could not take all of it" in err, err
-    assert not (tmp_path / "store" / "data.mdb").exists()  # nobody takes a part of it for the whole
-    code, out, err = run([NIGHTJAR, "migrate", "run", str(saved), f"{tmp_path}/store"])
+    assert not (store / "data.mdb").exists()  # nobody takes a part of it for the whole
+    assert (store / "clean").exists()
+    code, out, err = run([NIGHTJAR, "migrate", "run", str(saved), f"{store}"])
     assert code == 0, err
 
 

@@ -145,6 +145,18 @@ def test_what_a_killed_copy_has_left_is_removed(broker):
     assert not os.path.exists(part)
 
 
+def test_what_a_link_names_is_not_removed(broker, tmp_path):
+    """Root looks after directories of others, who may have put it where a part of a store would be."""
+    end(broker)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "kept").touch()
+    link = os.path.join(broker.place, "new-part")
+    os.symlink(other, link)
+    assert store("compact", broker.place)[0] == 0
+    assert (other / "kept").exists() and not os.path.lexists(link)
+
+
 def test_compact_gives_room_back_and_nobody_may_have_it(broker):
     with broker.peer(V5) as p:
         p.connect("p")
