@@ -473,7 +473,7 @@ nj_deliver_here(struct nj_home *home, struct nj_publication *pub,
     if (target->group != 0 && (s == NULL || (!s->is_open && !target->is_moved)) &&
         nj_deliver_to_group(home, pub, target->group, s != NULL ? &s->subscriber : NULL)) {
         if (s != NULL && terms.is_stored)
-            nj_session_store_delivered(s, pub->number);
+            nj_session_store_passed_on(s, pub->number);
         return;
     }
     if (s == NULL) {

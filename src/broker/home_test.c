@@ -290,6 +290,31 @@ what_is_given_to_another_member_is_stored_for_it_first(void **state)
     kit_sees_publish(&b, "x", 1, 1);
 }
 
+/* The store is told that it did not come to nothing. */
+static void
+what_one_who_is_away_passes_on_is_told_to_be_so(void **state)
+{
+    const struct nj_change *end;
+    uint64_t old;
+
+    (void)state;
+    kit_connect(&p, 0, "p", 0);
+    join(&a, 1, "a", 100, 1);
+    old = a.session->subscriber.number;
+    kit_publish(&p, "t", "x", 1, 1);
+    join(&b, 0, "b", 100, 1);
+    kit_leave(&a, true);
+    kit_settle();
+    kit_sees_publish(&b, "x", 1, 1);
+    assert_int_equal(kit_change(1, NJ_CHANGE_QUEUED, 0)->session, b.session->subscriber.number);
+    end = kit_change(1, NJ_CHANGE_DELIVERED, 0);
+    assert_int_equal(end->session, old);
+    assert_true(end->is_passed_on);
+    assert_true(kit_order(1, NJ_CHANGE_QUEUED, 0) < kit_order(1, NJ_CHANGE_DELIVERED, 0));
+    assert_int_equal(nj_session_puback(b.session, 1, 0), NJ_CAUSE_NONE);
+    assert_false(kit_change(0, NJ_CHANGE_DELIVERED, 0)->is_passed_on);
+}
+
 /* [MQTT5-4.8.2-4] */
 static void
 qos_2_in_flight_is_never_given_to_another_member(void **state)
@@ -444,6 +469,7 @@ main(void)
         TEST(a_message_moves_on_as_long_as_members_end),
         TEST(qos_1_that_was_not_acknowledged_goes_to_another_member),
         TEST(what_is_given_to_another_member_is_stored_for_it_first),
+        TEST(what_one_who_is_away_passes_on_is_told_to_be_so),
         TEST(qos_2_in_flight_is_never_given_to_another_member),
         TEST(qos_2_in_flight_is_completed_with_the_same_member),
         TEST(a_negative_acknowledgement_ends_it_for_the_whole_group),

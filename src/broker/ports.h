@@ -138,6 +138,9 @@ struct nj_terms {
 struct nj_change {
     enum nj_change_kind kind;
     uint16_t packet_id;
+    /* DELIVERED: another member of the share group has it, for whom it was QUEUED just before. Who
+     * waits for the one waits for the other, so this QUEUED did not come to nothing. */
+    bool is_passed_on;
     uint64_t session; /* nj_subscriber.number; 0: nobody's */
     uint64_t message; /* nj_msg.number */
     union {

@@ -261,6 +261,7 @@ nj_batch_copy(struct nj_batch *b, struct nj_stock *stock, const struct nj_change
         .value_n = (uint32_t)n,
         .packet_id = change->packet_id,
         .kind = (uint8_t)change->kind,
+        .is_passed_on = change->is_passed_on,
     };
     if (has_body(change)) {
         e->message = change->publication->number;
@@ -287,7 +288,7 @@ nj_batch_cancel(struct nj_batch *b, struct nj_entry *e)
 {
     struct nj_entry *queued;
 
-    if (e->kind != NJ_CHANGE_DELIVERED)
+    if (e->kind != NJ_CHANGE_DELIVERED || e->is_passed_on)
         return NULL;
     queued = (struct nj_entry *)(uintptr_t)nj_numbers_find(&b->queued, key_of(e));
     if (queued == NULL || queued->is_dead)

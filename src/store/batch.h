@@ -29,8 +29,9 @@ struct nj_entry {
     uint32_t value_n;
     uint16_t home;
     uint16_t packet_id;
-    uint8_t kind; /* enum nj_change_kind */
-    uint8_t qos;  /* QUEUED */
+    uint8_t kind;      /* enum nj_change_kind */
+    uint8_t qos;       /* QUEUED */
+    bool is_passed_on; /* DELIVERED */
     bool is_dead;
     char value[]; /* its record, without its checksum; UNSUBSCRIBED, RETAINED that removes: the
                      filter, the topic */
@@ -69,7 +70,8 @@ struct nj_entry *nj_batch_copy(struct nj_batch *b, struct nj_stock *stock,
 /* Enter it as the last one. */
 void nj_batch_enter(struct nj_batch *b, struct nj_entry *e);
 /* The message that `e` acknowledges, where it is in this batch: both are dead now. NULL: it is not,
- * or `e` acknowledges none. */
+ * or `e` acknowledges none. One that was passed on lives: its publisher would be told that it is
+ * safe before it is so for whom it was passed on to. */
 struct nj_entry *nj_batch_cancel(struct nj_batch *b, struct nj_entry *e);
 
 void nj_batch_init(struct nj_batch *b);

@@ -138,6 +138,31 @@ only_when_all_receivers_have_acknowledged_is_a_message_safe(void **state)
     nj_intake_free(w.intake);
 }
 
+/* Its publisher waits for who has it now. */
+static void
+what_is_passed_on_is_safe_with_its_new_receiver(void **state)
+{
+    const struct nj_change passed_on = {
+        .kind = NJ_CHANGE_DELIVERED, .session = 1, .message = 10, .is_passed_on = true};
+    struct nj_batch *batch;
+    struct world w;
+
+    (void)state;
+    begin(&w, false);
+    (void)kit_queued(w.a, 1, 10, 1);
+    (void)kit_queued(w.b, 2, 10, 1);
+    (void)kit_append(w.b, &passed_on);
+    assert_int_equal(kit_safe(w.a), 0);
+    (void)delivered(w.b, 2, 10);
+    assert_int_equal(kit_safe(w.a), 0); /* the end of the first has to be written */
+    batch = take(&w);
+    assert_int_equal(batch->living, 2);
+    commit_all(&w, batch);
+    assert_int_equal(kit_safe(w.a), 1);
+    assert_int_equal(kit_safe(w.b), 3);
+    nj_intake_free(w.intake);
+}
+
 static void
 at_qos_2_all_is_written(void **state)
 {
@@ -516,6 +541,7 @@ main(void)
         cmocka_unit_test(a_batch_is_the_sequence_of_all_homes),
         cmocka_unit_test(what_is_acknowledged_before_it_is_taken_is_never_written),
         cmocka_unit_test(only_when_all_receivers_have_acknowledged_is_a_message_safe),
+        cmocka_unit_test(what_is_passed_on_is_safe_with_its_new_receiver),
         cmocka_unit_test(at_qos_2_all_is_written),
         cmocka_unit_test(what_is_dead_behind_something_that_lives_waits_for_it),
         cmocka_unit_test(what_is_in_hand_is_written_though_it_is_acknowledged),

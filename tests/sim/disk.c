@@ -325,7 +325,7 @@ append(struct nj_store_port *port, const struct nj_change *change)
     r->home = (uint16_t)(p - d->ports);
     r->number = p->appended;
     add(&d->log, r);
-    if (d->leaves_out && change->kind == NJ_CHANGE_DELIVERED)
+    if (d->leaves_out && change->kind == NJ_CHANGE_DELIVERED && !change->is_passed_on)
         leave_out(d, r);
     return p->appended;
 }

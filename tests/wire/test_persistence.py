@@ -176,6 +176,32 @@ def test_share_group_goes_on(durable, end):
         c.fence()
 
 
+def test_share_group_whose_members_are_all_away_loses_nothing(durable):
+    """Each message is offered to another member of the group; it is acknowledged once one of them has it for sure."""
+    for name in "ab":
+        with durable.peer(V5) as c:
+            keep(c, name)
+            c.subscribe("$share/g/t", qos=1)
+            c.disconnect()
+    for n in range(6):                                     # in the home of one member, or of the other
+        with durable.peer(V5) as p:
+            p.connect(f"p{n}")
+            for i in range(20):
+                p.publish("t", f"{n} {i}", qos=1, code=0)
+            again(durable, signal.SIGKILL)
+    got = set()
+    for name in "ab":
+        with durable.peer(V5) as c, durable.peer(V5) as p:
+            keep(c, name, present=True)
+            c.subscribe("end", qos=1)
+            p.connect("p")
+            p.publish("end", "", qos=1)
+            while (payload := c.receive().payload) != b"":
+                got.add(payload)
+            c.disconnect()
+    assert got == {b"%d %d" % (n, i) for n in range(6) for i in range(20)}
+
+
 def test_message_expiry_goes_on_while_nobody_runs(durable):
     with durable.peer(V5) as c:
         keep(c, "c")
