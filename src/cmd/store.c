@@ -399,6 +399,11 @@ act(int argc, char **argv)
 
     if (strcmp(action, "--help") == 0 || strcmp(action, "-h") == 0)
         return nj_actions_usage(&actions, stdout, NJ_EXIT_GOOD);
+    for (int i = 2; i < argc; i++)
+        if (argv[i][0] == '\0') {
+            fprintf(stderr, "Error: The name of a directory is empty.\n");
+            return NJ_EXIT_COULD_NOT;
+        }
     if (argc == 3 && strcmp(action, "check") == 0)
         return check(argv[2]);
     if (argc == 3 && strcmp(action, "dump") == 0)

@@ -194,6 +194,11 @@ def test_a_damaged_record_is_named_and_put_aside_by_the_broker(broker):
     assert store("check", broker.place)[0] == 0
 
 
+def test_an_empty_name_is_said_to_be_one(tmp_path):
+    for words in (["check", ""], ["dump", ""], ["restore", "", tmp_path / "b"], ["backup", tmp_path, ""]):
+        assert store(*words) == (2, "", "Error: The name of a directory is empty.\n")
+
+
 def test_what_is_no_store_is_said_to_be_none(tmp_path):
     for action in ("check", "dump", "compact"):
         code, _, err = store(action, tmp_path)
