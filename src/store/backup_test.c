@@ -356,7 +356,9 @@ the_room_of_the_store_is_left_to_it(void **state)
 
     fill(k);
     newest(k, UINT64_MAX, &it);
+    (void)pthread_mutex_lock(&k->store->backup.mutex); /* its thread has read it, without */
     k->store->backup.reserve_bytes = UINT64_MAX / 2;
+    (void)pthread_mutex_unlock(&k->store->backup.mutex);
     assert_true(nj_store_back_up(k->store));
     kit_await_backups(k, 4);
     assert_int_equal(nj_store_metric(k->store, NJ_METRIC_STORE_BACKUP_FAULTS), 1);
