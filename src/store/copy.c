@@ -226,7 +226,7 @@ nj_store_copy(const char *from, const char *to, const struct nj_store_copy_opts 
         return nj_diag_fail(diag, NJ_ENOENT, "Error: There is no store in %s.", from);
     if (is_same(from, to))
         return nj_diag_fail(diag, NJ_EINVAL, "Error: %s and %s are the same directory.", from, to);
-    err = nj_folder_open(&source, from, diag);
+    err = nj_folder_open_to_read(&source, from, diag);
     is_in_use = err == NJ_EEXIST;
     if (err != NJ_OK && !is_in_use)
         return err;

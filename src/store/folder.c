@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -220,19 +221,26 @@ sweep(const struct nj_folder *folder)
     nj_folder_remove(name);
 }
 
-enum nj_err
-nj_folder_open(struct nj_folder *folder, const char *path, struct nj_diag *diag)
+static enum nj_err
+name_folder(struct nj_folder *folder, const char *path, struct nj_diag *diag)
 {
-    enum nj_err err;
-    bool is_new;
-
     *folder = (struct nj_folder){.lock = -1};
     /* What is put into it has longer names. */
     if (strlen(path) >= sizeof(folder->path) - 64)
         return nj_diag_fail(diag, NJ_EINVAL,
                             "Error: The name of the store's directory is too long.");
     (void)snprintf(folder->path, sizeof(folder->path), "%s", path);
-    err = nj_folder_make(path, &is_new, diag);
+    return NJ_OK;
+}
+
+enum nj_err
+nj_folder_open(struct nj_folder *folder, const char *path, struct nj_diag *diag)
+{
+    enum nj_err err = name_folder(folder, path, diag);
+    bool is_new;
+
+    if (err == NJ_OK)
+        err = nj_folder_make(path, &is_new, diag);
     if (err == NJ_OK)
         err = take_lock(folder, diag);
     if (err != NJ_OK)
@@ -249,6 +257,44 @@ nj_folder_open(struct nj_folder *folder, const char *path, struct nj_diag *diag)
     read_ends(folder);
     (void)nj_folder_sync(folder->path);
     return NJ_OK;
+}
+
+static bool
+is_read_only(const char *path)
+{
+    struct statvfs is;
+
+    return statvfs(path, &is) == 0 && (is.f_flag & ST_RDONLY) != 0;
+}
+
+/* Who writes there does so by another mount, and has the lock. */
+static enum nj_err
+share_lock(struct nj_folder *folder, struct nj_diag *diag)
+{
+    char path[PATH_MAX];
+
+    nj_folder_name(folder, "lock", path);
+    folder->lock = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (folder->lock < 0)
+        return errno == ENOENT ? NJ_OK : say_failed(diag, "open", path);
+    if (flock(folder->lock, LOCK_SH | LOCK_NB) == 0)
+        return NJ_OK;
+
+    long pid = holder(folder->lock);
+    (void)close(folder->lock);
+    folder->lock = -1;
+    return refuse(folder, pid, diag);
+}
+
+enum nj_err
+nj_folder_open_to_read(struct nj_folder *folder, const char *path, struct nj_diag *diag)
+{
+    enum nj_err err;
+
+    if (!is_read_only(path))
+        return nj_folder_open(folder, path, diag);
+    err = name_folder(folder, path, diag);
+    return err == NJ_OK ? share_lock(folder, diag) : err;
 }
 
 enum nj_err

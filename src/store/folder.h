@@ -43,8 +43,12 @@ NJ_NODISCARD enum nj_err nj_folder_make(const char *path, bool *is_new, struct n
  * another process has it, and the diag says which; NJ_ESYS: nothing of it has changed. */
 NJ_NODISCARD enum nj_err nj_folder_open(struct nj_folder *folder, const char *path,
                                         struct nj_diag *diag);
-/* The same, for a store that is to be made: there is none. NJ_EEXIST: there is one, or another
- * process has the directory. */
+/* For who only reads what is there. On a file system that is mounted read-only nothing is made or
+ * taken away, and nothing has to be. Errors as above. */
+NJ_NODISCARD enum nj_err nj_folder_open_to_read(struct nj_folder *folder, const char *path,
+                                                struct nj_diag *diag);
+/* As nj_folder_open(), for a store that is to be made: there is none. NJ_EEXIST: there is one, or
+ * another process has the directory. */
 NJ_NODISCARD enum nj_err nj_folder_open_new(struct nj_folder *folder, const char *path,
                                             struct nj_diag *diag);
 /* `is_clean`: all that was committed is on the disk. What root has made becomes the directory's

@@ -166,7 +166,7 @@ nj_store_survey(const char *directory, void (*show)(void *ctx, const struct nj_s
     *out = (struct nj_survey){0};
     if (!nj_folder_has_store(directory))
         return nj_diag_fail(diag, NJ_ENOENT, "Error: There is no store in %s.", directory);
-    err = nj_folder_open(&folder, directory, diag);
+    err = nj_folder_open_to_read(&folder, directory, diag);
     out->is_in_use = err == NJ_EEXIST;
     if (err != NJ_OK && !out->is_in_use)
         return err;

@@ -157,6 +157,30 @@ def test_what_a_link_names_is_not_removed(broker, tmp_path):
     assert (other / "kept").exists() and not os.path.lexists(link)
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="mount namespaces are made by root only")
+def test_what_cannot_be_written_can_be_read(broker, tmp_path):
+    """A backup on a medium, or in a snapshot, that is mounted read-only."""
+    kept = tmp_path / "b"
+    assert store("backup", broker.place, kept)[0] == 0
+    lines = records(kept)
+    (kept / "clean").unlink()
+    there = sorted(os.listdir(kept))
+
+    def sealed(*words):
+        script = 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" || exit 77; shift; exec "$@"'
+        done = subprocess.run(["unshare", "--mount", "sh", "-c", script, "sh", kept, NIGHTJAR, "store", *words],
+                              capture_output=True, text=True, check=False)
+        if done.returncode == 77:
+            pytest.skip("no mount namespaces here")
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    assert "Nothing is damaged" in sealed("check", kept)
+    assert sealed("dump", kept)
+    sealed("restore", kept, tmp_path / "new")
+    assert records(tmp_path / "new") == lines and sorted(os.listdir(kept)) == there
+
+
 def test_compact_gives_room_back_and_nobody_may_have_it(broker):
     with broker.peer(V5) as p:
         p.connect("p")
