@@ -452,6 +452,20 @@ nj_deliver_to_group(struct nj_home *home, struct nj_publication *pub, uint64_t g
     return true;
 }
 
+/* Another member of the group has it, and the store has heard of that. */
+static void
+store_passed_on(struct nj_session *s, uint64_t message)
+{
+    const struct nj_change change = {
+        .kind = NJ_CHANGE_DELIVERED,
+        .session = s->subscriber.number,
+        .message = message,
+        .is_passed_on = true,
+    };
+
+    (void)nj_home_append(s->home, &change);
+}
+
 void
 nj_deliver_here(struct nj_home *home, struct nj_publication *pub,
                 const struct nj_bundle_target *target, const uint32_t *numbers, bool is_one_of_many)
@@ -473,7 +487,7 @@ nj_deliver_here(struct nj_home *home, struct nj_publication *pub,
     if (target->group != 0 && (s == NULL || (!s->is_open && !target->is_moved)) &&
         nj_deliver_to_group(home, pub, target->group, s != NULL ? &s->subscriber : NULL)) {
         if (s != NULL && terms.is_stored)
-            nj_session_store_passed_on(s, pub->number);
+            store_passed_on(s, pub->number);
         return;
     }
     if (s == NULL) {

@@ -52,19 +52,6 @@ nj_session_store_delivered(struct nj_session *s, uint64_t message)
     (void)store_step(s, NJ_CHANGE_DELIVERED, message, 0);
 }
 
-void
-nj_session_store_passed_on(struct nj_session *s, uint64_t message)
-{
-    const struct nj_change change = {
-        .kind = NJ_CHANGE_DELIVERED,
-        .session = s->subscriber.number,
-        .message = message,
-        .is_passed_on = true,
-    };
-
-    (void)nj_home_append(s->home, &change);
-}
-
 /* Dropped before it was held. */
 static void
 drop_new(struct nj_session *s, enum nj_cause cause, const struct nj_publication *pub,

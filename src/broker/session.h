@@ -187,8 +187,6 @@ void nj_session_break(struct nj_home *home, struct nj_promise *p);
 /* outbound.c */
 /* The store need not keep this message for it any longer. */
 void nj_session_store_delivered(struct nj_session *s, uint64_t message);
-/* The same: another member of its share group has it, and the store has heard of that. */
-void nj_session_store_passed_on(struct nj_session *s, uint64_t message);
 bool nj_session_window_is_open(const struct nj_session *s);
 void nj_session_keep_publish(struct nj_session *s, uint16_t packet_id);
 void nj_session_keep_pubrel(struct nj_session *s, uint16_t packet_id);

@@ -102,10 +102,13 @@ is_anothers(const char *directory)
     static const char *const files[] = {".", "lock", "data.mdb"};
     char path[PATH_MAX];
 
-    for (unsigned i = 0; i < NJ_COUNT_OF(files) && access(directory, F_OK) == 0; i++)
+    if (access(directory, F_OK) != 0) /* what lies above it keeps us out */
+        return false;
+    for (unsigned i = 0; i < NJ_COUNT_OF(files); i++) {
         if (snprintf(path, sizeof(path), "%s/%s", directory, files[i]) < (int)sizeof(path) &&
             access(path, R_OK | W_OK) != 0 && errno == EACCES)
             return true;
+    }
     return false;
 }
 

@@ -36,7 +36,7 @@ struct nj_committer {
     struct nj_thread thread;
     struct nj_entry **last; /* for each home, of this transaction */
     nj_time taken, looked, readers_checked;
-    nj_time took; /* ms, from the last taking until all of it was committed */
+    nj_time took; /* ms, from the last taking until all of it was committed; rounded up */
     uint64_t cancelled;
     bool is_stuck, has_failed;
     bool doubts_ends; /* and homes know it */

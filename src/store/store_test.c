@@ -486,6 +486,18 @@ forget(const struct kit *k, const char *name)
     assert_int_equal(unlink(path), 0);
 }
 
+/* Closed well; writes where the file is, and what. */
+static void
+keep_many(struct kit *k, char path[PATH_MAX], struct stat *is)
+{
+    kit_open(k);
+    for (uint64_t i = 1; i <= 500; i++)
+        (void)kit_session(k->port, i, "anna");
+    kit_close(k);
+    (void)snprintf(path, PATH_MAX, "%s/data.mdb", k->path);
+    assert_int_equal(stat(path, is), 0);
+}
+
 static void
 a_file_that_cannot_be_read_is_put_aside_whole(void **state)
 {
@@ -494,12 +506,7 @@ a_file_that_cannot_be_read_is_put_aside_whole(void **state)
     struct stat is;
 
     for (int closed_well = 0; closed_well <= 1; closed_well++) {
-        kit_open(k);
-        for (uint64_t i = 1; i <= 500; i++)
-            (void)kit_session(k->port, i, "anna");
-        kit_close(k);
-        (void)snprintf(path, sizeof(path), "%s/data.mdb", k->path);
-        assert_int_equal(stat(path, &is), 0);
+        keep_many(k, path, &is);
         for (off_t at = 2 * 4096; at < is.st_size; at += 4096)
             overwrite(k, at, 4096);
         if (!closed_well)
@@ -525,12 +532,7 @@ a_file_that_was_cut_after_a_good_end_is_put_aside(void **state)
     char path[PATH_MAX];
     struct stat is;
 
-    kit_open(k);
-    for (uint64_t i = 1; i <= 500; i++)
-        (void)kit_session(k->port, i, "anna");
-    kit_close(k);
-    (void)snprintf(path, sizeof(path), "%s/data.mdb", k->path);
-    assert_int_equal(stat(path, &is), 0);
+    keep_many(k, path, &is);
     assert_int_equal(truncate(path, is.st_size / 2), 0);
     kit_open(k);
     assert_string_equal(k->tale.text, "");
