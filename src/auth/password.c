@@ -59,10 +59,8 @@ read_number(struct nj_str text, uint32_t most, uint32_t *out)
 static bool
 read_parameter(struct nj_str *text, const char *name, uint32_t most, uint32_t *out)
 {
-    const char *end = text->n > 0 ? memchr(text->p, ',', text->n) : NULL;
-    struct nj_str one = {text->p, end != NULL ? (size_t)(end - text->p) : text->n};
+    struct nj_str one = nj_str_cut(text, ',');
 
-    *text = nj_str_from(*text, end != NULL ? one.n + 1 : one.n);
     return nj_str_starts(one, nj_str_of(name)) &&
            read_number(nj_str_from(one, strlen(name)), most, out);
 }

@@ -110,17 +110,6 @@ trim(struct nj_str text)
     return text;
 }
 
-/* Up to `end`, which is taken off as well, or to the end of all. */
-static struct nj_str
-cut(struct nj_str *rest, char end)
-{
-    const char *at = rest->n > 0 ? memchr(rest->p, end, rest->n) : NULL;
-    struct nj_str piece = {rest->p, at != NULL ? (size_t)(at - rest->p) : rest->n};
-
-    *rest = nj_str_from(*rest, at != NULL ? piece.n + 1 : piece.n);
-    return piece;
-}
-
 enum nj_err
 nj_secret_file_blame(const char *path, const struct nj_secret_line *line, struct nj_diag *diag)
 {
@@ -156,7 +145,7 @@ take_lines(struct nj_secret_file *file, const char *path, const char *what, stru
     struct nj_str rest = nj_secret_lend(&file->text);
 
     for (int number = 1; rest.n > 0; number++) {
-        struct nj_str text = cut(&rest, '\n');
+        struct nj_str text = nj_str_cut(&rest, '\n');
         struct nj_secret_line line = {.number = number};
         enum nj_err err;
 
@@ -168,8 +157,8 @@ take_lines(struct nj_secret_file *file, const char *path, const char *what, stru
                        number, what, path);
             continue;
         }
-        line.name = trim(cut(&text, ':'));
-        line.value = trim(cut(&text, ':'));
+        line.name = trim(nj_str_cut(&text, ':'));
+        line.value = trim(nj_str_cut(&text, ':'));
         err = check_line(&line, path, what, diag);
         if (err != NJ_OK)
             return err;
@@ -227,7 +216,7 @@ count_of_lines(struct nj_str text)
     size_t count = 0;
 
     for (struct nj_str rest = text; rest.n > 0; count++)
-        (void)cut(&rest, '\n');
+        (void)nj_str_cut(&rest, '\n');
     return count;
 }
 

@@ -46,6 +46,17 @@ nj_str_from(struct nj_str s, size_t from)
     return (struct nj_str){s.p + from, s.n - from};
 }
 
+/* Up to `end`, which is taken off `rest` as well, or all that is left. */
+static inline struct nj_str
+nj_str_cut(struct nj_str *rest, char end)
+{
+    const char *at = rest->n > 0 ? memchr(rest->p, end, rest->n) : NULL;
+    struct nj_str piece = {rest->p, at != NULL ? (size_t)(at - rest->p) : rest->n};
+
+    *rest = nj_str_from(*rest, at != NULL ? piece.n + 1 : piece.n);
+    return piece;
+}
+
 /* A NUL-terminated copy on the heap, to be freed with nj_free(); NULL without memory. */
 char *nj_str_dup(struct nj_str s);
 

@@ -369,17 +369,6 @@ write_user(const struct job *job, struct nj_writer *out, struct nj_str user, str
     return GOOD;
 }
 
-/* Up to `end`, which is taken off as well, or to the end of all. */
-static struct nj_str
-cut(struct nj_str *rest, char end)
-{
-    const char *at = rest->n > 0 ? memchr(rest->p, end, rest->n) : NULL;
-    struct nj_str piece = {rest->p, at != NULL ? (size_t)(at - rest->p) : rest->n};
-
-    *rest = nj_str_from(*rest, at != NULL ? piece.n + 1 : piece.n);
-    return piece;
-}
-
 static bool
 is_hashed(struct nj_str value)
 {
@@ -398,7 +387,7 @@ copy_line(const struct job *job, struct nj_writer *out, struct nj_str line, bool
     bool is_ours = false;
 
     if (!nj_str_starts(line, NJ_STR("#")) && line.n > 0 && memchr(line.p, ':', line.n) != NULL) {
-        user = cut(&value, ':');
+        user = nj_str_cut(&value, ':');
         if (job->action == HASH_PLAIN && !is_hashed(value)) {
             if (value.n > 0 && value.p[value.n - 1] == '\r')
                 value.n--;
@@ -421,7 +410,7 @@ copy_lines(const struct job *job, struct nj_writer *out, struct nj_str old, bool
     int code = GOOD;
 
     while (old.n > 0 && code == GOOD)
-        code = copy_line(job, out, cut(&old, '\n'), is_found);
+        code = copy_line(job, out, nj_str_cut(&old, '\n'), is_found);
     if (code != GOOD)
         return code;
     if (job->action == DELETE && !*is_found) {
@@ -447,7 +436,7 @@ room_for(const struct job *job, struct nj_str old)
     size_t lines = 1, bytes = old.n + (job->user != NULL ? strlen(job->user) : 0);
 
     for (struct nj_str rest = old; rest.n > 0; lines++)
-        (void)cut(&rest, '\n');
+        (void)nj_str_cut(&rest, '\n');
     return bytes + lines * (NJ_PASSWORD_TEXT_MAX + 2);
 }
 

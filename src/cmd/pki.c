@@ -437,7 +437,7 @@ put_row(struct nj_json *list, const struct nj_issued_row *row)
     nj_json_put_text(one, "serial", row->serial);
     put_date(one, "expires", row->expires);
     put_date(one, "revoked", row->revoked);
-    nj_json_put_text(one, "reason", row->reason.p != NULL ? row->reason : NJ_STR(""));
+    nj_json_put_text(one, "reason", row->reason);
 }
 
 static bool

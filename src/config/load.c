@@ -85,13 +85,9 @@ read_file(const char *path, struct nj_str *out, struct nj_diag *diag)
 static struct nj_str
 take_line(struct nj_str *text)
 {
-    const char *lf = memchr(text->p, '\n', text->n), *nul;
-    struct nj_str line = {text->p, lf != NULL ? (size_t)(lf - text->p) : text->n};
+    struct nj_str whole = nj_str_cut(text, '\n');
+    struct nj_str line = nj_str_cut(&whole, '\0');
 
-    *text = nj_str_from(*text, lf != NULL ? line.n + 1 : line.n);
-    nul = line.n > 0 ? memchr(line.p, '\0', line.n) : NULL;
-    if (nul != NULL)
-        line.n = (size_t)(nul - line.p);
     while (line.n > 0 && line.p[line.n - 1] == '\r')
         line.n--;
     return line;

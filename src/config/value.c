@@ -9,15 +9,9 @@
 struct nj_str
 nj_value_word(struct nj_str *rest)
 {
-    struct nj_str word;
-    const char *end;
-
     while (rest->n > 0 && rest->p[0] == ' ')
         *rest = nj_str_from(*rest, 1);
-    end = rest->n > 0 ? memchr(rest->p, ' ', rest->n) : NULL;
-    word = (struct nj_str){rest->p, end != NULL ? (size_t)(end - rest->p) : rest->n};
-    *rest = nj_str_from(*rest, end != NULL ? word.n + 1 : word.n);
-    return word;
+    return nj_str_cut(rest, ' ');
 }
 
 struct nj_str

@@ -100,12 +100,10 @@ print_string(BIO *out, const char *name, const char *ending, struct nj_str text)
 {
     (void)BIO_printf(out, "static const char %s_%s[] =\n", name, ending);
     while (text.n > 0) {
-        const char *end = memchr(text.p, '\n', text.n);
-        size_t n = end != NULL ? (size_t)(end - text.p) : text.n;
+        struct nj_str line = nj_str_cut(&text, '\n');
 
-        (void)BIO_printf(out, "    \"%" NJ_STR_FMT "\\n\"%s\n", (int)n, text.p,
-                         n + 1 >= text.n ? ";" : "");
-        text = nj_str_from(text, NJ_MIN(n + 1, text.n));
+        (void)BIO_printf(out, "    \"%" NJ_STR_FMT "\\n\"%s\n", NJ_STR_ARG(line),
+                         text.n == 0 ? ";" : "");
     }
     (void)BIO_puts(out, "\n");
 }

@@ -18,21 +18,19 @@
 static enum nj_err
 take(struct nj_secret *out, struct nj_str text, struct nj_diag *diag)
 {
-    const char *end = text.n > 0 ? memchr(text.p, '\n', text.n) : NULL;
+    struct nj_str line = nj_str_cut(&text, '\n');
 
-    if (end != NULL)
-        text.n = (size_t)(end - text.p);
-    if (text.n > 0 && text.p[text.n - 1] == '\r')
-        text.n--;
-    if (text.n > NJ_PASSPHRASE_MAX)
+    if (line.n > 0 && line.p[line.n - 1] == '\r')
+        line.n--;
+    if (line.n > NJ_PASSPHRASE_MAX)
         return nj_diag_fail(diag, NJ_EINVAL, "the pass phrase is longer than %d bytes",
                             NJ_PASSPHRASE_MAX);
-    if (text.n == 0)
+    if (line.n == 0)
         return nj_diag_fail(diag, NJ_EINVAL, "the pass phrase is empty");
-    if (!nj_secret_init(out, text.n + 1))
+    if (!nj_secret_init(out, line.n + 1))
         return nj_diag_fail(diag, NJ_ENOMEM, "no memory for a pass phrase");
-    memcpy(out->p, text.p, text.n);
-    out->n = text.n;
+    memcpy(out->p, line.p, line.n);
+    out->n = line.n;
     return NJ_OK;
 }
 

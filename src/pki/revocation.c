@@ -80,21 +80,20 @@ struct nj_issued_row
 nj_authority_row(const struct nj_authority *authority, size_t i)
 {
     const struct nj_str *column = authority->ledger.line[i].column;
-    struct nj_str revoked = column[NJ_LEDGER_REVOKED];
-    const char *comma = revoked.n > 0 ? memchr(revoked.p, ',', revoked.n) : NULL;
-    size_t n = comma != NULL ? (size_t)(comma - revoked.p) : revoked.n;
+    struct nj_str reason = column[NJ_LEDGER_REVOKED];
+    struct nj_str revoked = nj_str_cut(&reason, ',');
     struct nj_issued_row row = {
         .serial = column[NJ_LEDGER_SERIAL],
         .file = column[NJ_LEDGER_FILE],
         .subject = column[NJ_LEDGER_SUBJECT],
         .expires = nj_ca_ledger_time(column[NJ_LEDGER_END]),
         .is_last = !is_replaced(&authority->ledger, i),
-        .reason = comma != NULL ? nj_str_from(revoked, n + 1) : (struct nj_str){NULL, 0},
+        .reason = reason,
     };
 
     if (column[NJ_LEDGER_STATE].p[0] == 'R') {
         row.state = NJ_ISSUED_REVOKED;
-        row.revoked = nj_ca_ledger_time((struct nj_str){revoked.p, n});
+        row.revoked = nj_ca_ledger_time(revoked);
     } else if (row.expires <= time(NULL)) {
         row.state = NJ_ISSUED_EXPIRED;
     } else {

@@ -119,18 +119,6 @@ read_hex(struct nj_str hex, uint8_t *out, size_t max)
     return hex.n / 2;
 }
 
-/* The word that `line` begins with, and the space behind it, are taken from it. */
-static struct nj_str
-take_word(struct nj_str *line)
-{
-    struct nj_str word = {line->p, 0};
-
-    while (word.n < line->n && line->p[word.n] != ' ')
-        word.n++;
-    *line = nj_str_from(*line, NJ_MIN(word.n + 1, line->n));
-    return word;
-}
-
 static bool
 is_label(struct nj_str word, uint8_t *secret)
 {
@@ -155,9 +143,9 @@ add_line(struct nj_keylog *k, struct nj_str line)
     if (line.n == 0 || line.p[0] == '#')
         return;
     /* Exporters, and secrets of other protocols, stand in the same files. */
-    if (!is_label(take_word(&line), &name[0]))
+    if (!is_label(nj_str_cut(&line, ' '), &name[0]))
         return;
-    if (read_hex(take_word(&line), name + 1, NJ_TLS_RANDOM_BYTES) != NJ_TLS_RANDOM_BYTES ||
+    if (read_hex(nj_str_cut(&line, ' '), name + 1, NJ_TLS_RANDOM_BYTES) != NJ_TLS_RANDOM_BYTES ||
         (secret_bytes = read_hex(line, secret, sizeof(secret))) == 0 ||
         (e = get_or_make(k, name)) == NULL) {
         k->refused++;
@@ -171,13 +159,8 @@ add_line(struct nj_keylog *k, struct nj_str line)
 void
 nj_keylog_add(struct nj_keylog *k, struct nj_str text)
 {
-    while (text.n > 0) {
-        const char *end = memchr(text.p, '\n', text.n);
-        size_t n = end != NULL ? (size_t)(end - text.p) : text.n;
-
-        add_line(k, (struct nj_str){text.p, n});
-        text = nj_str_from(text, end != NULL ? n + 1 : n);
-    }
+    while (text.n > 0)
+        add_line(k, nj_str_cut(&text, '\n'));
 }
 
 /* What is there, but for a line that has no end yet. */
