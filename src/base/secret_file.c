@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/regular.h"
 #include "base/shell.h"
 
 #include <errno.h>
@@ -10,7 +11,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define BYTES_MAX      (256u << 20)
@@ -48,46 +48,32 @@ fail_to_open(const char *path, const char *what, struct nj_diag *diag)
 }
 
 static enum nj_err
-read_text(int fd, struct nj_secret *text, const char *path, const char *what, struct nj_diag *diag)
+read_text(int fd, const struct stat *st, struct nj_secret *text, const char *path, const char *what,
+          struct nj_diag *diag)
 {
-    struct stat st;
-    size_t n = 0;
-
-    if (fstat(fd, &st) != 0)
-        return fail_to_open(path, what, diag);
-    if (!S_ISREG(st.st_mode))
-        return nj_diag_fail(diag, NJ_ESYS, "Error: The %s \"%s\" is no regular file.", what, path);
-    if (st.st_size > (off_t)BYTES_MAX)
+    if (st->st_size > (off_t)BYTES_MAX)
         return nj_diag_fail(diag, NJ_ESYS, "Error: The %s \"%s\" is larger than %u MiB.", what,
                             path, BYTES_MAX >> 20);
-    warn_of_rights(path, &st);
-    if (!nj_secret_init(text, (size_t)st.st_size))
+    warn_of_rights(path, st);
+    if (!nj_secret_init(text, (size_t)st->st_size))
         return nj_diag_fail(diag, NJ_ENOMEM, "Error: Out of memory.");
-    while (n < text->n) {
-        ssize_t got = read(fd, text->p + n, text->n - n);
-
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return fail_to_open(path, what, diag);
-        if (got == 0)
-            break;
-        n += (size_t)got;
-    }
-    text->n = n; /* it may have become shorter meanwhile */
-    return NJ_OK;
+    /* It may have become shorter meanwhile. */
+    return nj_regular_read(fd, text->p, &text->n) ? NJ_OK : fail_to_open(path, what, diag);
 }
 
 static enum nj_err
 read_file(struct nj_secret *text, const char *path, const char *what, struct nj_diag *diag)
 {
     bool follows = getenv("MOSQUITTO_UNSAFE_ALLOW_SYMLINKS") != NULL;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | (follows ? 0 : O_NOFOLLOW));
+    struct stat st;
+    int fd = nj_regular_open(path, follows ? 0 : O_NOFOLLOW, &st);
     enum nj_err err;
 
+    if (fd < 0 && errno == 0)
+        return nj_diag_fail(diag, NJ_ESYS, "Error: The %s \"%s\" is no regular file.", what, path);
     if (fd < 0)
         return fail_to_open(path, what, diag);
-    err = read_text(fd, text, path, what, diag);
+    err = read_text(fd, &st, text, path, what, diag);
     (void)close(fd);
     return err;
 }

@@ -8,6 +8,7 @@
 #include "auth/password.h"
 #include "base/assert.h"
 #include "base/mdoc.h"
+#include "base/regular.h"
 #include "base/save.h"
 #include "base/writer.h"
 #include "cmd/cmd.h"
@@ -460,29 +461,22 @@ rewrite(const struct job *job, struct nj_str old, struct nj_secret *new, bool *i
 static int
 read_old(const struct job *job, struct nj_secret *text)
 {
-    int fd = open(job->file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     struct stat st;
-    size_t n = 0;
-    ssize_t got = 1;
+    int fd = nj_regular_open(job->file, O_NOFOLLOW, &st);
+    int code = GOOD;
 
-    if (fd < 0 || fstat(fd, &st) != 0)
-        return fail_about("open password file", job->file);
-    if (!S_ISREG(st.st_mode)) {
-        (void)close(fd);
+    if (fd < 0 && errno == 0) {
         fprintf(stderr, "Error: Password file %s is not a file.\n", job->file);
         return FAILED;
     }
-    if (!nj_secret_init(text, (size_t)st.st_size)) {
-        (void)close(fd);
-        return fail_with(FAILED, "Out of memory.");
-    }
-    while (n < text->n && (got = read(fd, text->p + n, text->n - n)) > 0)
-        n += (size_t)got;
+    if (fd < 0)
+        return fail_about("open password file", job->file);
+    if (!nj_secret_init(text, (size_t)st.st_size))
+        code = fail_with(FAILED, "Out of memory.");
+    else if (!nj_regular_read(fd, text->p, &text->n))
+        code = fail_about("read password file", job->file);
     (void)close(fd);
-    if (got < 0)
-        return fail_about("read password file", job->file);
-    text->n = n;
-    return GOOD;
+    return code;
 }
 
 static int

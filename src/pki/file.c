@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/nearest.h"
+#include "base/regular.h"
 #include "base/secret.h"
 #include "base/shell.h"
 
@@ -577,44 +578,21 @@ parse(struct reading *r, struct nj_str bytes)
     return err;
 }
 
-/* The file's first `*n` bytes, or one more than it may have. */
+/* All of it, or one byte more than it may have. */
 static enum nj_err
-read_all(struct reading *r, int fd, size_t size, struct nj_secret *out, size_t *n)
-{
-    if (!nj_secret_init(out, NJ_MIN(size, (size_t)FILE_MAX) + 1))
-        return NJ_ENOMEM;
-    for (*n = 0; *n < out->n;) {
-        ssize_t got = read(fd, out->p + *n, out->n - *n);
-
-        if (got == 0)
-            break;
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0) {
-            r->file->error = errno;
-            return say_unreadable(r);
-        }
-        *n += (size_t)got;
-    }
-    return NJ_OK;
-}
-
-static enum nj_err
-read_open(struct reading *r, int fd)
+read_open(struct reading *r, int fd, size_t size)
 {
     struct nj_secret bytes = {0};
-    struct stat st;
-    size_t n = 0;
+    enum nj_err err;
 
-    if (fstat(fd, &st) != 0) {
+    if (!nj_secret_init(&bytes, NJ_MIN(size, (size_t)FILE_MAX) + 1))
+        return NJ_ENOMEM;
+    if (nj_regular_read(fd, bytes.p, &bytes.n)) {
+        err = parse(r, nj_secret_lend(&bytes));
+    } else {
         r->file->error = errno;
-        return say_unreadable(r);
+        err = say_unreadable(r);
     }
-    if (!S_ISREG(st.st_mode))
-        return say_not_regular(r, st.st_mode);
-    enum nj_err err = read_all(r, fd, (size_t)st.st_size, &bytes, &n);
-    if (err == NJ_OK)
-        err = parse(r, (struct nj_str){bytes.p, n});
     nj_secret_fini(&bytes);
     return err;
 }
@@ -655,12 +633,14 @@ nj_pki_file_read(struct nj_pki_file *out, const char *path, const struct nj_pki_
         if (!S_ISREG(st.st_mode)) /* not even opened: a device may act on that */
             return say_not_regular(&r, st.st_mode);
     }
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    int fd = nj_regular_open(path, 0, &st);
+    if (fd < 0 && errno == 0) /* it was one just now */
+        return say_not_regular(&r, st.st_mode);
     if (fd < 0) {
         out->error = errno;
         return errno == ENOENT || errno == ENOTDIR ? say_missing(&r) : say_unreadable(&r);
     }
-    err = read_open(&r, fd);
+    err = read_open(&r, fd, (size_t)st.st_size);
     (void)close(fd);
     if (err == NJ_ENOMEM)
         (void)nj_diag_fail(diag, NJ_ENOMEM, "%s: out of memory", path);

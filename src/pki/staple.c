@@ -1,55 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pki/staple.h"
 
+#include "base/regular.h"
 #include "base/shell.h"
 #include "pki/judge_priv.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/ocsp.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #define BYTES_MAX 16384
 #define LEEWAY_S  300 /* clocks differ */
 
-/* Of a regular file alone: a pipe would be waited for. errno is 0 where it is something else. */
-static FILE *
-open_regular(const char *path)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    struct stat st;
-    FILE *f = NULL;
-
-    if (fd < 0)
-        return NULL;
-    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
-        f = fdopen(fd, "r");
-    else
-        errno = 0;
-    if (f == NULL)
-        (void)close(fd);
-    return f;
-}
-
 enum nj_err
 nj_staple_read(struct ocsp_response_st **out, const char *path, struct nj_diag *diag)
 {
-    FILE *f = open_regular(path);
+    struct stat st;
+    int fd = nj_regular_open(path, 0, &st);
     uint8_t bytes[BYTES_MAX];
+    size_t n = sizeof(bytes);
     const uint8_t *p = bytes;
     OCSP_RESPONSE *response;
     char word[300];
 
-    if (f == NULL)
+    if (fd < 0)
         return nj_diag_fail(diag, NJ_ESYS, "Error: Unable to open ocspfile \"%s\": %s.", path,
                             errno != 0 ? strerror(errno) : "It is no regular file");
-    size_t n = fread(bytes, 1, sizeof(bytes), f);
-    (void)fclose(f);
+    if (!nj_regular_read(fd, bytes, &n))
+        n = 0; /* which is no response */
+    (void)close(fd);
     response = d2i_OCSP_RESPONSE(NULL, &p, (long)n);
     ERR_clear_error();
     if (response == NULL || p != bytes + n) {
