@@ -66,16 +66,6 @@ read_line(struct nj_hex *h)
     return c != EOF || n > 0;
 }
 
-static int
-digit_of(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 static bool
 is_blank(char c)
 {
@@ -92,8 +82,8 @@ read_offset(const char *p, uint64_t *out)
     while (is_blank(*p))
         p++;
     from = p;
-    for (; digit_of(*p) >= 0 && p - from < 8; p++)
-        number = number << 4 | (uint64_t)digit_of(*p);
+    for (; nj_hex_digit(*p) >= 0 && p - from < 8; p++)
+        number = number << 4 | (uint64_t)nj_hex_digit(*p);
     if ((size_t)(p - from) < OFFSET_DIGITS)
         return NULL;
     if (*p == ':')
@@ -119,9 +109,9 @@ read_row(const char *p, struct row *out)
             blanks++;
         if (out->count > 0 && blanks >= BLANKS_OF_GAP)
             break;
-        if (digit_of(p[0]) < 0 || digit_of(p[1]) < 0 || (p[2] != '\0' && !is_blank(p[2])))
+        if (nj_hex_digit(p[0]) < 0 || nj_hex_digit(p[1]) < 0 || (p[2] != '\0' && !is_blank(p[2])))
             break;
-        out->byte[out->count++] = (uint8_t)(digit_of(p[0]) << 4 | digit_of(p[1]));
+        out->byte[out->count++] = (uint8_t)(nj_hex_digit(p[0]) << 4 | nj_hex_digit(p[1]));
         p += 2;
     }
     while (is_blank(*p))

@@ -52,6 +52,20 @@ nj_line_put_label(struct nj_line *l)
     nj_text_put(l->out, nj_str_of(nj_field_label((enum nj_field)l->item->field)));
 }
 
+void
+nj_line_put_truth(struct nj_line *l)
+{
+    nj_line_put_label(l);
+    nj_text_put(l->out, l->item->number != 0 ? NJ_STR(": True") : NJ_STR(": False"));
+}
+
+void
+nj_line_put_hex(struct nj_line *l)
+{
+    nj_line_put_label(l);
+    nj_text_putf(l->out, ": 0x%" PRIx64, l->item->number);
+}
+
 static const char *
 words_of(const struct nj_form *form, const struct nj_item *item)
 {

@@ -49,6 +49,10 @@ const struct nj_item *nj_line_find(const struct nj_line *l, enum nj_field field)
 /* Its number; 0 where there is none. */
 uint64_t nj_line_number(const struct nj_line *l, enum nj_field field);
 void nj_line_put_label(struct nj_line *l);
+/* "Label: True", "Label: False". */
+void nj_line_put_truth(struct nj_line *l);
+/* "Label: 0x3": a few bits, for which Wireshark writes no more digits than they need. */
+void nj_line_put_hex(struct nj_line *l);
 /* What stands behind the label by default. */
 void nj_line_put_value(struct nj_line *l);
 /* "...1 .... = ": the bits of `mask` among the last `width` of its range. */

@@ -142,6 +142,14 @@ put_attributes(struct nj_line *l, size_t at)
 }
 
 static void
+put_own_attributes(struct nj_line *l)
+{
+    nj_text_put(l->out, NJ_STR(" ("));
+    put_attributes(l, l->at);
+    nj_text_put(l->out, NJ_STR(")"));
+}
+
+static void
 put_items(struct nj_line *l)
 {
     nj_line_put_label(l);
@@ -171,18 +179,14 @@ static void
 put_relative(struct nj_line *l)
 {
     put_items(l);
-    nj_text_put(l->out, NJ_STR(" ("));
-    put_attributes(l, l->at);
-    nj_text_put(l->out, NJ_STR(")"));
+    put_own_attributes(l);
 }
 
 static void
 put_attribute(struct nj_line *l)
 {
     nj_line_put_label(l);
-    nj_text_put(l->out, NJ_STR(" ("));
-    put_attributes(l, l->at);
-    nj_text_put(l->out, NJ_STR(")"));
+    put_own_attributes(l);
 }
 
 /* ---- the rest ---- */
@@ -204,13 +208,6 @@ put_extension(struct nj_line *l)
     if (end_of(l->tree, l->at) > l->at + 1)
         put_name_of(l->out, l->tree->item[l->at + 1].range);
     nj_text_put(l->out, NJ_STR(")"));
-}
-
-static void
-put_truth(struct nj_line *l)
-{
-    nj_line_put_label(l);
-    nj_text_put(l->out, l->item->number != 0 ? NJ_STR(": True") : NJ_STR(": False"));
 }
 
 const struct nj_form *
@@ -237,7 +234,7 @@ nj_form_of_certificate(enum nj_field field)
         [NJ_FIELD_X509_EXTENSIONS] = PUT(put_items),
         [NJ_FIELD_X509_EXTENSION] = PUT(put_extension),
         [NJ_FIELD_X509_EXTENSION_OID] = PUT(put_oid),
-        [NJ_FIELD_X509_CRITICAL] = PUT(put_truth),
+        [NJ_FIELD_X509_CRITICAL] = PUT(nj_line_put_truth),
         [NJ_FIELD_X509_GENERAL_NAMES] = PUT(put_items),
         [NJ_FIELD_X509_GENERAL_NAME] = WORDS(words_of_general_name),
     };

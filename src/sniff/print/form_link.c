@@ -64,13 +64,6 @@ put_length(struct nj_line *l)
     nj_text_putf(l->out, " (%" PRIu64 " bits)", l->item->number * 8);
 }
 
-static void
-put_truth(struct nj_line *l)
-{
-    nj_line_put_label(l);
-    nj_text_put(l->out, l->item->number != 0 ? NJ_STR(": True") : NJ_STR(": False"));
-}
-
 /* ---- links ---- */
 
 static const char *
@@ -275,8 +268,8 @@ nj_form_of_link(enum nj_field field)
         [NJ_FIELD_FRAME_TIME_RELATIVE] = {.is_inferred = true},
         [NJ_FIELD_FRAME_LEN] = PUT(put_length),
         [NJ_FIELD_FRAME_CAP_LEN] = PUT(put_length),
-        [NJ_FIELD_FRAME_MARKED] = INFERRED(put_truth),
-        [NJ_FIELD_FRAME_IGNORED] = INFERRED(put_truth),
+        [NJ_FIELD_FRAME_MARKED] = INFERRED(nj_line_put_truth),
+        [NJ_FIELD_FRAME_IGNORED] = INFERRED(nj_line_put_truth),
         [NJ_FIELD_FRAME_PROTOCOLS] = {.is_inferred = true},
         [NJ_FIELD_ETH] = PUT(put_ethernet),
         [NJ_FIELD_ETH_DST] = PUT(put_ether),

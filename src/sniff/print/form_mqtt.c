@@ -110,14 +110,6 @@ put_reserved(struct nj_line *l)
     nj_text_put(l->out, l->item->number != 0 ? NJ_STR(": Set") : NJ_STR(": Not set"));
 }
 
-/* Two bits, so that Wireshark writes one digit. */
-static void
-put_reserved_options(struct nj_line *l)
-{
-    nj_line_put_label(l);
-    nj_text_putf(l->out, ": 0x%" PRIx64, l->item->number);
-}
-
 /* "Session Expiry Interval" of "session-expiry-interval". */
 static void
 put_property_name(struct nj_text *out, const char *name)
@@ -193,7 +185,7 @@ nj_form_of_mqtt(enum nj_field field)
         [NJ_FIELD_MQTT_PUBCOMP_REASON] = WORDS(words_of_reason),
         [NJ_FIELD_MQTT_SUB_QOS] = WORDS(words_of_qos),
         [NJ_FIELD_MQTT_SUB_OPTIONS] = PUT(nj_line_put_summary),
-        [NJ_FIELD_MQTT_SUB_OPT_RESERVED] = {.width = 8, .mask = 0xc0, .put = put_reserved_options},
+        [NJ_FIELD_MQTT_SUB_OPT_RESERVED] = {.width = 8, .mask = 0xc0, .put = nj_line_put_hex},
         [NJ_FIELD_MQTT_SUB_OPT_RETAIN] = BITS_WORDS(0x30, words_of_retain_handling),
         [NJ_FIELD_MQTT_SUB_OPT_RAP] = BIT(0x08),
         [NJ_FIELD_MQTT_SUB_OPT_NL] = BIT(0x04),

@@ -5,20 +5,6 @@
 #include <inttypes.h>
 
 static void
-put_truth(struct nj_line *l)
-{
-    nj_line_put_label(l);
-    nj_text_put(l->out, l->item->number != 0 ? NJ_STR(": True") : NJ_STR(": False"));
-}
-
-static void
-put_reserved(struct nj_line *l)
-{
-    nj_line_put_label(l);
-    nj_text_putf(l->out, ": 0x%" PRIx64, l->item->number);
-}
-
-static void
 put_length(struct nj_line *l)
 {
     nj_line_put_label(l);
@@ -46,10 +32,10 @@ nj_form_of_websocket(enum nj_field field)
     static const struct nj_form forms[NJ_FIELD_COUNT] = {
         [NJ_FIELD_HTTP] = {.put = nj_line_put_label},
         [NJ_FIELD_WS] = {.put = nj_line_put_label},
-        [NJ_FIELD_WS_FIN] = {.width = 8, .mask = 0x80, .put = put_truth},
-        [NJ_FIELD_WS_RSV] = {.width = 8, .mask = 0x70, .put = put_reserved},
+        [NJ_FIELD_WS_FIN] = {.width = 8, .mask = 0x80, .put = nj_line_put_truth},
+        [NJ_FIELD_WS_RSV] = {.width = 8, .mask = 0x70, .put = nj_line_put_hex},
         [NJ_FIELD_WS_OPCODE] = {.width = 8, .mask = 0x0f, .words = words_of_opcode},
-        [NJ_FIELD_WS_MASK] = {.width = 8, .mask = 0x80, .put = put_truth},
+        [NJ_FIELD_WS_MASK] = {.width = 8, .mask = 0x80, .put = nj_line_put_truth},
         [NJ_FIELD_WS_LENGTH] = {.width = 8, .mask = 0x7f, .put = put_length},
         [NJ_FIELD_WS_MASKED_PAYLOAD] = {.put = nj_line_put_label},
         [NJ_FIELD_WS_PAYLOAD] = {.put = nj_line_put_label},
