@@ -156,7 +156,7 @@ refusal_by_connack_tells_its_code(void **state)
     end(&s, c);
 }
 
-/* Messages that come while publish_wait() waits are there afterwards, in their order. */
+/* Messages that come while a PUBACK is waited for are there afterwards, in their order. */
 static void
 events_are_kept_while_one_is_waited_for(void **state)
 {

@@ -3,8 +3,9 @@
  *
  *   started as root   reads its configuration, then becomes `user` (PUID and PGID, or "mosquitto",
  *                     or "nobody") before it opens the log, a listener or anything a peer can
- * reach; just before, it makes the store's folder and gives it to that user started as other  stays
- * who it is everywhere        umask 0077: nothing it creates is for others to read */
+ *                     reach; just before, it makes the store's folder and gives it to that user
+ *   started as other  stays who it is
+ *   everywhere        umask 0077: nothing it creates is for others to read */
 #ifndef NJ_DAEMON_PRIV_H
 #define NJ_DAEMON_PRIV_H
 

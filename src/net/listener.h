@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* listener.h — listening sockets, opened once before privileges are dropped, watched by every
- * worker.
+/* listener.h — listening sockets, opened once at the start, watched by every worker.
  *
  * No SO_REUSEPORT: a second broker on the port must fail with "Address already in use". */
 #ifndef NJ_NET_LISTENER_H

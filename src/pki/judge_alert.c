@@ -2,7 +2,8 @@
 /* judge_alert.c — an alert is a number behind which several mistakes hide. What they may be, most
  * likely first; measured with the mistakes of a lab and clients and brokers on OpenSSL. Whoever
  * refused looked at what we showed: so the mistake is in our certificate, or in what the other side
- * was given to judge it by. */
+ * was given to judge it by. For who sees no more than the alert, sniff/payload/tls_cause.def says
+ * it in a sentence: what is measured anew belongs into both. */
 #include "pki/judge.h"
 
 #include <openssl/ssl.h> /* the numbers of alerts */

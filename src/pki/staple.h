@@ -20,7 +20,8 @@ bool nj_staple_is_about(struct ocsp_response_st *response, const struct x509_st 
  * What a client that asks for it makes of it. False: nothing is wrong.
  *
  * c     the certificate with its chain, what is trusted, and the clock. Whether its issuer has
- * signed is asked only where that is among them. path  of the file, for the words.
+ *       signed is asked only where that is among them.
+ * path  of the file, for the words.
  */
 bool nj_staple_judge(struct nj_finding *out, struct ocsp_response_st *response,
                      const struct nj_judge_chain *c, const char *path);

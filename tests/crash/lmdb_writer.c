@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lmdb_writer.c — a small program that promises on LMDB, for the proof of the shim.
  *
- *   lmdb_writer DIR sync|nosync|nometasync|writemap [COUNT]   writes records, says "committed N"
- * after each commit lmdb_writer DIR check                                     says "holds N", or
- * what is wrong; 1
+ *   lmdb_writer DIR sync|nosync|nometasync|writemap [COUNT]
+ *       writes records, says "committed N" after each commit
+ *   lmdb_writer DIR check
+ *       says "holds N", or what is wrong, and ends with 1 then
  *
  * With `nosync` and `nometasync` the promise is false, and powerloss.py has to find that out.
  * Records are of several sizes, and old ones are deleted, so that pages are used again. */

@@ -2,7 +2,8 @@
 /* collector.h — for the scenarios that go step by step: write a volley, then take what must come of
  * it, connection after connection, and acknowledge.
  *
- * One for all connections of a scenario; its counts are of everything since nj_collector_expect().
+ * One for all connections of a scenario; its counts are of everything since the scenario has set
+ * them to 0.
  * Thread: one. */
 #ifndef NJ_CMD_BENCH_COLLECTOR_H
 #define NJ_CMD_BENCH_COLLECTOR_H

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* filter.h — a display filter: which frames are wanted, in the language of Wireshark 4.0.
  *
- *     expression  test | not expression | expression and expression | expression or expression |
- * (…) test        FIELD                      it is there FIELD RELATION VALUE       == != > >= < <=
- * contains matches, or in words: eq ne gt FIELD RELATION FIELD       ge lt le; === and !== are said
- * below FIELD in {VALUE, LOW..HIGH} VALUE       a number (10, 0x0a, 012, 0b1010), "text" with
- * escapes, r"text" without, 00:01:02, an address, a prefix (10.0.0.0/8), seconds (1.5), True, False
+ *     expression  test, not expression, expression and expression, expression or expression, (…)
+ *     test        FIELD                      it is there
+ *                 FIELD RELATION VALUE       == != > >= < <=, in words eq ne gt ge lt le;
+ *                 FIELD RELATION FIELD       === !== contains matches
+ *                 FIELD in {VALUE, LOW..HIGH}
+ *     VALUE       a number (10, 0x0a, 012, 0b1010), "text" with escapes, r"text" without,
+ *                 00:01:02, an address, a prefix (10.0.0.0/8), seconds (1.5), True, False
  *
  * `and` (&&) binds closer than `or` (||), `not` (!) closest. Where a frame has several values of a
  * field, one that fits is enough; but of != all must, and of === too; !== (~=) is one that differs.
