@@ -32,7 +32,7 @@ void nj_say_fault(struct nj_conn *c, enum nj_cause cause, const struct nj_frame 
                   struct nj_str bytes);
 void nj_say_disconnected(struct nj_conn *c, enum nj_cause cause);
 
-/* ---- packets, at debug ---- */
+/* ---- packets, at debug: say_packet.c ---- */
 void nj_say_received_line(const struct nj_conn *c, enum nj_packet_type type);
 void nj_say_sent(const struct nj_conn *c, enum nj_packet_type type);
 void nj_say_publish_received_line(const struct nj_conn *c, const struct nj_publish *p);
