@@ -2,20 +2,20 @@
 #include "daemon/daemon.h"
 
 #include "admin/sys.h"
-#include "auth/password_file.h"
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/rand.h"
 #include "base/rcu.h"
 #include "broker/home.h"
 #include "config/config.h"
+#include "daemon/doors.h"
 #include "daemon/expiry.h"
 #include "daemon/greeting.h"
+#include "daemon/password_files.h"
 #include "daemon/priv.h"
 #include "daemon/secure.h"
 #include "daemon/state.h"
 #include "daemon/tree.h"
-#include "net/listener.h"
 #include "net/tls.h"
 #include "server/refusals.h"
 #include "server/server.h"
@@ -28,15 +28,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 struct daemon {
     struct nj_config_args args;
     struct nj_config *config;
-    struct nj_listening *sockets;
-    struct nj_door *doors;
-    size_t door_count;
+    struct nj_doors doors;
     struct nj_state state;
     struct nj_server *server;
     _Atomic(struct nj_server *) log_server; /* for the log's thread, while the server runs */
@@ -118,130 +115,6 @@ log_opts(struct daemon *d, const struct nj_config *config)
     opts.to_topic = log_to_topic;
     opts.topic_ctx = d;
     return opts;
-}
-
-/* ---- who may connect ---- */
-
-static void
-forget_users(struct nj_config *config)
-{
-    struct nj_server_opts *o = &config->server;
-
-    for (size_t i = 0; i < o->listener_count; i++) {
-        nj_users_unref(o->listeners[i].users);
-        o->listeners[i].users = NULL;
-    }
-}
-
-/* The same file is read once, however many listeners use it. */
-static struct nj_users *
-find_users(const struct nj_server_opts *o, size_t before, const char *path)
-{
-    for (size_t i = 0; i < before; i++) {
-        const struct nj_listener_opts *l = &o->listeners[i];
-
-        if (l->password_file != NULL && strcmp(l->password_file, path) == 0)
-            return nj_users_ref(l->users);
-    }
-    return NULL;
-}
-
-static enum nj_err
-load_users(struct nj_config *config, struct nj_diag *diag)
-{
-    struct nj_server_opts *o = &config->server;
-
-    for (size_t i = 0; i < o->listener_count; i++) {
-        struct nj_listener_opts *l = &o->listeners[i];
-        enum nj_err err = NJ_OK;
-
-        if (l->password_file == NULL)
-            continue;
-        l->users = find_users(o, i, l->password_file);
-        if (l->users == NULL)
-            err = nj_password_file_load(&l->users, l->password_file, diag);
-        if (err != NJ_OK) {
-            forget_users(config);
-            return err;
-        }
-    }
-    return NJ_OK;
-}
-
-/* ---- what it listens on ---- */
-
-static void
-say_opened(const struct nj_listening *l)
-{
-    if (l->family == AF_UNIX)
-        nj_log(NJ_LOG_INFO, "Opening unix listen socket on path %s.", l->address);
-    else
-        nj_log(NJ_LOG_INFO, "Opening %s listen socket on port %u.",
-               l->family == AF_INET6 ? "ipv6" : "ipv4", l->port);
-}
-
-static enum nj_family
-family_of(enum nj_socket_domain domain)
-{
-    switch (domain) {
-    case NJ_SOCKET_ANY:
-        return NJ_FAMILY_ANY;
-    case NJ_SOCKET_IPV4:
-        return NJ_FAMILY_IPV4;
-    case NJ_SOCKET_IPV6:
-        return NJ_FAMILY_IPV6;
-    }
-    return NJ_FAMILY_ANY;
-}
-
-static enum nj_err
-open_listener(struct daemon *d, size_t i, struct nj_diag *diag)
-{
-    const struct nj_listener_opts *l = &d->config->server.listeners[i];
-    struct nj_listen_opts opts = {
-        .address = l->address,
-        .port = l->port,
-        .unix_path = l->unix_path,
-        .bind_interface = l->bind_interface,
-        .family = family_of(l->socket_domain),
-    };
-    struct nj_listening found[NJ_LISTEN_MAX];
-    size_t count = 0;
-    enum nj_err err = nj_listen(found, &count, &opts, diag);
-
-    /* Of the loopback's two families one may be missing. */
-    if (err != NJ_OK && l->is_local_only && errno == EADDRNOTAVAIL)
-        return NJ_OK;
-    if (err != NJ_OK)
-        return err;
-    for (size_t k = 0; k < count; k++) {
-        d->sockets[d->door_count] = found[k];
-        d->doors[d->door_count++] =
-            (struct nj_door){.fd = found[k].fd, .port = found[k].port, .listener = i};
-        say_opened(&found[k]);
-    }
-    return NJ_OK;
-}
-
-static enum nj_err
-open_listeners(struct daemon *d, struct nj_diag *diag)
-{
-    size_t listeners = d->config->server.listener_count;
-
-    d->sockets = nj_alloc_array(listeners * NJ_LISTEN_MAX, sizeof(*d->sockets));
-    d->doors = nj_alloc_array(listeners * NJ_LISTEN_MAX, sizeof(*d->doors));
-    if (d->sockets == NULL || d->doors == NULL)
-        return nj_diag_fail(diag, NJ_ENOMEM, "Error: Out of memory.");
-    for (size_t i = 0; i < listeners; i++) {
-        enum nj_err err = open_listener(d, i, diag);
-
-        if (err != NJ_OK)
-            return err;
-    }
-    if (d->door_count == 0)
-        return nj_diag_fail(diag, NJ_ESYS,
-                            "Error: Unable to start any listening sockets, exiting.");
-    return NJ_OK;
 }
 
 /* ---- what $SYS is told ---- */
@@ -334,7 +207,7 @@ fill_signals(sigset_t *set)
 static void
 free_config(struct nj_config *config)
 {
-    forget_users(config);
+    nj_password_files_forget(config);
     nj_secure_forget(config);
     nj_config_free(config);
 }
@@ -355,7 +228,7 @@ prepare_reload(struct daemon *d, struct nj_config **out)
         nj_config_free(new);
         return err;
     }
-    err = load_users(new, &diag);
+    err = nj_password_files_load(new, &diag);
     if (err == NJ_OK)
         err = nj_secure_load(new, d->config, d->args.tls_keylog, &d->passphrases, &diag);
     if (err == NJ_OK) {
@@ -507,22 +380,11 @@ serve(struct daemon *d)
 /* ---- the life of the process ---- */
 
 static void
-close_listeners(struct daemon *d)
-{
-    for (size_t i = 0; i < d->door_count; i++)
-        nj_listening_close(&d->sockets[i]);
-    nj_free(d->sockets);
-    nj_free(d->doors);
-}
-
-static void
 greet(const struct daemon *d)
 {
     const struct nj_greeting greeting = {
         .config = d->config,
-        .sockets = d->sockets,
-        .doors = d->doors,
-        .door_count = d->door_count,
+        .doors = &d->doors,
         .workers = nj_server_workers(d->server),
         .descriptors = d->descriptors,
     };
@@ -547,7 +409,7 @@ end_server(struct daemon *d)
 static int
 run(struct daemon *d)
 {
-    struct nj_server_deps deps = {.door_count = d->door_count, .doors = d->doors};
+    struct nj_server_deps deps = {.door_count = d->doors.count, .doors = d->doors.door};
     struct nj_diag diag = {0};
     const struct nj_sys_ports sys_ports = {d, sys_metric, sys_view, sys_publish};
     enum nj_err err;
@@ -621,7 +483,7 @@ prepare(struct daemon *d)
     }
     d->passphrases.may_ask = false;
     nj_secure_watch_begin(&d->watch, d->config);
-    switch (load_users(d->config, &diag)) {
+    switch (nj_password_files_load(d->config, &diag)) {
     case NJ_OK:
         break;
     case NJ_ESYS:
@@ -631,7 +493,7 @@ prepare(struct daemon *d)
         say_failure(d, &diag);
         return NJ_CONFIG_EXIT_CONFIG;
     }
-    if (open_listeners(d, &diag) != NJ_OK) {
+    if (nj_doors_open(&d->doors, &d->config->server, &diag) != NJ_OK) {
         say_failure(d, &diag);
         return NJ_CONFIG_EXIT_STARTUP;
     }
@@ -663,7 +525,7 @@ nj_daemon_main(int argc, char **argv)
     code = prepare(&d);
     if (code == NJ_CONFIG_EXIT_GOOD)
         code = run(&d);
-    close_listeners(&d);
+    nj_doors_close(&d.doors);
     if (d.config->pid_file != NULL)
         (void)unlink(d.config->pid_file);
     nj_log_close();

@@ -65,11 +65,11 @@ say_security(const struct nj_greeting *g, const struct nj_listening *l, const st
 static const struct nj_listening *
 open_to_all(const struct nj_greeting *g)
 {
-    for (size_t i = 0; i < g->door_count; i++) {
-        const struct nj_listener_opts *o = &g->config->server.listeners[g->doors[i].listener];
+    for (size_t i = 0; i < g->doors->count; i++) {
+        const struct nj_listener_opts *o = &g->config->server.listeners[g->doors->door[i].listener];
 
         if (o->tls == NULL && o->allow_anonymous)
-            return &g->sockets[i];
+            return &g->doors->socket[i];
     }
     return NULL;
 }
@@ -126,8 +126,8 @@ nj_greeting_running(const struct nj_greeting *g)
     nj_log(NJ_LOG_INFO, "nightjar version " NJ_VERSION " running");
     nj_log(NJ_LOG_INFO, "%u worker thread%s, up to %llu open files.", g->workers,
            g->workers == 1 ? "" : "s", (unsigned long long)g->descriptors);
-    for (size_t i = 0; i < g->door_count; i++)
-        say_security(g, &g->sockets[i], &g->doors[i]);
+    for (size_t i = 0; i < g->doors->count; i++)
+        say_security(g, &g->doors->socket[i], &g->doors->door[i]);
     if (!g->config->is_daemon)
         say_how_to_try(g);
 }

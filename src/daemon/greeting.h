@@ -6,15 +6,12 @@
 #define NJ_DAEMON_GREETING_H
 
 #include "config/config.h"
-#include "net/listener.h"
-#include "server/server.h"
+#include "daemon/doors.h"
 
 /* All lent for the call. */
 struct nj_greeting {
     const struct nj_config *config;
-    const struct nj_listening *sockets; /* with their doors, one each */
-    const struct nj_door *doors;
-    size_t door_count;
+    const struct nj_doors *doors;
     unsigned workers;
     uint64_t descriptors; /* how many files may be open */
 };
