@@ -3,7 +3,7 @@
  * elsewhere.
  *
  *   link   a connection: packets out                     (server/link.c, tests)
- *   store  where changes become safe: numbers back       (store/store_mem.c)
+ *   store  where changes become safe: numbers back       (store/intake.c, store/store_mem.c, tests)
  *   home   the worker around: mail, and what people want to know (server/worker.c, tests)
  *   users  whom a listener knows, and their passwords    (auth/password_file.c, tests)
  *
