@@ -182,8 +182,8 @@ nj_mem_limit_set(uint64_t bytes)
                           memory_order_relaxed);
 }
 
-uint64_t
-nj_mem_limit(void)
+static uint64_t
+limit_in_force(void)
 {
     return (uint64_t)atomic_load_explicit(&limit_bytes, memory_order_relaxed);
 }
@@ -199,7 +199,7 @@ nj_mem_used(void)
 bool
 nj_mem_is_scarce(void)
 {
-    uint64_t limit = nj_mem_limit();
+    uint64_t limit = limit_in_force();
 
     return limit > 0 && nj_mem_used() > limit - limit / 16;
 }
@@ -207,7 +207,7 @@ nj_mem_is_scarce(void)
 bool
 nj_mem_is_tight(void)
 {
-    uint64_t limit = nj_mem_limit();
+    uint64_t limit = limit_in_force();
 
     return limit > 0 && nj_mem_used() > limit - limit / 4;
 }

@@ -35,7 +35,6 @@ bool nj_array_grow_uncapped(void **array, size_t *capacity, size_t count, size_t
 
 /* 0 lifts the ceiling. Takes effect for what is allocated from now on. */
 void nj_mem_limit_set(uint64_t bytes);
-uint64_t nj_mem_limit(void);
 /* What is held now, and the most that ever was. */
 uint64_t nj_mem_used(void);
 uint64_t nj_mem_peak(void);

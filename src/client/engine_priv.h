@@ -134,9 +134,6 @@ nj_engine_output_is_full(const struct nj_engine *e)
 
 /* receive.c: true when `out` is an event. */
 bool nj_engine_receive(struct nj_engine *e, const struct nj_frame *f, struct nj_client_event *out);
-enum nj_client_err nj_engine_auth_step(struct nj_engine *e, unsigned reason, struct nj_str data);
-enum nj_client_err nj_engine_auth_send(struct nj_engine *e, enum nj_reason reason,
-                                       struct nj_str data);
 
 /* outgoing.c */
 void nj_outgoing_pump(struct nj_engine *e);

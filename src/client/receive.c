@@ -111,6 +111,47 @@ is_other_method(const struct nj_engine *e, const struct nj_properties *p)
            !nj_str_eq(p->authentication_method, auth_method(e));
 }
 
+static enum nj_client_err
+send_auth(struct nj_engine *e, enum nj_reason reason, struct nj_str data)
+{
+    struct nj_str method = auth_method(e);
+    size_t properties_n = method.n + 3 + (data.n > 0 ? data.n + 3 : 0);
+    uint8_t *block;
+
+    if (method.p == NULL || data.n > UINT16_MAX)
+        return NJ_CLIENT_EINVAL;
+    block = nj_alloc(properties_n);
+    if (block == NULL)
+        return NJ_CLIENT_ENOMEM;
+    struct nj_writer b = nj_writer_of(block, properties_n);
+    nj_property_put_string(&b, NJ_PROPERTY_AUTHENTICATION_METHOD, method);
+    if (data.n > 0)
+        nj_property_put_string(&b, NJ_PROPERTY_AUTHENTICATION_DATA, data);
+    struct nj_writer w = nj_engine_write(e, NJ_SMALL_PACKET_BYTES(properties_n));
+    nj_auth_encode(&w, (uint8_t)reason, (struct nj_str){(char *)block, properties_n});
+    nj_engine_wrote(e, &w);
+    nj_free(block);
+    if (e->opts.log != NULL)
+        nj_engine_trace(e, "Client %s sending AUTH", nj_engine_trace_id(e));
+    return NJ_CLIENT_OK;
+}
+
+/* Hand the broker's data to the application; where it is asked for an answer, send that. */
+static enum nj_client_err
+auth_step(struct nj_engine *e, unsigned reason, struct nj_str data)
+{
+    const void *reply = NULL;
+    size_t reply_n = 0;
+    enum nj_client_err err;
+
+    if (e->opts.auth == NULL)
+        return reason == 0 ? NJ_CLIENT_OK : NJ_CLIENT_EPROTOCOL;
+    err = e->opts.auth(e->opts.auth_ctx, reason, data.p, data.n, &reply, &reply_n);
+    if (err != NJ_CLIENT_OK || reason == 0)
+        return err;
+    return send_auth(e, NJ_REASON_CONTINUE_AUTHENTICATION, (struct nj_str){reply, reply_n});
+}
+
 /* ---- CONNACK ---- */
 
 static bool
@@ -186,8 +227,7 @@ on_connack(struct nj_engine *e, const struct nj_frame *f, struct nj_client_event
         return refuse_with(e, NJ_CAUSE_AUTH_METHOD, "CONNACK with another authentication method");
     if (!take_server_limits(e, &ack.properties))
         return refuse(e, NJ_CAUSE_OUT_OF_MEMORY);
-    if (e->is_authenticating &&
-        nj_engine_auth_step(e, 0, auth_data(&ack.properties)) != NJ_CLIENT_OK)
+    if (e->is_authenticating && auth_step(e, 0, auth_data(&ack.properties)) != NJ_CLIENT_OK)
         return refuse_with(e, NJ_CAUSE_AUTH_METHOD, "authentication data not accepted");
     e->is_authenticating = false;
 
@@ -206,48 +246,6 @@ on_connack(struct nj_engine *e, const struct nj_frame *f, struct nj_client_event
 }
 
 /* ---- AUTH ---- */
-
-/* Hand the broker's data to the application; where it is asked for an answer, send that. */
-enum nj_client_err
-nj_engine_auth_step(struct nj_engine *e, unsigned reason, struct nj_str data)
-{
-    const void *reply = NULL;
-    size_t reply_n = 0;
-    enum nj_client_err err;
-
-    if (e->opts.auth == NULL)
-        return reason == 0 ? NJ_CLIENT_OK : NJ_CLIENT_EPROTOCOL;
-    err = e->opts.auth(e->opts.auth_ctx, reason, data.p, data.n, &reply, &reply_n);
-    if (err != NJ_CLIENT_OK || reason == 0)
-        return err;
-    return nj_engine_auth_send(e, NJ_REASON_CONTINUE_AUTHENTICATION,
-                               (struct nj_str){reply, reply_n});
-}
-
-enum nj_client_err
-nj_engine_auth_send(struct nj_engine *e, enum nj_reason reason, struct nj_str data)
-{
-    struct nj_str method = auth_method(e);
-    size_t properties_n = method.n + 3 + (data.n > 0 ? data.n + 3 : 0);
-    uint8_t *block;
-
-    if (method.p == NULL || data.n > UINT16_MAX)
-        return NJ_CLIENT_EINVAL;
-    block = nj_alloc(properties_n);
-    if (block == NULL)
-        return NJ_CLIENT_ENOMEM;
-    struct nj_writer b = nj_writer_of(block, properties_n);
-    nj_property_put_string(&b, NJ_PROPERTY_AUTHENTICATION_METHOD, method);
-    if (data.n > 0)
-        nj_property_put_string(&b, NJ_PROPERTY_AUTHENTICATION_DATA, data);
-    struct nj_writer w = nj_engine_write(e, NJ_SMALL_PACKET_BYTES(properties_n));
-    nj_auth_encode(&w, (uint8_t)reason, (struct nj_str){(char *)block, properties_n});
-    nj_engine_wrote(e, &w);
-    nj_free(block);
-    if (e->opts.log != NULL)
-        nj_engine_trace(e, "Client %s sending AUTH", nj_engine_trace_id(e));
-    return NJ_CLIENT_OK;
-}
 
 static bool
 on_auth(struct nj_engine *e, const struct nj_frame *f)
@@ -269,7 +267,7 @@ on_auth(struct nj_engine *e, const struct nj_frame *f)
         return refuse_with(e, NJ_CAUSE_AUTH_METHOD, "AUTH with another method");
     if (auth.reason == NJ_REASON_SUCCESS)
         e->is_authenticating = false;
-    if (nj_engine_auth_step(e, auth.reason, auth_data(&auth.properties)) != NJ_CLIENT_OK) {
+    if (auth_step(e, auth.reason, auth_data(&auth.properties)) != NJ_CLIENT_OK) {
         nj_engine_fail(e, NJ_CLIENT_EAUTH, NJ_CAUSE_AUTH_METHOD);
         nj_engine_detail_set(e, "authentication data not accepted");
     }
@@ -287,7 +285,7 @@ nj_engine_reauthenticate(struct nj_engine *e, const void *data, size_t n)
         return NJ_CLIENT_ENOTCONN;
     if (e->opts.auth == NULL || e->is_authenticating)
         return NJ_CLIENT_EINVAL;
-    err = nj_engine_auth_send(e, NJ_REASON_RE_AUTHENTICATE, (struct nj_str){data, n});
+    err = send_auth(e, NJ_REASON_RE_AUTHENTICATE, (struct nj_str){data, n});
     e->is_authenticating = err == NJ_CLIENT_OK;
     return err;
 }

@@ -294,8 +294,8 @@ nj_client_session_end_by_signal(void)
     (void)raise(last_signal);
 }
 
-bool
-nj_client_session_has_timed_out(const struct nj_client_session *s)
+static bool
+is_time_over(const struct nj_client_session *s)
 {
     return s->until != NJ_NEVER && nj_clock_monotonic_ms() >= s->until;
 }
@@ -303,7 +303,7 @@ nj_client_session_has_timed_out(const struct nj_client_session *s)
 bool
 nj_client_session_is_over(const struct nj_client_session *s)
 {
-    return signals_caught > 0 || nj_client_session_has_timed_out(s);
+    return signals_caught > 0 || is_time_over(s);
 }
 
 /* How long to wait for something that is due at `at`, at most until -W and the client's own time.
@@ -406,7 +406,7 @@ nj_client_session_leave(struct nj_client_session *s, unsigned reason, int code)
 void
 nj_client_session_give_up(struct nj_client_session *s)
 {
-    bool has_timed_out = nj_client_session_has_timed_out(s);
+    bool has_timed_out = is_time_over(s);
 
     if (s->was_connected)
         nj_client_session_leave(s, 4, has_timed_out ? NJ_MOSQ_TIMEOUT : 0);

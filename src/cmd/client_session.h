@@ -69,7 +69,6 @@ void nj_client_session_end_by_signal(void);
 
 /* A signal has come, or the time of -W is over. */
 bool nj_client_session_is_over(const struct nj_client_session *s);
-bool nj_client_session_has_timed_out(const struct nj_client_session *s);
 /* Let I/O happen once: after nj_client_next() had nothing. Waits for the connection, for `also`
  * (may be NULL), and for something that is due at `at`, at most until -W; a signal ends it, also
  * one that has come before and was not answered by nj_client_session_leave(). */

@@ -114,9 +114,9 @@ nj_option_store(const struct nj_option *o, void *base, const char *as, struct nj
     return err;
 }
 
-enum nj_err
-nj_option_check(const struct nj_option *o, const char *as, struct nj_str value,
-                struct nj_diag *diag)
+/* The same, without storing it. */
+static enum nj_err
+check_option(const struct nj_option *o, const char *as, struct nj_str value, struct nj_diag *diag)
 {
     struct nj_str text;
     long long n;
@@ -293,7 +293,7 @@ check_status(const struct nj_option *o, const char *as, struct nj_str value, str
 
     if (o->status == NJ_STATUS_NOW)
         return NJ_OK;
-    err = nj_option_check(o, as, value, diag);
+    err = check_option(o, as, value, diag);
     if (err != NJ_OK || o->status == NJ_STATUS_IGNORED || asks_for_what_is(o, value))
         return err;
     if (o->accepts != NULL)

@@ -73,9 +73,6 @@ NJ_NODISCARD enum nj_err nj_option_store(const struct nj_option *option, void *b
 NJ_NODISCARD enum nj_err nj_option_store_in(struct nj_draft *draft, const struct nj_option *option,
                                             const char *as, struct nj_str value,
                                             struct nj_diag *diag);
-/* Only check it. */
-NJ_NODISCARD enum nj_err nj_option_check(const struct nj_option *option, const char *as,
-                                         struct nj_str value, struct nj_diag *diag);
 
 /* A new listener, with every default. */
 NJ_NODISCARD enum nj_err nj_draft_add_listener(struct nj_draft *draft, size_t *out);

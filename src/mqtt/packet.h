@@ -45,7 +45,6 @@ enum nj_side {
 #define NJ_PACKET_MAX_BYTES      (268435455u + 5u) /* [MQTT5-1.5.5-1] */
 #define NJ_FIXED_HEADER_MAX      5
 #define NJ_VARINT_MAX_VALUE      268435455u
-#define NJ_KEEP_ALIVE_MAX_S      65535
 #define NJ_SESSION_NEVER_EXPIRES UINT32_MAX
 
 /* "CONNECT", "PUBLISH" …; "RESERVED" for 0 and "AUTH" for 15. */

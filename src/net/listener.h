@@ -41,9 +41,9 @@ struct nj_listening {
 
 /**
  * Open all sockets of one listener: non-blocking, close-on-exec, TCP_NODELAY (which accepted ones
- * inherit), IPv6 without IPv4 inside. With
- * port 0, all of them get the same free port. A machine without IPv6 is no error where the family
- * is ANY and something else could be opened. A Unix socket's mode is what the umask leaves.
+ * inherit), IPv6 without IPv4 inside. With port 0, all of them get the same free port. A machine
+ * without IPv6 is no error where the family is ANY and something else could be opened. A Unix
+ * socket's mode is what the umask leaves.
  *
  * out, count  written on NJ_OK.
  * Errors      NJ_ESYS (errno says why), NJ_ENOFD, NJ_EINVAL; the diag's text is the log's line

@@ -94,6 +94,66 @@ static void NJ_PRINTF(3, 4) refuse(struct nj_conn *c, enum nj_log_type type, con
         nj_log(type, "%s", line);
 }
 
+/* ---- ceilings ---- */
+
+/* Which option a ceiling comes from; NULL: the cause is no ceiling. */
+static const char *
+option_of(enum nj_cause cause)
+{
+    switch (cause) {
+    case NJ_CAUSE_PACKET_TOO_LARGE:
+        return "max_packet_size";
+    case NJ_CAUSE_MAX_CONNECTIONS:
+        return "max_connections";
+    case NJ_CAUSE_GLOBAL_MAX_CONNECTIONS:
+        return "global_max_connections";
+    case NJ_CAUSE_GLOBAL_MAX_CLIENTS:
+        return "global_max_clients";
+    case NJ_CAUSE_CONNECT_TIMEOUT:
+        return "connect_timeout";
+    case NJ_CAUSE_OUT_OF_MEMORY:
+        return "memory_limit";
+    case NJ_CAUSE_QUEUE_MESSAGES:
+        return "max_queued_messages";
+    case NJ_CAUSE_QUEUE_BYTES:
+        return "max_queued_bytes";
+    case NJ_CAUSE_QUEUE_TOTAL:
+        return "max_queued_messages_total or max_queued_bytes_total";
+    case NJ_CAUSE_OUTPUT_FULL:
+        return "max_output_bytes";
+    case NJ_CAUSE_MESSAGE_SIZE_LIMIT:
+        return "message_size_limit";
+    case NJ_CAUSE_RETAINED_MESSAGES:
+        return "max_retained_messages";
+    case NJ_CAUSE_RETAINED_BYTES:
+        return "max_retained_bytes";
+    case NJ_CAUSE_MAX_SUBSCRIPTIONS:
+        return "max_subscriptions_per_client";
+    case NJ_CAUSE_TOPIC_TOO_LONG:
+        return "max_topic_length";
+    case NJ_CAUSE_TOPIC_TOO_DEEP:
+        return "max_topic_levels";
+    case NJ_CAUSE_USER_PROPERTIES:
+        return "max_user_properties";
+    default:
+        return NULL;
+    }
+}
+
+/* A ceiling of the configuration was met. */
+static void
+say_ceiling_once(enum nj_cause cause)
+{
+    static _Atomic bool is_said[NJ_CAUSE_COUNT];
+    const char *option = option_of(cause);
+
+    /* Relaxed: at worst said by two workers. */
+    if (option != NULL && !atomic_exchange_explicit(&is_said[cause], true, memory_order_relaxed))
+        nj_log(NJ_LOG_WARNING,
+               "The limit %s is reached: %s. This is said once; it is counted each time.", option,
+               nj_cause_text(cause));
+}
+
 /* ---- connections ---- */
 
 void
@@ -120,7 +180,7 @@ nj_say_denied(struct nj_worker *w, const struct nj_peer *peer, enum nj_cause cau
     char line[160];
 
     nj_metric_add_cause(&w->metrics, cause);
-    nj_say_ceiling_once(cause);
+    say_ceiling_once(cause);
     (void)snprintf(line, sizeof(line), "Client connection from %s denied: %s.", peer->address,
                    nj_cause_text(cause));
     keep_refusal(w, nj_str_of(line));
@@ -481,7 +541,7 @@ nj_say_disconnected(struct nj_conn *c, enum nj_cause cause)
     NJ_UNSET char line[LINE_MAX_BYTES];
     struct nj_writer w = nj_writer_of(line, sizeof(line));
 
-    nj_say_ceiling_once(cause);
+    say_ceiling_once(cause);
     put(&w, "Client ");
     nj_write_part(&w, nj_conn_name(c));
     put(&w, " [");
@@ -496,65 +556,6 @@ nj_say_disconnected(struct nj_conn *c, enum nj_cause cause)
         return;
     if (nj_log_is_on(NJ_LOG_NOTICE) && is_about_connections(c))
         nj_log_text(NJ_LOG_NOTICE, written(&w, line));
-}
-
-/* ---- ceilings ---- */
-
-/* Which option a ceiling comes from; NULL: the cause is no ceiling. */
-static const char *
-option_of(enum nj_cause cause)
-{
-    switch (cause) {
-    case NJ_CAUSE_PACKET_TOO_LARGE:
-        return "max_packet_size";
-    case NJ_CAUSE_MAX_CONNECTIONS:
-        return "max_connections";
-    case NJ_CAUSE_GLOBAL_MAX_CONNECTIONS:
-        return "global_max_connections";
-    case NJ_CAUSE_GLOBAL_MAX_CLIENTS:
-        return "global_max_clients";
-    case NJ_CAUSE_CONNECT_TIMEOUT:
-        return "connect_timeout";
-    case NJ_CAUSE_OUT_OF_MEMORY:
-        return "memory_limit";
-    case NJ_CAUSE_QUEUE_MESSAGES:
-        return "max_queued_messages";
-    case NJ_CAUSE_QUEUE_BYTES:
-        return "max_queued_bytes";
-    case NJ_CAUSE_QUEUE_TOTAL:
-        return "max_queued_messages_total or max_queued_bytes_total";
-    case NJ_CAUSE_OUTPUT_FULL:
-        return "max_output_bytes";
-    case NJ_CAUSE_MESSAGE_SIZE_LIMIT:
-        return "message_size_limit";
-    case NJ_CAUSE_RETAINED_MESSAGES:
-        return "max_retained_messages";
-    case NJ_CAUSE_RETAINED_BYTES:
-        return "max_retained_bytes";
-    case NJ_CAUSE_MAX_SUBSCRIPTIONS:
-        return "max_subscriptions_per_client";
-    case NJ_CAUSE_TOPIC_TOO_LONG:
-        return "max_topic_length";
-    case NJ_CAUSE_TOPIC_TOO_DEEP:
-        return "max_topic_levels";
-    case NJ_CAUSE_USER_PROPERTIES:
-        return "max_user_properties";
-    default:
-        return NULL;
-    }
-}
-
-void
-nj_say_ceiling_once(enum nj_cause cause)
-{
-    static _Atomic bool is_said[NJ_CAUSE_COUNT];
-    const char *option = option_of(cause);
-
-    /* Relaxed: at worst said by two workers. */
-    if (option != NULL && !atomic_exchange_explicit(&is_said[cause], true, memory_order_relaxed))
-        nj_log(NJ_LOG_WARNING,
-               "The limit %s is reached: %s. This is said once; it is counted each time.", option,
-               nj_cause_text(cause));
 }
 
 /* ---- the broker's own ---- */
@@ -578,7 +579,7 @@ nj_say_dropped(struct nj_worker *w, enum nj_cause cause, struct nj_session *sess
     default:
         break;
     }
-    nj_say_ceiling_once(cause);
+    say_ceiling_once(cause);
     nj_log(NJ_LOG_DEBUG, "Dropped message for %" NJ_STR_FMT " ('%" NJ_STR_FMT "'): %s.",
            session != NULL ? (int)session->client_id_n : 6,
            session != NULL ? session->client_id : "nobody", NJ_STR_ARG(topic),

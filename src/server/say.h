@@ -58,8 +58,6 @@ void nj_say_dropped(struct nj_worker *w, enum nj_cause cause, struct nj_session 
 void nj_say_expired(const struct nj_session *session);
 /* Its CONNACK, for room in the store. */
 void nj_say_waits(const struct nj_session *session);
-/* A ceiling of the configuration was met; `cause` names the option. */
-void nj_say_ceiling_once(enum nj_cause cause);
 
 /* On the path of every message: no call where debug is off. */
 static inline void

@@ -154,8 +154,10 @@ nj_call_done(struct nj_call *call)
     (void)pthread_mutex_unlock(&of->mutex);
 }
 
-void
-nj_server_on_each(struct nj_server *server, void (*fn)(struct nj_worker *w, void *arg), void *arg)
+/* Run `fn` between two turns of each worker that runs; returns when all have. Not from a worker,
+ * and from one thread at a time. */
+static void
+on_each(struct nj_server *server, void (*fn)(struct nj_worker *w, void *arg), void *arg)
 {
     struct nj_calls calls = {.left = 0};
     struct nj_call *list = server->calls;
@@ -219,11 +221,11 @@ stop_worker(struct nj_worker *w, void *arg)
 void
 nj_server_stop(struct nj_server *server)
 {
-    nj_server_on_each(server, stop_accepting, NULL);
-    nj_server_on_each(server, publish_wills, NULL);
-    nj_server_on_each(server, nothing, NULL); /* a turn, in which they reach other workers */
-    nj_server_on_each(server, close_conns, NULL);
-    nj_server_on_each(server, stop_worker, NULL);
+    on_each(server, stop_accepting, NULL);
+    on_each(server, publish_wills, NULL);
+    on_each(server, nothing, NULL); /* a turn, in which they reach other workers */
+    on_each(server, close_conns, NULL);
+    on_each(server, stop_worker, NULL);
     for (unsigned i = 0; i < server->worker_count; i++)
         nj_thread_join(&server->workers[i].thread);
 }
@@ -253,7 +255,7 @@ nj_server_reload(struct nj_server *server, const struct nj_server_opts *opts,
     struct nj_retain_opts retain = {broker_opts->max_retained_messages,
                                     broker_opts->max_retained_bytes};
 
-    nj_server_on_each(server, take_options, &new);
+    on_each(server, take_options, &new);
     nj_retain_limits(server->broker->retained, &retain);
 }
 

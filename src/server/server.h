@@ -72,10 +72,6 @@ void nj_server_free(struct nj_server *server);
 
 /* ---- from other threads ---- */
 
-/* Run `fn` between two turns of each worker that runs; returns when all have. Not from a worker,
- * and from one thread at a time. */
-void nj_server_on_each(struct nj_server *server, void (*fn)(struct nj_worker *w, void *arg),
-                       void *arg);
 /* New options, for each worker from its next turn on. The old ones may be freed afterwards. The
  * listeners are the same ones in the same order. */
 void nj_server_reload(struct nj_server *server, const struct nj_server_opts *opts,

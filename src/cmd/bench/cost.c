@@ -15,10 +15,11 @@
 #define SETTLE_ROUNDS 20
 #define SETTLE_NS     100000000L
 
-/* The process's own CPU clock: exact to the nanosecond where /proc/PID/stat counts ticks of 10 ms,
- * and unlike /proc/PID/task it keeps what ended threads have used. */
-bool
-nj_cost_cpu_ns(pid_t pid, int64_t *out)
+/* False when there is no such process. Its own CPU clock, user and system: exact to the nanosecond
+ * where /proc/PID/stat counts ticks of 10 ms, and unlike /proc/PID/task it keeps what ended threads
+ * have used. */
+static bool
+cpu_ns(pid_t pid, int64_t *out)
 {
     struct timespec t;
     clockid_t clock;
@@ -34,9 +35,9 @@ nj_cost_read(pid_t pid)
 {
     struct nj_cost c = {0};
 
-    if (pid != 0 && !nj_cost_cpu_ns(pid, &c.broker_ns))
+    if (pid != 0 && !cpu_ns(pid, &c.broker_ns))
         nj_bench_die("cannot read the CPU time of the broker, process %d", (int)pid);
-    if (!nj_cost_cpu_ns(getpid(), &c.load_ns))
+    if (!cpu_ns(getpid(), &c.load_ns))
         nj_bench_die("cannot read the CPU clock");
     c.wall_ns = nj_clock_monotonic_ns();
     return c;

@@ -3,19 +3,14 @@
 #ifndef NJ_BENCH_COST_H
 #define NJ_BENCH_COST_H
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
-
-/* CPU time of all threads of process `pid`, ended ones too, user and system, in nanoseconds.
- * False when there is no such process. */
-bool nj_cost_cpu_ns(pid_t pid, int64_t *out);
 
 /* One reading of everything that is paid with time. */
 struct nj_cost {
     int64_t wall_ns;
     int64_t broker_ns; /* 0 without a pid */
-    int64_t load_ns;   /* the generator's own CPU */
+    int64_t load_ns;   /* the generator's own CPU; both of all threads, ended ones too */
 };
 
 /* Ends the process when the broker, `pid`, is gone; 0: its cost is not asked for. */

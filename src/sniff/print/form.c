@@ -9,8 +9,9 @@ is_empty(const struct nj_form *form)
     return form->put == NULL && form->words == NULL && form->mask == 0 && !form->is_inferred;
 }
 
-const struct nj_form *
-nj_form_of(enum nj_field field)
+/* Never NULL. */
+static const struct nj_form *
+form_of(enum nj_field field)
 {
     const struct nj_form *const forms[] = {nj_form_of_link(field),        nj_form_of_ip(field),
                                            nj_form_of_tcp(field),         nj_form_of_tls(field),
@@ -77,10 +78,11 @@ words_of(const struct nj_form *form, const struct nj_item *item)
     return words != NULL ? words : "Unknown";
 }
 
-void
-nj_line_put_value(struct nj_line *l)
+/* What stands behind the label by default. */
+static void
+put_value(struct nj_line *l)
 {
-    const struct nj_form *form = nj_form_of((enum nj_field)l->item->field);
+    const struct nj_form *form = form_of((enum nj_field)l->item->field);
     const char *words = words_of(form, l->item);
 
     if (form->is_set) {
@@ -118,11 +120,11 @@ nj_line_put_summary(struct nj_line *l)
 {
     nj_line_put_label(l);
     nj_text_put(l->out, NJ_STR(": "));
-    nj_line_put_value(l);
+    put_value(l);
     for (size_t i = l->at + 1;
          i < l->tree->count && l->tree->item[i].depth > l->tree->item[l->at].depth; i++) {
         const struct nj_item *item = &l->tree->item[i];
-        const struct nj_form *form = nj_form_of((enum nj_field)item->field);
+        const struct nj_form *form = form_of((enum nj_field)item->field);
         const char *words = words_of(form, item);
 
         if (words != NULL)
@@ -135,7 +137,7 @@ nj_line_put_summary(struct nj_line *l)
 void
 nj_line_put(struct nj_line *l)
 {
-    const struct nj_form *form = nj_form_of((enum nj_field)l->item->field);
+    const struct nj_form *form = form_of((enum nj_field)l->item->field);
     bool is_inferred = form->is_inferred || l->item->is_inferred;
 
     nj_text_clear(l->out);
@@ -148,7 +150,7 @@ nj_line_put(struct nj_line *l)
     } else {
         nj_line_put_label(l);
         nj_text_put(l->out, NJ_STR(": "));
-        nj_line_put_value(l);
+        put_value(l);
     }
     if (is_inferred)
         nj_text_put(l->out, NJ_STR("]"));

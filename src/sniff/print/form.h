@@ -29,9 +29,7 @@ struct nj_form {
     void (*put)(struct nj_line *l);
 };
 
-/* Never NULL. */
-const struct nj_form *nj_form_of(enum nj_field field);
-/* Of some layers; empty where it is another layer's, or has none: `label: value`. */
+/* Of some layers, never NULL; empty where it is another layer's, or has none: `label: value`. */
 const struct nj_form *nj_form_of_link(enum nj_field field);
 const struct nj_form *nj_form_of_ip(enum nj_field field);
 const struct nj_form *nj_form_of_tcp(enum nj_field field);
@@ -53,8 +51,6 @@ void nj_line_put_label(struct nj_line *l);
 void nj_line_put_truth(struct nj_line *l);
 /* "Label: 0x3": a few bits, for which Wireshark writes no more digits than they need. */
 void nj_line_put_hex(struct nj_line *l);
-/* What stands behind the label by default. */
-void nj_line_put_value(struct nj_line *l);
 /* "...1 .... = ": the bits of `mask` among the last `width` of its range. */
 void nj_line_put_bits(struct nj_line *l, unsigned width, uint32_t mask);
 /* "1 byte", "2 bytes". */

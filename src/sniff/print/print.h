@@ -59,7 +59,6 @@ void nj_fields_free(struct nj_fields *f);
 /* One more column, by the field's name; NJ_EINVAL and a diag when there is no such field. */
 NJ_NODISCARD enum nj_err nj_fields_add(struct nj_fields *f, struct nj_str name,
                                        struct nj_diag *diag);
-size_t nj_fields_count(const struct nj_fields *f);
 void nj_fields_print_header(const struct nj_fields *f, FILE *out);
 void nj_fields_print(struct nj_fields *f, FILE *out, const struct nj_dissected *d);
 

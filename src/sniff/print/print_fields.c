@@ -75,12 +75,6 @@ nj_fields_add(struct nj_fields *f, struct nj_str name, struct nj_diag *diag)
     return NJ_OK;
 }
 
-size_t
-nj_fields_count(const struct nj_fields *f)
-{
-    return f->count;
-}
-
 void
 nj_fields_print_header(const struct nj_fields *f, FILE *out)
 {

@@ -203,8 +203,6 @@ struct nj_judgement {
 
 void nj_report_judge(const struct nj_report *r, struct nj_judgement *out);
 
-/* The topics, those with most messages first; `out` has room for as many as there are. */
-void nj_report_sort_topics(const struct nj_report *r, const struct nj_topic **out);
 /* Messages for each second between the first and the last; 0: there was only one, or less than a
  * second. */
 double nj_topic_rate(const struct nj_topic *t);

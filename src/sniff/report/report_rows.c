@@ -25,8 +25,9 @@ compare_topics(const void *a, const void *b)
     return (x > y) - (x < y); /* then as they came */
 }
 
-void
-nj_report_sort_topics(const struct nj_report *r, const struct nj_topic **out)
+/* Those with most messages first; `out` has room for as many as there are. */
+static void
+sort_topics(const struct nj_report *r, const struct nj_topic **out)
 {
     for (size_t i = 0; i < r->topic_index.count; i++)
         out[i] = &r->topic[i];
@@ -230,7 +231,7 @@ nj_report_print_form(const struct nj_report_form *form, const struct nj_report *
         return false;
     }
     nj_report_judge(r, judgement);
-    nj_report_sort_topics(r, p.topic);
+    sort_topics(r, p.topic);
     form->head(&p);
     for (size_t i = 0; i < judgement->listeners; i++) {
         p.listener = &judgement->listener[i];
