@@ -256,7 +256,7 @@ find_in_stripe(struct nj_retain_cursor *c, nj_time now, unsigned *steps)
 
     nj_mutex_lock(&stripe->mutex);
     w = begin_walk(c);
-    for (unsigned looks = 0; looks<LOOKS && * steps> 0 && found == NULL && look(&w); looks++) {
+    for (unsigned looks = 0; found == NULL && *steps > 0 && looks < LOOKS && look(&w); looks++) {
         pay(steps, steps_of(w.at));
         if (w.verdict == VERDICT_MATCH && w.at->expires > now)
             found = nj_msg_ref(w.at);
@@ -314,7 +314,7 @@ sweep_stripe(struct nj_retain_cursor *c, nj_time now, unsigned *steps)
 
     nj_mutex_lock(&stripe->mutex);
     w = begin_walk(c);
-    for (unsigned looks = 0; looks<LOOKS && * steps> 0 && expired == NULL && look(&w); looks++) {
+    for (unsigned looks = 0; expired == NULL && *steps > 0 && looks < LOOKS && look(&w); looks++) {
         pay(steps, 1);
         if (w.at->expires <= now)
             expired = w.at;
