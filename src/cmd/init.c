@@ -113,24 +113,13 @@ nj_init_print_manual(FILE *out)
 /* --- the command line --- */
 
 static int
-init_mistake(const char *fmt, const char *what, const char *more)
-{
-    (void)fputs("nightjar init: ", stderr);
-    (void)fprintf(stderr, fmt, what, more);
-    (void)fputs("\n`nightjar init --help` lists the options.\n", stderr);
-    return NJ_EXIT_COULD_NOT;
-}
-
-static int
 refuse_option(const char *word)
 {
     struct nj_nearest near = nj_nearest_to(nj_str_of(word));
 
     for (size_t i = 0; i < NJ_COUNT_OF(init_options); i++)
         nj_nearest_try(&near, init_options[i].name);
-    if (near.name != NULL)
-        return init_mistake("there is no option '%s'; did you mean '%s'?", word, near.name);
-    return init_mistake("there is no option '%s'.%s", word, "");
+    return nj_words_no_option("init", word, near.name);
 }
 
 static int
@@ -142,7 +131,7 @@ take_port(struct nj_setup_wish *wish, const char *text)
     errno = 0;
     n = strtol(text, &end, 10);
     if (end == text || *end != '\0' || errno != 0 || n < 1 || n > 65535)
-        return init_mistake("--port takes a number from 1 to 65535, not '%s'.%s", text, "");
+        return nj_words_mistake("init", "--port takes a number from 1 to 65535, not '%s'.", text);
     wish->port = (unsigned)n;
     return NJ_EXIT_GOOD;
 }
@@ -157,12 +146,12 @@ take_value(struct nj_setup_wish *wish, bool *is_upgrade, enum init_option option
         wish->has_level = nj_level_find(&wish->level, value);
         return wish->has_level
                    ? NJ_EXIT_GOOD
-                   : init_mistake("there is no level '%s': open, password, tls or mtls.%s", value,
-                                  "");
+                   : nj_words_mistake(
+                         "init", "there is no level '%s': open, password, tls or mtls.", value);
     case HOST:
         return nj_names_add(&wish->hosts, nj_str_of(value), &diag) == NJ_OK
                    ? NJ_EXIT_GOOD
-                   : init_mistake("%s. %s", diag.text, diag.hint);
+                   : nj_words_mistake("init", "%s. %s", diag.text, diag.hint);
     case USER:
         wish->user = value;
         return NJ_EXIT_GOOD;
@@ -197,19 +186,21 @@ take_words(struct nj_setup_wish *wish, bool *is_upgrade, int argc, char **argv)
 
         if (argv[i][0] != '-') {
             if (wish->dir != NULL)
-                return init_mistake("one folder, not both '%s' and '%s'.", wish->dir, argv[i]);
+                return nj_words_mistake("init", "one folder, not both '%s' and '%s'.", wish->dir,
+                                        argv[i]);
             wish->dir = argv[i];
         } else if (o == NJ_COUNT_OF(init_options)) {
             return refuse_option(argv[i]);
         } else if (init_options[o].argument != NULL && i + 1 == argc) {
-            return init_mistake("%s needs its %s.", init_options[o].name, init_options[o].argument);
+            return nj_words_mistake("init", "%s needs its %s.", init_options[o].name,
+                                    init_options[o].argument);
         } else {
             code = take_value(wish, is_upgrade, (enum init_option)o,
                               init_options[o].argument != NULL ? argv[++i] : argv[i]);
         }
     }
     if (code == NJ_EXIT_GOOD && (wish->dir == NULL || wish->dir[0] == '\0'))
-        return init_mistake("which folder? nightjar init DIR%s%s", "", "");
+        return nj_words_mistake("init", "which folder? nightjar init DIR");
     return code;
 }
 

@@ -96,34 +96,26 @@ nj_lab_print_manual(FILE *out)
 /* --- the command line --- */
 
 static bool
-mistake(const char *fmt, const char *first, const char *second)
-{
-    (void)fputs("nightjar lab: ", stderr);
-    (void)fprintf(stderr, fmt, first, second);
-    (void)fputs("\n`nightjar lab --help` lists the options.\n", stderr);
-    return false;
-}
-
-static bool
 take_number(const char *name, const char *text, unsigned most, unsigned *out)
 {
     char *end;
     unsigned long value = strtoul(text, &end, 10);
-    char range[32];
 
     if (*text >= '0' && *text <= '9' && *end == '\0' && value >= 1 && value <= most) {
         *out = (unsigned)value;
         return true;
     }
-    (void)snprintf(range, sizeof(range), "1 to %u", most);
-    return mistake("%s wants a number, %s.", name, range);
+    (void)nj_words_mistake("lab", "%s wants a number, 1 to %u.", name, most);
+    return false;
 }
 
 static bool
 take_language(struct nj_lab *lab, const char *text)
 {
-    if (strcmp(text, "en") != 0 && strcmp(text, "fr") != 0)
-        return mistake("--lang %s: en or fr.%s", text, "");
+    if (strcmp(text, "en") != 0 && strcmp(text, "fr") != 0) {
+        (void)nj_words_mistake("lab", "--lang %s: en or fr.", text);
+        return false;
+    }
     lab->language = text[0] == 'f' ? NJ_LAB_FRENCH : NJ_LAB_ENGLISH;
     return true;
 }
@@ -135,9 +127,8 @@ refuse(const char *word)
 
     for (size_t i = 0; i < NJ_COUNT_OF(lab_options); i++)
         nj_nearest_try(&near, lab_options[i].name);
-    if (near.name != NULL)
-        return mistake("there is no option '%s'; did you mean '%s'?", word, near.name);
-    return mistake("there is no option '%s'.%s", word, "");
+    (void)nj_words_no_option("lab", word, near.name);
+    return false;
 }
 
 static bool
@@ -178,10 +169,12 @@ parse(struct lab_config *config, struct nj_lab *lab, int argc, char **argv)
         if (option == NJ_COUNT_OF(lab_options))
             return refuse(argv[i]);
         if (lab_options[option].argument == NULL ||
-            (option == EXAM && value != NULL && value[0] == '-'))
+            (option == EXAM && value != NULL && value[0] == '-')) {
             value = NULL;
-        else if (value == NULL && option != EXAM)
-            return mistake("%s wants %s.", argv[i], lab_options[option].argument);
+        } else if (value == NULL && option != EXAM) {
+            (void)nj_words_mistake("lab", "%s wants %s.", argv[i], lab_options[option].argument);
+            return false;
+        }
         i += value != NULL;
         if (!take(config, lab, (enum lab_option)option, value))
             return false;

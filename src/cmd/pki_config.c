@@ -103,7 +103,7 @@ take_own(void *config, const struct nj_option *o, char *value)
     if (o->kind == SECRET)
         return keep_secret(field, value)
                    ? NJ_PARSED_RUN
-                   : nj_verbs_mistake(&pki_words, "no memory for %s%s", o->name, "");
+                   : nj_verbs_mistake(&pki_words, "no memory for %s", o->name);
     if (nj_names_add(field, nj_str_of(value), &diag) == NJ_OK)
         return NJ_PARSED_RUN;
     return nj_verbs_mistake(&pki_words, "%s. %s", diag.text, diag.hint);

@@ -116,24 +116,13 @@ nj_replay_print_manual(FILE *out)
 /* --- the command line --- */
 
 static int
-mistake(const char *fmt, const char *what, const char *more)
-{
-    (void)fputs("nightjar replay: ", stderr);
-    (void)fprintf(stderr, fmt, what, more);
-    (void)fputs("\n`nightjar replay --help` lists the options.\n", stderr);
-    return NJ_EXIT_COULD_NOT;
-}
-
-static int
 refuse_option(const char *word)
 {
     struct nj_nearest near = nj_nearest_to(nj_str_of(word));
 
     for (size_t i = 0; i < NJ_COUNT_OF(replay_options); i++)
         nj_nearest_try(&near, replay_options[i].name);
-    if (near.name != NULL)
-        return mistake("there is no option '%s'; did you mean '%s'?", word, near.name);
-    return mistake("there is no option '%s'.%s", word, "");
+    return nj_words_no_option("replay", word, near.name);
 }
 
 static bool
@@ -159,12 +148,12 @@ take_option(struct replay *r, enum replay_option option, const char *value)
         if (strcmp(value, "max") == 0)
             number = 0;
         else if (!take_number(value, 1e9, &number))
-            return mistake("--speed %s: a number is expected, or max.%s", value, "");
+            return nj_words_mistake("replay", "--speed %s: a number is expected, or max.", value);
         r->speed = number;
         return NJ_EXIT_GOOD;
     case TIMEOUT:
         if (!take_number(value, 86400, &number))
-            return mistake("--timeout %s: seconds are expected.%s", value, "");
+            return nj_words_mistake("replay", "--timeout %s: seconds are expected.", value);
         r->timeout_ms = (int64_t)(number * 1000);
         return NJ_EXIT_GOOD;
     case KEYLOG:
@@ -201,21 +190,23 @@ parse(struct replay *r, int argc, char **argv)
             if (argv[i][0] == '-' && argv[i][1] != '\0')
                 return refuse_option(argv[i]);
             if (r->file != NULL)
-                return mistake("one capture at a time: %s or %s?", r->file, argv[i]);
+                return nj_words_mistake("replay", "one capture at a time: %s or %s?", r->file,
+                                        argv[i]);
             r->file = argv[i];
             continue;
         }
         if (replay_options[option].argument != NULL && i + 1 == argc)
-            return mistake("%s wants %s.", argv[i], replay_options[option].argument);
+            return nj_words_mistake("replay", "%s wants %s.", argv[i],
+                                    replay_options[option].argument);
         code = take_option(r, (enum replay_option)option,
                            replay_options[option].argument != NULL ? argv[++i] : NULL);
         if (code != NJ_EXIT_GOOD)
             return code;
     }
     if (r->file == NULL)
-        return mistake("which capture?%s%s", "", "");
+        return nj_words_mistake("replay", "which capture?");
     if (r->to == NULL)
-        return mistake("which broker? --to HOST:PORT.%s%s", "", "");
+        return nj_words_mistake("replay", "which broker? --to HOST:PORT.");
     return NJ_EXIT_GOOD;
 }
 
@@ -260,18 +251,20 @@ resolve(const struct replay *r, struct addrinfo **out)
     int error;
 
     if (!split_target(r->to, host, &port))
-        return mistake("--to %s: HOST:PORT is expected, an address of IPv6 in brackets.%s", r->to,
-                       "");
+        return nj_words_mistake(
+            "replay", "--to %s: HOST:PORT is expected, an address of IPv6 in brackets.", r->to);
     error = getaddrinfo(host, port, &hints, &found);
     if (error != 0)
-        return mistake("--to %s: %s.", r->to, gai_strerror(error));
+        return nj_words_mistake("replay", "--to %s: %s.", r->to, gai_strerror(error));
     for (const struct addrinfo *a = found; a != NULL && !r->is_remote_allowed; a = a->ai_next) {
         if (is_loopback(a->ai_addr))
             continue;
         freeaddrinfo(found);
-        return mistake("--to %s is not this machine. With --yes-remote it may be another: what was "
-                       "captured, passwords too, is sent to it in clear.%s",
-                       r->to, "");
+        return nj_words_mistake(
+            "replay",
+            "--to %s is not this machine. With --yes-remote it may be another: what was "
+            "captured, passwords too, is sent to it in clear.",
+            r->to);
     }
     *out = found;
     return NJ_EXIT_GOOD;
@@ -296,11 +289,11 @@ read_keylog(const struct replay *r, struct nj_keylog *keys)
         return NJ_EXIT_GOOD;
     file = fopen(r->keylog, "rbe");
     if (file == NULL)
-        return mistake("--keylog %s: %s.", r->keylog, strerror(errno));
+        return nj_words_mistake("replay", "--keylog %s: %s.", r->keylog, strerror(errno));
     err = nj_keylog_read(keys, file);
     (void)fclose(file);
     return err == NJ_OK ? NJ_EXIT_GOOD
-                        : mistake("--keylog %s: it cannot be read.%s", r->keylog, "");
+                        : nj_words_mistake("replay", "--keylog %s: it cannot be read.", r->keylog);
 }
 
 static int
@@ -313,7 +306,7 @@ read_capture(const struct replay *r, FILE *file, struct nj_keylog *keys,
     enum nj_capture_next next;
 
     if (nj_capture_new(&capture, file, &diag) != NJ_OK)
-        return mistake("%s: %s", r->file, diag.text);
+        return nj_words_mistake("replay", "%s: %s", r->file, diag.text);
     nj_capture_on_secrets(capture, add_secrets, keys);
     while ((next = nj_capture_next(capture, &frame, &diag)) == NJ_CAPTURE_FRAME)
         nj_script_add(script, nj_dissector_read(dissector, &frame));
@@ -332,9 +325,9 @@ read_script(const struct replay *r, FILE *file, struct nj_script *script)
     int code = NJ_EXIT_COULD_NOT;
 
     if (nj_keylog_new(&keys) != NJ_OK || nj_dissector_new(&dissector) != NJ_OK)
-        (void)mistake("out of memory.%s%s", "", "");
+        (void)nj_words_mistake("replay", "out of memory.");
     else if (nj_dissector_use_keys(dissector, keys) != NJ_OK)
-        (void)mistake("OpenSSL lacks what it takes to decrypt TLS.%s%s", "", "");
+        (void)nj_words_mistake("replay", "OpenSSL lacks what it takes to decrypt TLS.");
     else if (read_keylog(r, keys) == NJ_EXIT_GOOD)
         code = read_capture(r, file, keys, dissector, script);
     nj_dissector_free(dissector);
@@ -352,7 +345,7 @@ play(const struct replay *r, const struct nj_script *script, const struct addrin
 
     if (replayed == NULL || nj_replay_play(script, &opts, replayed) != NJ_OK ||
         nj_replay_tell(script, replayed, &differences) != NJ_OK)
-        (void)mistake("out of memory.%s%s", "", "");
+        (void)nj_words_mistake("replay", "out of memory.");
     else
         code = differences > 0 ? NJ_EXIT_FOUND : NJ_EXIT_GOOD;
     for (size_t i = 0; replayed != NULL && i < script->conversations; i++)
@@ -391,16 +384,18 @@ nj_cmd_replay(int argc, char **argv)
     if (code == NJ_EXIT_GOOD) {
         file = strcmp(r.file, "-") == 0 ? stdin : fopen(r.file, "rbe");
         if (file == NULL)
-            code = mistake("%s: %s.", r.file, strerror(errno));
+            code = nj_words_mistake("replay", "%s: %s.", r.file, strerror(errno));
     }
     if (code == NJ_EXIT_GOOD) {
         nj_hash_key_draw();
         code = read_script(&r, file, &script);
     }
     if (code == NJ_EXIT_GOOD && !has_anything(&script))
-        code = mistake("%s: there is no conversation in it that can be played: none with a CONNECT "
-                       "that can be read.%s",
-                       r.file, "");
+        code = nj_words_mistake(
+            "replay",
+            "%s: there is no conversation in it that can be played: none with a CONNECT "
+            "that can be read.",
+            r.file);
     if (code == NJ_EXIT_GOOD)
         code = play(&r, &script, to);
     if (file != NULL && file != stdin)

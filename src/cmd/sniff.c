@@ -118,7 +118,7 @@ open_and_run(struct nj_sniff *s)
     }
     file = strcmp(s->file, "-") == 0 ? stdin : fopen(s->file, "rbe");
     if (file == NULL)
-        return nj_sniff_mistake("%s: %s.", s->file, strerror(errno));
+        return nj_words_mistake("sniff", "%s: %s.", s->file, strerror(errno));
     code = nj_sniff_run(s, file);
     (void)fclose(file);
     return code;

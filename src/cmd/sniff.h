@@ -98,9 +98,6 @@ struct nj_sniff_work {
     int print_error, kept_error;      /* of errno, when writing first failed */
 };
 
-/* Says what is wrong with the command line: a format and its two words. The exit code. */
-int nj_sniff_mistake(const char *fmt, const char *what, const char *more);
-
 /* Says what the diag says, on stderr; `code`. */
 int nj_sniff_fail(const struct nj_diag *diag, int code);
 

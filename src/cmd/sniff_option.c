@@ -6,6 +6,7 @@
 #include "base/writer.h"
 #include "cmd/cmd.h"
 #include "cmd/sniff.h"
+#include "cmd/words.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -142,15 +143,6 @@ const struct nj_sniff_option nj_sniff_options[] = {
 };
 const size_t nj_sniff_option_count = NJ_COUNT_OF(nj_sniff_options);
 
-int
-nj_sniff_mistake(const char *fmt, const char *what, const char *more)
-{
-    (void)fputs("nightjar sniff: ", stderr);
-    (void)fprintf(stderr, fmt, what, more);
-    (void)fputs("\n`nightjar sniff --help` lists the options.\n", stderr);
-    return NJ_EXIT_COULD_NOT;
-}
-
 static int
 refuse_option(const char *word)
 {
@@ -158,9 +150,7 @@ refuse_option(const char *word)
 
     for (size_t i = 0; i < nj_sniff_option_count; i++)
         nj_nearest_try(&near, nj_sniff_options[i].name);
-    if (near.name != NULL)
-        return nj_sniff_mistake("there is no option '%s'; did you mean '%s'?", word, near.name);
-    return nj_sniff_mistake("there is no option '%s'.%s", word, "");
+    return nj_words_no_option("sniff", word, near.name);
 }
 
 /* tshark writes two characters as /t and /s. */
@@ -195,7 +185,7 @@ take_set(struct nj_sniff *s, const char *text)
     int letter;
 
     if (value == NULL)
-        return nj_sniff_mistake("-E %s: NAME=VALUE is expected.%s", text, "");
+        return nj_words_mistake("sniff", "-E %s: NAME=VALUE is expected.", text);
     name = (struct nj_str){text, (size_t)(value++ - text)};
     if (nj_str_eq(name, NJ_STR("separator")) && take_character(value, &s->fields_opts.separator))
         return NJ_EXIT_GOOD;
@@ -213,7 +203,7 @@ take_set(struct nj_sniff *s, const char *text)
         s->fields_opts.quote = "\0\"'"[letter];
         return NJ_EXIT_GOOD;
     }
-    return nj_sniff_mistake("-E %s: no such setting; each has an -E of its own.%s", text, "");
+    return nj_words_mistake("sniff", "-E %s: no such setting; each has an -E of its own.", text);
 }
 
 /* Of tshark's the one that changes which fields there are. */
@@ -224,8 +214,8 @@ take_preference(struct nj_sniff *s, const char *text)
     const char *value = strncmp(text, name, strlen(name)) == 0 ? text + strlen(name) : "";
 
     if (strcasecmp(value, "TRUE") != 0 && strcasecmp(value, "FALSE") != 0)
-        return nj_sniff_mistake("-o %s: mqtt.show_msg_as_text:TRUE or :FALSE is expected.%s", text,
-                                "");
+        return nj_words_mistake("sniff", "-o %s: mqtt.show_msg_as_text:TRUE or :FALSE is expected.",
+                                text);
     s->shows_text = strcasecmp(value, "TRUE") == 0;
     return NJ_EXIT_GOOD;
 }
@@ -239,7 +229,7 @@ take_filter(struct nj_sniff *s, const char *text)
     s->filter = NULL;
     if (nj_dfilter_new(&s->filter, nj_str_of(text), &diag) == NJ_OK)
         return NJ_EXIT_GOOD;
-    return nj_sniff_mistake(diag.hint[0] != '\0' ? "-Y: %s\n%s" : "-Y: %s.%s", diag.text,
+    return nj_words_mistake("sniff", diag.hint[0] != '\0' ? "-Y: %s\n%s" : "-Y: %s.%s", diag.text,
                             diag.hint);
 }
 
@@ -256,7 +246,7 @@ static int
 take_color(struct nj_sniff *s, const char *text)
 {
     if (strcmp(text, "auto") != 0 && strcmp(text, "always") != 0 && strcmp(text, "never") != 0)
-        return nj_sniff_mistake("--color %s: auto, always or never.%s", text, "");
+        return nj_words_mistake("sniff", "--color %s: auto, always or never.", text);
     s->is_colored = strcmp(text, "always") == 0 || (text[0] == 'a' && is_terminal_colored());
     return NJ_EXIT_GOOD;
 }
@@ -266,7 +256,7 @@ static int
 choose_form(struct nj_sniff *s, const char *option)
 {
     if (s->form != NULL && strcmp(s->form, option) != 0)
-        return nj_sniff_mistake("%s and %s exclude each other.", s->form, option);
+        return nj_words_mistake("sniff", "%s and %s exclude each other.", s->form, option);
     s->form = option;
     return NJ_EXIT_GOOD;
 }
@@ -292,7 +282,7 @@ take_format(struct nj_sniff *s, const char *text)
         s->format = (enum nj_sniff_format)i;
         return choose_form(s, "-T");
     }
-    return nj_sniff_mistake("-T %s: list, fields, json or jsonl.%s", text, "");
+    return nj_words_mistake("sniff", "-T %s: list, fields, json or jsonl.", text);
 }
 
 /* A whole number from 1 to `most`. */
@@ -311,7 +301,7 @@ static int
 take_count(struct nj_sniff *s, const char *text)
 {
     if (!take_number(text, UINT64_MAX, &s->count))
-        return nj_sniff_mistake("-c %s: no number of frames.%s", text, "");
+        return nj_words_mistake("sniff", "-c %s: no number of frames.", text);
     return NJ_EXIT_GOOD;
 }
 
@@ -324,7 +314,7 @@ take_stream(struct nj_sniff *s, const char *text)
     errno = 0;
     n = strtoul(text, &end, 10);
     if (errno != 0 || end == text || *end != '\0' || text[0] == '-' || n >= NJ_LADDER_STREAMS_MAX)
-        return nj_sniff_mistake("--stream %s: no number of a conversation.%s", text, "");
+        return nj_words_mistake("sniff", "--stream %s: no number of a conversation.", text);
     s->has_stream = true;
     s->stream = (uint32_t)n;
     return NJ_EXIT_GOOD;
@@ -334,7 +324,7 @@ static int
 take_language(struct nj_sniff *s, const char *text)
 {
     if (strcmp(text, "en") != 0 && strcmp(text, "fr") != 0)
-        return nj_sniff_mistake("--lang %s: en or fr.%s", text, "");
+        return nj_words_mistake("sniff", "--lang %s: en or fr.", text);
     s->language = text[0] == 'f' ? NJ_FRENCH : NJ_ENGLISH;
     s->has_language = true;
     return NJ_EXIT_GOOD;
@@ -346,9 +336,9 @@ take_port(struct nj_sniff *s, const char *text)
     uint64_t port;
 
     if (!take_number(text, UINT16_MAX, &port))
-        return nj_sniff_mistake("--port %s: a port is a number from 1 to 65535.%s", text, "");
+        return nj_words_mistake("sniff", "--port %s: a port is a number from 1 to 65535.", text);
     if (s->port_count == NJ_DISSECTOR_PORTS_MAX)
-        return nj_sniff_mistake("--port %s: there are 16 already.%s", text, "");
+        return nj_words_mistake("sniff", "--port %s: there are 16 already.", text);
     s->port[s->port_count++] = text;
     return NJ_EXIT_GOOD;
 }
@@ -361,7 +351,7 @@ take_host(struct nj_sniff *s, const char *text)
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:-_";
 
     if (text[0] == '\0' || text[0] == '-' || text[strspn(text, letters)] != '\0')
-        return nj_sniff_mistake("--host %s: no address, and no name.%s", text, "");
+        return nj_words_mistake("sniff", "--host %s: no address, and no name.", text);
     s->host[s->host_count++] = text;
     return NJ_EXIT_GOOD;
 }
@@ -372,7 +362,7 @@ take_snap(struct nj_sniff *s, const char *text)
     uint64_t bytes;
 
     if (!take_number(text, NJ_CAPTURE_FRAME_MAX, &bytes))
-        return nj_sniff_mistake("-s %s: a number of bytes, up to 262144.%s", text, "");
+        return nj_words_mistake("sniff", "-s %s: a number of bytes, up to 262144.", text);
     s->snap_bytes = (uint32_t)bytes;
     return NJ_EXIT_GOOD;
 }
@@ -383,7 +373,7 @@ take_buffer(struct nj_sniff *s, const char *text)
     uint64_t mib;
 
     if (!take_number(text, NJ_SOURCE_BUFFER_MIB_MAX, &mib))
-        return nj_sniff_mistake("-B %s: a number of MiB, up to 2047.%s", text, "");
+        return nj_words_mistake("sniff", "-B %s: a number of MiB, up to 2047.", text);
     s->buffer_mib = (uint32_t)mib;
     return NJ_EXIT_GOOD;
 }
@@ -397,7 +387,7 @@ take_end(struct nj_sniff *s, const char *text)
 
     if (strncmp(text, kind, strlen(kind)) != 0 ||
         !take_number(text + strlen(kind), UINT32_MAX, &seconds))
-        return nj_sniff_mistake("-a %s: duration:SECONDS is expected.%s", text, "");
+        return nj_words_mistake("sniff", "-a %s: duration:SECONDS is expected.", text);
     s->duration_ms = (int64_t)seconds * 1000;
     return NJ_EXIT_GOOD;
 }
@@ -406,7 +396,7 @@ static int
 take_file(struct nj_sniff *s, const char *path, bool is_dump)
 {
     if (s->file != NULL)
-        return nj_sniff_mistake("one capture at a time: %s or %s?", s->file, path);
+        return nj_words_mistake("sniff", "one capture at a time: %s or %s?", s->file, path);
     s->file = path;
     s->is_dump = is_dump;
     return NJ_EXIT_GOOD;
@@ -416,7 +406,8 @@ static int
 take_interface(struct nj_sniff *s, const char *name)
 {
     if (s->interface != NULL)
-        return nj_sniff_mistake("one interface at a time: %s or %s? -i any captures on all.",
+        return nj_words_mistake("sniff",
+                                "one interface at a time: %s or %s? -i any captures on all.",
                                 s->interface, name);
     s->interface = name;
     return NJ_EXIT_GOOD;
@@ -488,7 +479,7 @@ take_option(struct nj_sniff *s, enum sniff_option option, const char *value)
     case TIME:
         return nj_time_form_find(value, &s->time)
                    ? NJ_EXIT_GOOD
-                   : nj_sniff_mistake("-t %s: r, d, dd, a, ad, u, ud or e.%s", value, "");
+                   : nj_words_mistake("sniff", "-t %s: r, d, dd, a, ad, u, ud or e.", value);
     case TREE:
         s->has_tree = true;
         return NJ_EXIT_GOOD;
@@ -519,9 +510,10 @@ take_capture_filter(struct nj_sniff *s, char **word)
     size_t n = 1;
 
     if (s->interface == NULL || s->capture_filter != NULL)
-        return nj_sniff_mistake("'%s': a filter of what is captured stands behind -i INTERFACE, "
-                                "once; -Y chooses frames of a file.%s",
-                                word[0], "");
+        return nj_words_mistake("sniff",
+                                "'%s': a filter of what is captured stands behind -i INTERFACE, "
+                                "once; -Y chooses frames of a file.",
+                                word[0]);
     for (char **at = word; *at != NULL; at++)
         n += strlen(*at) + 1;
     s->joined = nj_zalloc(n);
@@ -551,7 +543,8 @@ take_words(struct nj_sniff *s, int argc, char **argv)
         if (option == nj_sniff_option_count)
             return argv[i][0] == '-' ? refuse_option(argv[i]) : take_capture_filter(s, argv + i);
         if (nj_sniff_options[option].argument != NULL && i + 1 == argc)
-            return nj_sniff_mistake("%s wants %s.", argv[i], nj_sniff_options[option].argument);
+            return nj_words_mistake("sniff", "%s wants %s.", argv[i],
+                                    nj_sniff_options[option].argument);
         code = take_option(s, (enum sniff_option)option,
                            nj_sniff_options[option].argument != NULL ? argv[++i] : NULL);
         if (code != NJ_EXIT_GOOD)
@@ -564,14 +557,14 @@ static int
 check_source(const struct nj_sniff *s)
 {
     if (s->file != NULL && s->interface != NULL)
-        return nj_sniff_mistake("%s and -i exclude each other.%s", s->is_dump ? "--hex" : "-r", "");
+        return nj_words_mistake("sniff", "%s and -i exclude each other.",
+                                s->is_dump ? "--hex" : "-r");
     if (s->file != NULL && is_for_interface(s))
-        return nj_sniff_mistake("--host, -f, -s, -B and -a are for capturing; "
-                                "-Y chooses frames of a file.%s%s",
-                                "", "");
+        return nj_words_mistake("sniff", "--host, -f, -s, -B and -a are for capturing; "
+                                         "-Y chooses frames of a file.");
     if (s->capture_filter != NULL && s->port_count + s->host_count > 0)
-        return nj_sniff_mistake("-f says it all: --port and --host have no place beside it.%s%s",
-                                "", "");
+        return nj_words_mistake("sniff",
+                                "-f says it all: --port and --host have no place beside it.");
     return NJ_EXIT_GOOD;
 }
 
@@ -579,28 +572,27 @@ static int
 check_form(const struct nj_sniff *s)
 {
     if (s->is_printing && s->write == NULL)
-        return nj_sniff_mistake("-P goes with -w FILE.%s%s", "", "");
+        return nj_words_mistake("sniff", "-P goes with -w FILE.");
     if (s->write != NULL && strcmp(s->write, "-") == 0 &&
         (s->is_printing || nj_sniff_tells_a_story(s)))
-        return nj_sniff_mistake("-w - and %s write to the same place.%s",
+        return nj_words_mistake("sniff", "-w - and %s write to the same place.",
                                 s->is_printing                 ? "-P"
                                 : s->format == NJ_SNIFF_LADDER ? "--ladder"
-                                                               : "--report",
-                                "");
+                                                               : "--report");
     if ((s->format == NJ_SNIFF_FIELDS) != (s->field_count > 0))
-        return nj_sniff_mistake("-T fields and -e FIELD go together.%s%s", "", "");
+        return nj_words_mistake("sniff", "-T fields and -e FIELD go together.");
     if (s->has_set && s->format != NJ_SNIFF_FIELDS)
-        return nj_sniff_mistake("-E goes with -T fields.%s%s", "", "");
+        return nj_words_mistake("sniff", "-E goes with -T fields.");
     if ((s->shows_secrets || s->has_language) && !nj_sniff_tells_a_story(s))
-        return nj_sniff_mistake("%s goes with --report or --ladder.%s",
-                                s->shows_secrets ? "--show-secrets" : "--lang", "");
+        return nj_words_mistake("sniff", "%s goes with --report or --ladder.",
+                                s->shows_secrets ? "--show-secrets" : "--lang");
     if (s->shows_text && nj_sniff_tells_a_story(s))
-        return nj_sniff_mistake("-o mqtt.show_msg_as_text:TRUE and %s exclude each other.%s",
-                                s->form, "");
+        return nj_words_mistake("sniff", "-o mqtt.show_msg_as_text:TRUE and %s exclude each other.",
+                                s->form);
     if (s->has_stream && s->format != NJ_SNIFF_PAGE && s->format != NJ_SNIFF_LADDER)
-        return nj_sniff_mistake("--stream goes with --ladder or --report=html.%s%s", "", "");
+        return nj_words_mistake("sniff", "--stream goes with --ladder or --report=html.");
     if (s->format != NJ_SNIFF_LIST && (s->has_tree || s->has_hex))
-        return nj_sniff_mistake("%s and %s exclude each other.", s->has_tree ? "-V" : "-x",
+        return nj_words_mistake("sniff", "%s and %s exclude each other.", s->has_tree ? "-V" : "-x",
                                 s->form);
     return NJ_EXIT_GOOD;
 }

@@ -3,6 +3,7 @@
 #include "cmd/cmd.h"
 #include "cmd/sniff.h"
 #include "cmd/sniff_stop.h"
+#include "cmd/words.h"
 #include "sniff/capture/capture_hex.h"
 #include "sniff/dissector.h"
 
@@ -257,7 +258,7 @@ read_keylog(const char *path, bool is_live, struct nj_keylog *keys)
     enum nj_err err;
 
     if (file == NULL)
-        return nj_sniff_mistake("--keylog %s: %s.", path, strerror(errno));
+        return nj_words_mistake("sniff", "--keylog %s: %s.", path, strerror(errno));
     is_live = is_live && is_regular(file);
     if (is_live) {
         err = nj_keylog_follow(keys, file);
@@ -266,7 +267,7 @@ read_keylog(const char *path, bool is_live, struct nj_keylog *keys)
         (void)fclose(file);
     }
     if (err != NJ_OK)
-        return nj_sniff_mistake("--keylog %s: it cannot be read.%s", path, "");
+        return nj_words_mistake("sniff", "--keylog %s: it cannot be read.", path);
     if (nj_keylog_refused(keys) > 0)
         (void)fprintf(stderr, "nightjar sniff: %s: %" PRIu64 " lines are no secrets.\n", path,
                       nj_keylog_refused(keys));
@@ -323,10 +324,10 @@ nj_sniff_begin_to_keep(struct nj_sniff_work *w, FILE *file)
     if (path == NULL)
         return NJ_EXIT_GOOD;
     if (is_same(file, path))
-        return nj_sniff_mistake("-w %s: that is the capture that is read.%s", path, "");
+        return nj_words_mistake("sniff", "-w %s: that is the capture that is read.", path);
     w->kept = strcmp(path, "-") == 0 ? stdout : open_kept(path);
     if (w->kept == NULL)
-        return nj_sniff_mistake("-w %s: %s.", path, strerror(errno));
+        return nj_words_mistake("sniff", "-w %s: %s.", path, strerror(errno));
     if (nj_capture_writer_new(&w->writer, w->kept, format_of(path)) != NJ_OK)
         return out_of_memory();
     return NJ_EXIT_GOOD;
@@ -378,7 +379,7 @@ nj_sniff_run(const struct nj_sniff *s, FILE *file)
     if (code == NJ_EXIT_GOOD)
         code = make_dissector(&w);
     if (code == NJ_EXIT_GOOD && !nj_sniff_stop_catch(file != NULL ? fileno(file) : -1))
-        code = nj_sniff_mistake("signals cannot be waited for: %s.%s", strerror(errno), "");
+        code = nj_words_mistake("sniff", "signals cannot be waited for: %s.", strerror(errno));
     if (code == NJ_EXIT_GOOD) {
         if (s->format == NJ_SNIFF_FIELDS && s->fields_opts.has_header && prints(s))
             nj_fields_print_header(w.fields, stdout);

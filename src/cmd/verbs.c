@@ -6,6 +6,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,10 +106,14 @@ nj_verbs_print_manual_options(FILE *out, const struct nj_verbs *v)
 /* --- parser --- */
 
 enum nj_parsed
-nj_verbs_mistake(const struct nj_verbs *v, const char *fmt, const char *first, const char *second)
+nj_verbs_mistake(const struct nj_verbs *v, const char *fmt, ...)
 {
+    va_list args;
+
     (void)fprintf(stderr, "nightjar %s: ", v->command);
-    (void)fprintf(stderr, fmt, first, second);
+    va_start(args, fmt);
+    (void)vfprintf(stderr, fmt, args);
+    va_end(args);
     (void)fprintf(stderr, "\n`nightjar %s --help` lists %ss and options.\n", v->command, v->kind);
     return NJ_PARSED_MISTAKE;
 }
@@ -124,13 +129,12 @@ refuse_word(const struct nj_verbs *v, const char *word, bool is_verb)
         nj_nearest_try(&near, v->option[i].name);
     if (near.name != NULL)
         return nj_verbs_mistake(v, "'%s' is not known; did you mean '%s'?", word, near.name);
-    return nj_verbs_mistake(v, "'%s' is not known.%s", word, "");
+    return nj_verbs_mistake(v, "'%s' is not known.", word);
 }
 
 static enum nj_parsed
 read_number(const struct nj_verbs *v, uint32_t *out, const struct nj_option *o, const char *text)
 {
-    char range[64];
     char *end;
 
     errno = 0;
@@ -138,8 +142,8 @@ read_number(const struct nj_verbs *v, uint32_t *out, const struct nj_option *o, 
 
     if (end == text || *end != '\0' || errno != 0 || text[0] == '-' || n < o->least ||
         n > o->most) {
-        (void)snprintf(range, sizeof(range), "%u to %u, not '%.16s'", o->least, o->most, text);
-        return nj_verbs_mistake(v, "%s takes a number from %s.", o->name, range);
+        return nj_verbs_mistake(v, "%s takes a number from %u to %u, not '%.16s'.", o->name,
+                                o->least, o->most, text);
     }
     *out = (uint32_t)n;
     return NJ_PARSED_RUN;
@@ -196,7 +200,7 @@ parse_option(const struct nj_verbs *v, const struct nj_verb *verb, void *config,
     if ((o->verbs & verb->bit) == 0)
         return nj_verbs_mistake(v, "`%s` has no option %s.", verb->name, o->name);
     if (o->argument == NULL && value != NULL)
-        return nj_verbs_mistake(v, "%s takes no value.%s", o->name, "");
+        return nj_verbs_mistake(v, "%s takes no value.", o->name);
     if (o->argument != NULL && value == NULL && *at + 1 == argc)
         return nj_verbs_mistake(v, "%s needs its %s.", o->name, o->argument);
     if (value == NULL)

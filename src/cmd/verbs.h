@@ -53,9 +53,8 @@ struct nj_verbs {
 /* Fill in `config`, and *operand (lent) where there is one. *verb is set once the verb is known. */
 enum nj_parsed nj_verbs_parse(const struct nj_verbs *v, void *config, const struct nj_verb **verb,
                               const char **operand, int argc, char **argv);
-/* Say it, and where the help is. `fmt` has two %s. */
-enum nj_parsed nj_verbs_mistake(const struct nj_verbs *v, const char *fmt, const char *first,
-                                const char *second);
+/* Say it, and where the help is. */
+enum nj_parsed nj_verbs_mistake(const struct nj_verbs *v, const char *fmt, ...) NJ_PRINTF(2, 3);
 
 /* All words, one a line, for completion. */
 void nj_verbs_print_words(FILE *out, const struct nj_verbs *v);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/words.h"
 
-#include "base/compiler.h"
+#include "cmd/cmd.h"
 
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,4 +79,26 @@ nj_words_locale(const char *category)
             return value;
     }
     return "";
+}
+
+int
+nj_words_mistake(const char *command, const char *fmt, ...)
+{
+    va_list args;
+
+    (void)fprintf(stderr, "nightjar %s: ", command);
+    va_start(args, fmt);
+    (void)vfprintf(stderr, fmt, args);
+    va_end(args);
+    (void)fprintf(stderr, "\n`nightjar %s --help` lists the options.\n", command);
+    return NJ_EXIT_COULD_NOT;
+}
+
+int
+nj_words_no_option(const char *command, const char *option, const char *nearest)
+{
+    if (nearest == NULL)
+        return nj_words_mistake(command, "there is no option '%s'.", option);
+    return nj_words_mistake(command, "there is no option '%s'; did you mean '%s'?", option,
+                            nearest);
 }

@@ -177,7 +177,7 @@ read_version(uint8_t *out, const char *text)
             return NJ_PARSED_RUN;
         }
     }
-    return nj_verbs_mistake(&bench, "there is no version '%s': 5, 311 or 31.%s", text, "");
+    return nj_verbs_mistake(&bench, "there is no version '%s': 5, 311 or 31.", text);
 }
 
 /* Copied with its NUL. */
@@ -186,7 +186,7 @@ keep_secret(struct nj_secret *out, const char *word)
 {
     nj_secret_fini(out);
     if (!nj_secret_copy(out, (struct nj_str){word, strlen(word) + 1}))
-        return nj_verbs_mistake(&bench, "no memory%s%s", "", "");
+        return nj_verbs_mistake(&bench, "no memory");
     return NJ_PARSED_RUN;
 }
 
@@ -210,7 +210,7 @@ complete(struct nj_bench_opts *c, size_t at, bool has_qos)
     const char *password = getenv("NIGHTJAR_PASSWORD");
 
     if (strlen(c->prefix) > PREFIX_MAX)
-        return nj_verbs_mistake(&bench, "--id-prefix has more than %s characters.%s", "100", "");
+        return nj_verbs_mistake(&bench, "--id-prefix has more than 100 characters.");
     if (c->port == 0)
         c->port = c->cafile != NULL ? PORT_TLS : PORT_PLAIN;
     if (c->count == 0)
