@@ -167,6 +167,7 @@ carry(struct nj_bundle *b, struct nj_publication *out, struct nj_publication *pu
         if (msg == NULL)
             return false;
         nj_publication_of(out, msg);
+        out->is_owed = pub->is_owed;
     }
     b->weight += sizeof(*msg) + bytes;
     return true;

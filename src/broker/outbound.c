@@ -309,7 +309,7 @@ enqueue(struct nj_session *s, struct nj_publication *pub, const struct nj_terms 
         dropped(s, NJ_CAUSE_OUT_OF_MEMORY, pub->topic);
         return false;
     }
-    limit = queue_limit(s, nj_msg_bytes(msg));
+    limit = pub->is_owed ? NJ_CAUSE_NONE : queue_limit(s, nj_msg_bytes(msg));
     if (limit != NJ_CAUSE_NONE) {
         /* Those that nobody may get any more make room first. */
         if (nj_queue_sweep(&s->queue, s->home->now, drop_expired, s) > 0)

@@ -14,6 +14,7 @@ struct nj_publication {
     struct nj_str payload;
     uint8_t qos;
     bool retain;
+    bool is_owed; /* acknowledged before this start: no limit of a queue refuses it any more */
     uint64_t number;
     nj_time arrived, expires;
     uint64_t source;    /* stands for the publisher's client identifier, for No Local; 0: nobody */

@@ -449,6 +449,7 @@ route(const struct taken *t, const struct nj_holdings *held)
     struct nj_routed routed;
 
     nj_publication_of(&pub, t->msg);
+    pub.is_owed = true;
     nj_deliver_rest(t->home, &pub, held, &routed);
     nj_publication_fini(&pub);
     if (routed.is_complete)

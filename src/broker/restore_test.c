@@ -273,6 +273,33 @@ what_was_taken_and_not_routed_is_routed(void **state)
     kit_sees_ack(&p, NJ_PUBCOMP, 7, 0);
 }
 
+/* What was taken before another acknowledgement was told, or before the limit was lowered. */
+static void
+what_was_taken_is_routed_though_the_queue_is_full(void **state)
+{
+    static const char *const receivers[] = {"a", "c"};
+
+    (void)state;
+    assert_int_not_equal(home_of("a"), home_of("c"));
+    kit.opts.max_queued_messages = 1;
+    tell_session(3, "p", 1000, NJ_NEVER);
+    tell_received(3, 7, "first");
+    tell_received(3, 8, "second");
+    for (unsigned i = 0; i < NJ_COUNT_OF(receivers); i++) {
+        tell_session(4 + i, receivers[i], 1000, NJ_NEVER);
+        tell_subscription("t", 2);
+        tell_queued("before", 2, 4000, 0);
+    }
+    finish();
+    for (unsigned i = 0; i < NJ_COUNT_OF(receivers); i++) {
+        come_back(&c, receivers[i]);
+        kit_sees_publish(&c, "before", 2, first_given(receivers[i]));
+        kit_sees_publish(&c, "first", 2, first_given(receivers[i]) + 1);
+        kit_sees_publish(&c, "second", 2, first_given(receivers[i]) + 2);
+        kit_leave(&c, true);
+    }
+}
+
 /* A commit may have ended between two receivers, or two copies of one message. [MQTT5-4.3.3-1] */
 static void
 what_has_arrived_is_not_routed_to_its_receiver_again(void **state)
@@ -428,6 +455,7 @@ main(void)
         TEST(identifiers_begin_elsewhere_at_each_start),
         TEST(an_identifier_taken_before_is_known_again),
         TEST(what_was_taken_and_not_routed_is_routed),
+        TEST(what_was_taken_is_routed_though_the_queue_is_full),
         TEST(what_has_arrived_is_not_routed_to_its_receiver_again),
         TEST(a_message_of_a_share_group_stays_with_one_member),
         TEST(what_was_taken_is_not_routed_again_at_qos_0),
