@@ -196,9 +196,12 @@ nj_home_post(struct nj_home *home)
 void
 nj_home_publish_wills(struct nj_home *home)
 {
-    for (uint32_t i = 0; i < home->slot_count; i++)
-        if (home->slots[i].session != NULL)
-            nj_session_publish_will(home->slots[i].session);
+    for (uint32_t i = 0; i < home->slot_count; i++) {
+        struct nj_session *s = home->slots[i].session;
+
+        if (s != NULL && !(nj_session_delays_will(s) && home->store->ops->outlives_process))
+            nj_session_publish_will(s);
+    }
 }
 
 uint64_t

@@ -93,7 +93,8 @@ void nj_home_post(struct nj_home *home);
 /* Whether nj_home_post() has something to send. */
 bool nj_home_has_mail(const struct nj_home *home);
 
-/* Every will there is, now: the broker is about to stop. */
+/* Every will that there is, now: the broker is about to stop. Where sessions outlive the process, a
+ * will that is delayed is left to the next one: who comes back in time keeps it. [MQTT5-3.1.3-9] */
 void nj_home_publish_wills(struct nj_home *home);
 
 /* ---- publishing without a session: $SYS, wills ---- */

@@ -205,6 +205,8 @@ struct nj_store_ops {
     /* Whether nothing more becomes safe, ever: the disk has failed. It is full then, and each home
      * is woken once. Thread: the home's. */
     bool (*has_failed)(struct nj_store_port *port);
+    /* What is safe is there for the next process, and with it each durable session. */
+    bool outlives_process;
 };
 struct nj_store_port {
     const struct nj_store_ops *ops;

@@ -183,7 +183,7 @@ nj_session_leave(struct nj_session *s, bool is_will_withdrawn)
         s->will = NULL;
         nj_session_store_will(s);
     }
-    if (s->will != NULL && s->will_delay_s > 0 && s->expiry_s > 0)
+    if (s->will != NULL && nj_session_delays_will(s))
         s->will_due = nj_time_after_s(now, s->will_delay_s);
     else
         nj_session_publish_will(s);

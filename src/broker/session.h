@@ -74,6 +74,12 @@ nj_session_is_durable(const struct nj_session *s)
 {
     return s->expiry_s > 0;
 }
+/* Its will waits, for as long as there is a session to come back to. */
+static inline bool
+nj_session_delays_will(const struct nj_session *s)
+{
+    return s->will_delay_s > 0 && s->expiry_s > 0;
+}
 /* The expiry interval in force. */
 static inline uint32_t
 nj_session_expiry_s(const struct nj_session *s)

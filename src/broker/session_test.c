@@ -375,6 +375,34 @@ a_stopping_broker_publishes_every_will_once(void **state)
     kit_sees_nothing(&w);
 }
 
+/* Who comes back to the next process in time has vanished for nobody. [MQTT5-3.1.3-9] */
+static void
+a_stopping_broker_leaves_delayed_wills_to_the_next(void **state)
+{
+    static struct kit_client away, ends;
+    static struct nj_store_ops lasting;
+
+    (void)state;
+    lasting = *kit.store[0].port.ops;
+    lasting.outlives_process = true;
+    kit.store[0].port.ops = &lasting;
+    watch_wills();
+    connect_with_will(&c, "here", 100, 50);
+    connect_with_will(&away, "away", 100, 50);
+    connect_with_will(&ends, "its session ends", 0, 50);
+    kit_leave(&away, false);
+    nj_home_publish_wills(kit.home[0]);
+    kit_leave(&c, false);
+    kit_settle();
+    kit_sees_publish(&w, "its session ends", 0, 0);
+    kit_sees_nothing(&w);
+    kit_leave(&ends, false);
+    kit_wait_s(50);
+    kit_sees_publish(&w, "away", 0, 0); /* as the next process does */
+    kit_sees_publish(&w, "here", 0, 0);
+    kit_sees_nothing(&w);
+}
+
 /* [MQTT5-3.3.1-5] */
 static void
 a_will_may_be_retained_and_expire(void **state)
@@ -627,6 +655,7 @@ main(void)
         TEST(a_take_over_publishes_a_will_without_delay_and_forgets_one_with),
         TEST(a_farewell_that_is_not_read_yet_comes_before_the_take_over),
         TEST(a_stopping_broker_publishes_every_will_once),
+        TEST(a_stopping_broker_leaves_delayed_wills_to_the_next),
         TEST(a_will_may_be_retained_and_expire),
         TEST(a_session_that_is_away_too_long_ends),
         TEST(for_ever_is_for_ever_unless_the_broker_limits_it),

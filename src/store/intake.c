@@ -437,7 +437,8 @@ nj_intake_stop(struct nj_intake *in)
 
 /* --- life --- */
 
-static const struct nj_store_ops ops = {append, safe, is_full, doubts_ends, is_busy, has_failed};
+static const struct nj_store_ops ops = {append,  safe,       is_full, doubts_ends,
+                                        is_busy, has_failed, true};
 
 enum nj_err
 nj_intake_new(struct nj_intake **out, const struct nj_intake_opts *opts)

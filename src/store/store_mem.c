@@ -48,7 +48,8 @@ has_failed(struct nj_store_port *port)
     return nj_container_of(port, struct nj_store_mem, port)->has_failed;
 }
 
-static const struct nj_store_ops ops = {append, safe, is_full, doubts_ends, is_busy, has_failed};
+static const struct nj_store_ops ops = {append,  safe,       is_full, doubts_ends,
+                                        is_busy, has_failed, false};
 
 void
 nj_store_mem_init(struct nj_store_mem *store)

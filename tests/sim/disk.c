@@ -392,8 +392,8 @@ has_failed(struct nj_store_port *port)
 static void
 open_ports(struct nj_disk *d)
 {
-    static const struct nj_store_ops ops = {append,      safe,    is_full,
-                                            doubts_ends, is_busy, has_failed};
+    static const struct nj_store_ops ops = {append,  safe,       is_full, doubts_ends,
+                                            is_busy, has_failed, true};
 
     for (unsigned i = 0; i < NJ_DISK_HOMES; i++)
         d->ports[i] = (struct nj_disk_port){.port = {&ops}, .disk = d};

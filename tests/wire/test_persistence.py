@@ -161,6 +161,22 @@ def test_wills_of_those_who_were_connected(durable):
         c.fence()
 
 
+def test_a_delayed_will_is_left_to_the_next_process(durable, end):
+    """Whoever comes back in time, to whichever process, has not vanished. [MQTT5-3.1.3-9]"""
+    with durable.peer(V5) as c, durable.peer(V5) as soon, durable.peer(V5) as late:
+        keep(c, "c")
+        c.subscribe("will/#", qos=1)
+        for peer, topic, delay in ((late, "will/late", 600), (soon, "will/soon", 1)):
+            keep(peer, topic[5:], will={"topic": topic, "payload": "x", "qos": 1,
+                                        "properties": {"will_delay_interval": delay}})
+        durable.mark()
+        again(durable, end)
+    with durable.peer(V5) as c:
+        keep(c, "c", present=True)
+        c.receive("will/soon")
+        c.fence()
+
+
 def test_share_group_goes_on(durable, end):
     with durable.peer(V5) as c:
         keep(c, "c")
