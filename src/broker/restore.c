@@ -398,9 +398,9 @@ note_members(struct members *m, struct nj_session *s)
 {
     bool is_noted = true;
 
-    for (uint32_t i = 0; is_noted && s->shared_count > 0 && i < s->inflight.ring.count; i++)
+    for (uint32_t i = 0; is_noted && i < s->inflight.ring.count; i++)
         is_noted = note_member(m, s, nj_inflight_at(&s->inflight, i), true);
-    for (uint32_t i = 0; is_noted && s->shared_count > 0 && i < s->queue.count; i++)
+    for (uint32_t i = 0; is_noted && i < s->queue.count; i++)
         is_noted = note_member(m, s, nj_queue_at(&s->queue, i), false);
     return is_noted;
 }

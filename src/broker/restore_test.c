@@ -332,16 +332,16 @@ what_has_arrived_is_not_routed_to_its_receiver_again(void **state)
     kit_sees_nothing(&c);
 }
 
-/* It was changing its member when the process ended. [MQTT5-4.8.2-5] */
+/* It was changing its member when the process ended. */
 static void
-a_message_of_a_share_group_stays_with_one_member(void **state)
+stays_with_one(bool has_unsubscribed)
 {
     const struct nj_terms terms = {.qos = 2, .group = 77};
     struct nj_msg *msg = message("t", "x", 2, 9);
 
-    (void)state;
     tell_session(3, "a", 1000, NJ_NEVER);
-    tell_subscription("$share/g/t", 2);
+    if (!has_unsubscribed)
+        tell_subscription("$share/g/t", 2);
     assert_int_equal(nj_restore_reader.queued(r, msg, &terms, 0), NJ_OK);
     tell_session(4, "b", 1000, NJ_NEVER);
     tell_subscription("$share/g/t", 2);
@@ -355,6 +355,22 @@ a_message_of_a_share_group_stays_with_one_member(void **state)
     kit_leave(&c, true);
     come_back(&c, "b");
     assert_true(kit_sees_publish(&c, "x", 2, 5)->dup);
+}
+
+/* [MQTT5-4.8.2-5] */
+static void
+a_message_of_a_share_group_stays_with_one_member(void **state)
+{
+    (void)state;
+    stays_with_one(false);
+}
+
+/* What it had before, its session still has. */
+static void
+it_does_not_stay_with_another_who_has_unsubscribed(void **state)
+{
+    (void)state;
+    stays_with_one(true);
 }
 
 /* It may have been sent already, and is sent at most once. */
@@ -458,6 +474,7 @@ main(void)
         TEST(what_was_taken_is_routed_though_the_queue_is_full),
         TEST(what_has_arrived_is_not_routed_to_its_receiver_again),
         TEST(a_message_of_a_share_group_stays_with_one_member),
+        TEST(it_does_not_stay_with_another_who_has_unsubscribed),
         TEST(what_was_taken_is_not_routed_again_at_qos_0),
         TEST(wills_of_those_who_were_connected_are_published),
         TEST(retained_messages_are_there),
