@@ -24,8 +24,8 @@ nj_actor_init(struct nj_actor *a, struct nj_twin *twin, unsigned index, int list
     a->next_packet_id = 1;
     a->receive_maximum = UINT16_MAX;
     a->version = chance(a, 55) ? NJ_MQTT_5 : chance(a, 75) ? NJ_MQTT_311 : NJ_MQTT_31;
-    a->is_persistent = chance(a, 70);
     a->is_member = index % 2 == 1;
+    a->is_persistent = chance(a, twin->is_grouped && a->is_member ? 95 : 70);
     a->keep_alive_s = chance(a, 20) ? 10 : 0;
     a->expiry_s = !a->is_persistent ? 0 : UINT32_MAX;
     if (a->version == NJ_MQTT_5) {
@@ -36,6 +36,8 @@ nj_actor_init(struct nj_actor *a, struct nj_twin *twin, unsigned index, int list
         a->maximum_packet_size = chance(a, 15) ? 200 + below(a, 1000) : 0;
         session_of(a)->is_limited = a->maximum_packet_size > 0;
     }
+    /* It has no session before the first, and so nothing to ask to be forgotten. */
+    a->kept_s = twin->is_grouped ? a->expiry_s : 0;
     for (int i = 0; i < NJ_TWIN_TOPICS; i++)
         a->retained[i] = -1;
 }

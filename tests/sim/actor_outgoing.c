@@ -114,6 +114,8 @@ nj_actor_publish(struct nj_actor *a)
         return;
     m.retain = chance(a, 25);
     m.topic = (uint8_t)(m.retain ? 8 + 2 * a->index + below(a, 2) : below(a, 8));
+    if (a->twin->is_grouped && !m.retain && chance(a, 75))
+        m.topic = 6;
     m.is_empty = m.retain && chance(a, 15);
     if (chance(a, 3))
         m.bytes = (uint16_t)(2 + below(a, 9000));
@@ -218,13 +220,13 @@ may_request(struct nj_actor *a)
 void
 nj_actor_subscribe(struct nj_actor *a)
 {
-    struct nj_twin_subscription s = {.qos = (uint8_t)below(a, 3)};
+    struct nj_twin_subscription s = {.qos = (uint8_t)below(a, 3), .is_kept = a->kept_s > 0};
     const char *text = own_filters[below(a, NJ_COUNT_OF(own_filters))];
 
     if (!may_request(a))
         return;
-    if (a->is_member && chance(a, 40)) {
-        text = group_filters[below(a, NJ_COUNT_OF(group_filters))];
+    if (a->is_member && chance(a, a->twin->is_grouped ? 80 : 40)) {
+        text = group_filters[a->twin->is_grouped ? 0 : below(a, NJ_COUNT_OF(group_filters))];
         s.qos = 2;
     } else if (!a->is_member && chance(a, 20)) {
         text = root_filter;

@@ -351,6 +351,8 @@ safe(struct nj_store_port *port)
         commit(p->disk, p->disk->log.count);
         p->told = p->appended;
     }
+    if (p->disk->is_late)
+        p->told = safe_for(p);
     return p->told;
 }
 
@@ -415,8 +417,8 @@ nj_disk_fini(struct nj_disk *d)
 
 /* ---- its moves ---- */
 
-static void
-commit_some(struct nj_disk *d, struct nj_rand *rand)
+void
+nj_disk_commit_some(struct nj_disk *d, struct nj_rand *rand)
 {
     size_t count = nj_rand_below(rand, 2) == 0 ? d->log.count
                                                : nj_rand_below(rand, (uint32_t)d->log.count + 1);
@@ -455,7 +457,7 @@ nj_disk_move(struct nj_disk *d, struct nj_rand *rand)
 
     d->is_prompt = false;
     if (dice < 35) {
-        commit_some(d, rand);
+        nj_disk_commit_some(d, rand);
     } else if (dice < 75) {
         tell_some(d, rand);
     } else if (dice < 90) {
@@ -465,6 +467,13 @@ nj_disk_move(struct nj_disk *d, struct nj_rand *rand)
     } else {
         d->is_busy = !d->is_busy;
     }
+}
+
+void
+nj_disk_be_late(struct nj_disk *d)
+{
+    d->is_prompt = false;
+    d->is_late = true;
 }
 
 void
@@ -481,6 +490,7 @@ nj_disk_crash(struct nj_disk *d)
 {
     nj_twin_say(d->twin, "of what the disk has heard, %zu changes are lost", d->log.count);
     d->is_dead = true;
+    d->is_late = false;
     forget(&d->log);
 }
 

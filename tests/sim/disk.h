@@ -60,6 +60,7 @@ struct nj_disk {
     struct nj_disk_list image, log; /* committed; not committed */
     struct nj_store_numbers numbers;
     bool is_prompt; /* all is committed and told as soon as anybody asks */
+    bool is_late;   /* nothing is, of its own accord; what may be told without is told at once */
     bool is_full;
     bool doubts_ends;
     nj_time ends_since; /* see store/folder.h */
@@ -76,8 +77,13 @@ void nj_disk_fini(struct nj_disk *d);
 
 /* Something a disk does, at random: it commits, tells, is full, or busy, or is not any more. */
 void nj_disk_move(struct nj_disk *d, struct nj_rand *rand);
+/* It commits what it has heard, or only the first of it. */
+void nj_disk_commit_some(struct nj_disk *d, struct nj_rand *rand);
 /* It is full from now on, or not any more, and does nothing of its own accord. */
 void nj_disk_set_full(struct nj_disk *d, bool is_full);
+/* From now on, until the process ends, it tells whoever asks all that it may, and commits nothing
+ * of its own accord. */
+void nj_disk_be_late(struct nj_disk *d);
 /* From now on it is never full, and prompt. */
 void nj_disk_release(struct nj_disk *d);
 

@@ -160,8 +160,10 @@ nj_twin_doubt(struct nj_twin *t, unsigned client)
 {
     struct nj_twin_session *session = &t->sessions[client];
 
-    for (unsigned i = 0; i < session->count; i++)
+    for (unsigned i = 0; i < session->count; i++) {
         doubt(t, &session->subscriptions[i]);
+        session->subscriptions[i].is_lost = true;
+    }
     if (session->knowledge == NJ_TWIN_ALIVE)
         session->knowledge = NJ_TWIN_MAYBE;
 }
@@ -470,7 +472,7 @@ judge_copies(struct nj_twin *t, unsigned client, const struct nj_twin_message *m
     /* What the publisher sends again at QoS 1 is a new message for the broker; what members of a
      * group leave behind may come to a member more than once. */
     if (m->qos == 1)
-        allowed *= may_come_by_group(t, client, m) ? 8u : m->sends;
+        allowed *= may_come_by_group(t, client, m) ? 8u * m->sends : m->sends;
     /* That a will was published, the store may not have known. */
     if (m->is_will)
         allowed *= 1 + nj_twin_crashes_since(t, m->sent);
@@ -624,7 +626,7 @@ static void
 judge_group(const struct nj_twin *t, unsigned number, const char *text)
 {
     const struct nj_twin_message *m = &t->messages[number];
-    bool has_lasting_member = false, has_lost_member = false;
+    bool has_lasting_member = false, has_lost_member = false, has_clean_member = false;
     unsigned arrivals = 0, copies = 0, crashes = nj_twin_crashes_since(t, m->sent);
 
     for (unsigned c = 1; c < NJ_TWIN_CLIENTS; c += 2) {
@@ -635,24 +637,25 @@ judge_group(const struct nj_twin *t, unsigned number, const char *text)
         for (unsigned i = 0; i < session->count; i++) {
             const struct nj_twin_subscription *s = &session->subscriptions[i];
 
-            if (strcmp(s->text, text) != 0 || !matches(s, m))
+            if (strcmp(s->text, text) != 0 || !may_apply(s, m))
                 continue;
             has_lasting_member = has_lasting_member || must_apply(s, m);
-            has_lost_member = has_lost_member || s->doubted != NJ_TWIN_NEVER;
+            has_lost_member = has_lost_member || s->is_lost;
+            has_clean_member = has_clean_member || !s->is_kept;
         }
         arrivals += session->arrivals[number];
         copies += session->copies[number];
     }
-    /* One that went to a member whose session ended with a crash, the store need not know of. */
-    if (m->qos == 2 && copies > 1 && (crashes == 0 || !has_lost_member))
+    /* What went to a clean member just before a crash, the store need not know of. */
+    if (m->qos == 2 && copies > 1 && (crashes == 0 || !has_clean_member))
         nj_twin_fail(t, "group %s: message %u (QoS 2) came %u times", text, number, copies);
     if (!has_lost_member && crashes == 0 && copies > m->sends)
         nj_twin_fail(t, "group %s: message %u, sent %u times, came %u times", text, number,
                      m->sends, copies);
     /* QoS 2 that is under way to a member which is lost, is lost with it; and with a crash all that
-     * was under way to a member whose session ended with it. */
+     * was under way to a clean one. */
     if (has_lasting_member && must_arrive(t, m) && arrivals == 0 &&
-        ((m->qos == 1 && crashes == 0) || !has_lost_member))
+        (m->qos == 1 ? crashes == 0 || !has_clean_member : !has_lost_member))
         nj_twin_fail(t, "group %s: message %u (QoS %u) came to no member", text, number, m->qos);
 }
 

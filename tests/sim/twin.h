@@ -53,6 +53,8 @@ struct nj_twin_subscription {
     struct nj_filter filter; /* in `text` */
     uint8_t qos, retain_handling;
     bool no_local, retain_as_published;
+    bool is_kept; /* its session outlives the connection */
+    bool is_lost; /* and may have ended since */
     uint32_t identifier;
     uint64_t asked, granted; /* granted is NJ_TWIN_NEVER until SUBACK */
     uint64_t doubted, gone;  /* from when on it may, and must, be out of force */
@@ -92,6 +94,7 @@ struct nj_twin {
     bool is_lossy;         /* queues have limits: nothing need arrive */
     bool asks_passwords;   /* the broker, of every client */
     bool is_brief;         /* most sessions expire that outlive their connections */
+    bool is_grouped;       /* most of what is said is for one share group */
     struct nj_twin_message messages[NJ_TWIN_MESSAGES];
     unsigned count;
     struct nj_twin_session sessions[NJ_TWIN_CLIENTS];
