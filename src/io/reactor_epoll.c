@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "base/rcu.h"
+#include "io/gather.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,6 +21,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BATCH 256
@@ -45,6 +47,9 @@ struct nj_reactor {
     int epoll;
     int event; /* edge-triggered, so each write is an event and nobody has to read it */
     nj_time now;
+    struct nj_gather gather;
+    uint32_t came; /* since gather was told: connections that are new or ready. Not doors, at which
+                      any number may wait */
     int count, at; /* of the batch being delivered: all, and the one whose turn it is */
     struct epoll_event batch[BATCH];
     char apart[64]; /* others write to what follows */
@@ -113,6 +118,8 @@ nj_reactor_watch(struct nj_reactor *r, struct nj_io *io, unsigned interest)
     }
     if (epoll_ctl(r->epoll, op, io->fd, &event) < 0)
         return errno == ENOMEM || errno == ENOSPC ? NJ_ENOMEM : NJ_ESYS;
+    if (!io->is_watched && !io->is_exclusive)
+        r->came++;
     io->is_watched = true;
     io->interest = (uint8_t)interest;
     return NJ_OK;
@@ -153,9 +160,22 @@ deliver(struct nj_reactor *r)
         if (ready == 0)
             continue;
         delivered++;
+        if (!io->is_exclusive)
+            r->came++;
         io->on_ready(io, ready);
     }
     return delivered;
+}
+
+/* Whoever has news meanwhile need not write, for we are AWAKE: it is found after that. */
+static void
+let_gather(void)
+{
+    struct timespec moment = {.tv_nsec = NJ_GATHER_NS};
+
+    nj_rcu_offline();
+    (void)nanosleep(&moment, NULL);
+    nj_rcu_online();
 }
 
 /* Whether anything is ready is not looked up first: measured here, offline and online again cost
@@ -190,13 +210,29 @@ look(struct nj_reactor *r)
 int
 nj_reactor_wait(struct nj_reactor *r, int timeout_ms)
 {
-    int count = timeout_ms != 0 ? sleep_until_ready(r, timeout_ms) : look(r);
+    bool may_sleep = timeout_ms != 0;
+    int64_t now_ns, before_ns = 0;
+    int count, delivered;
 
+    if (may_sleep) {
+        if (r->gather.is_on)
+            let_gather();
+        before_ns = nj_clock_monotonic_ns();
+        count = sleep_until_ready(r, timeout_ms);
+    } else {
+        count = look(r);
+    }
     NJ_ASSERT(count >= 0 || errno == EINTR);
-    r->now = nj_clock_monotonic_ms();
+    now_ns = nj_clock_monotonic_ns();
+    r->now = now_ns / 1000000;
     r->count = count > 0 ? count : 0;
     r->at = 0;
-    return deliver(r);
+    delivered = deliver(r);
+    if (may_sleep) {
+        nj_gather_count(&r->gather, now_ns, now_ns - before_ns, r->came);
+        r->came = 0;
+    }
+    return delivered;
 }
 
 void
