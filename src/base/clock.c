@@ -29,3 +29,11 @@ nj_clock_wall_ms(void)
 {
     return read_clock_ns(CLOCK_REALTIME) / 1000000;
 }
+
+void
+nj_clock_sleep_ns(int64_t ns)
+{
+    struct timespec t = {.tv_nsec = ns};
+
+    (void)nanosleep(&t, NULL);
+}

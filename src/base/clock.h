@@ -21,5 +21,8 @@ nj_time_after_s(nj_time now, uint32_t seconds)
 nj_time nj_clock_monotonic_ms(void);
 int64_t nj_clock_monotonic_ns(void);
 int64_t nj_clock_wall_ms(void);
+/* Sleep for less than a second; the kernel adds its slack, a signal cuts it short. For io's moment
+ * (io/gather.h) alone: all else sets a timer. */
+void nj_clock_sleep_ns(int64_t ns);
 
 #endif

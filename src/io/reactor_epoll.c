@@ -21,7 +21,6 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #define BATCH 256
@@ -171,10 +170,8 @@ deliver(struct nj_reactor *r)
 static void
 let_gather(void)
 {
-    struct timespec moment = {.tv_nsec = NJ_GATHER_NS};
-
     nj_rcu_offline();
-    (void)nanosleep(&moment, NULL);
+    nj_clock_sleep_ns(NJ_GATHER_NS);
     nj_rcu_online();
 }
 
