@@ -27,6 +27,7 @@ struct nj_broker {
     _Atomic uint32_t session_count;   /* in all homes, for global_max_clients */
     _Atomic uint64_t queued_messages; /* in all homes, for the limits of the whole broker */
     _Atomic uint64_t queued_bytes;
+    _Atomic uint32_t crowded; /* sessions, in all homes, that their publishers wait for */
 };
 
 /* `homes` is the number of workers, 1 to NJ_SHARDS. */

@@ -10,6 +10,7 @@ struct nj_routed {
     uint32_t receivers; /* whose subscriptions match, No Local or not */
     uint64_t number;    /* of the store: safe when this is, for all receivers that have it stored */
     bool is_complete;   /* false: no memory for all of it; it may not be acknowledged */
+    bool is_crowded;    /* its publisher is to wait, for one that has it at QoS 1 or 2: crowd.h */
 };
 
 /* Whether somebody will have it stored. */

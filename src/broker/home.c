@@ -74,16 +74,19 @@ void
 nj_home_begin(struct nj_home *home, nj_time now)
 {
     struct nj_deadline *d;
+    nj_handle late;
 
     home->now = now;
     while ((d = nj_heap_take_due(&home->deadlines, now)) != NULL)
         nj_session_on_deadline(nj_container_of(d, struct nj_session, deadline));
+    while (nj_crowd_take_late(&home->crowd, now, &late))
+        nj_session_be_late(nj_home_session(home, late));
 }
 
 nj_time
 nj_home_next(const struct nj_home *home)
 {
-    nj_time next = nj_heap_next(&home->deadlines);
+    nj_time next = NJ_MIN(nj_heap_next(&home->deadlines), nj_crowd_next(&home->crowd));
 
     return nj_list_is_empty(&home->starved) ? next : NJ_MIN(next, home->now + STARVED_MS);
 }

@@ -17,6 +17,7 @@
 #include "base/list.h"
 #include "broker/broker.h"
 #include "broker/bundle.h"
+#include "broker/crowd.h"
 #include "broker/promise.h"
 #include "broker/router.h"
 
@@ -51,6 +52,7 @@ struct nj_home {
     struct nj_promises promises;
     struct nj_list work;        /* sessions with retained messages to come */
     struct nj_list starved;     /* sessions that stopped sending for want of memory */
+    struct nj_crowd crowd;      /* sessions that their publishers wait for */
     struct nj_bundle **bundles; /* for each home, this turn's; NULL: nothing */
     struct nj_bundle *spare;    /* the last one that came, empty: the next to go; NULL: none */
     bool has_mail;              /* in them */

@@ -148,6 +148,14 @@ store_step(struct nj_session *s, enum nj_change_kind kind, const struct nj_publi
     return nj_home_append(s->home, &change);
 }
 
+/* Who has something to acknowledge goes on: it may be what the crowd waits for. */
+static void
+hold_back(struct nj_session *s, const struct nj_routed *routed)
+{
+    if (routed->is_crowded && s->inflight.ring.count == 0)
+        s->is_held = true;
+}
+
 /* QoS 2: now others may have it. What they have of it is told to the store as it is routed; until
  * that is safe, too, a start routes it again. False: there was no memory for all of it; nobody has
  * it, it is not acknowledged, and not known: sent again, it is a new message. */
@@ -171,6 +179,7 @@ send_pubrec(struct nj_session *s, uint16_t packet_id, bool is_taken, const struc
 
     if (routed->receivers == 0)
         answer.reason = NJ_REASON_NO_MATCHING_SUBSCRIBERS;
+    hold_back(s, routed);
     if (is_taken || routed->number <= s->home->committed)
         s->link->ops->answer(s->link, &answer);
     else /* a receiver has become durable since it came */
@@ -319,6 +328,7 @@ publish_at_least_once(struct nj_session *s, struct nj_publication *pub, uint16_t
         answer.reason = NJ_REASON_NO_MATCHING_SUBSCRIBERS;
     if (number > home->committed || s->promised > 0)
         s->unanswered++; /* keep_answer() takes it off */
+    hold_back(s, &routed);
     nj_session_answer(s, &answer, number);
     return NJ_CAUSE_NONE;
 }

@@ -267,6 +267,74 @@ tell_if_full(struct nj_session *s)
     atomic_store_explicit(&s->subscriber.status, status, memory_order_relaxed);
 }
 
+/* ---- crowds: see crowd.h ---- */
+
+static bool
+is_crowded(const struct nj_session *s)
+{
+    return (atomic_load_explicit(&s->subscriber.status, memory_order_relaxed) &
+            NJ_SUBSCRIBER_CROWDED) != 0;
+}
+
+/* Relaxed: who reads it late has waited a millisecond more. */
+static void
+set_crowded(struct nj_session *s, bool is_on)
+{
+    uint8_t status = atomic_load_explicit(&s->subscriber.status, memory_order_relaxed);
+
+    status = is_on ? status | NJ_SUBSCRIBER_CROWDED : status & (uint8_t)~NJ_SUBSCRIBER_CROWDED;
+    atomic_store_explicit(&s->subscriber.status, status, memory_order_relaxed);
+    if (is_on)
+        atomic_fetch_add_explicit(&s->home->broker->crowded, 1, memory_order_relaxed);
+    else
+        atomic_fetch_sub_explicit(&s->home->broker->crowded, 1, memory_order_relaxed);
+}
+
+/* Whether more than one part of so many that the queue has room for is taken. */
+static bool
+is_taken(const struct nj_session *s, unsigned parts)
+{
+    const struct nj_broker_opts *o = s->home->opts;
+
+    return (o->max_queued_messages > 0 && s->queue.count > o->max_queued_messages / parts) ||
+           (o->max_queued_bytes > 0 && s->queue.bytes > o->max_queued_bytes / parts);
+}
+
+static void
+join_crowd(struct nj_session *s)
+{
+    if (is_taken(s, 2) && !is_crowded(s) &&
+        nj_crowd_join(&s->home->crowd, s->subscriber.handle, s->home->now))
+        set_crowded(s, true);
+}
+
+void
+nj_session_leave_crowd(struct nj_session *s)
+{
+    if (!is_crowded(s))
+        return;
+    nj_crowd_leave(&s->home->crowd, s->subscriber.handle);
+    set_crowded(s, false);
+}
+
+void
+nj_session_be_late(struct nj_session *s)
+{
+    s->is_late = true;
+    set_crowded(s, false);
+}
+
+/* One less waits for it. */
+static void
+thin_out(struct nj_session *s)
+{
+    if (!is_taken(s, 4))
+        nj_session_leave_crowd(s);
+    s->is_late = s->is_late && s->queue.count > 0;
+}
+
+/* ---- the queue ---- */
+
 static void
 drop_expired(void *ctx, const struct nj_parcel *p)
 {
@@ -332,6 +400,8 @@ enqueue(struct nj_session *s, struct nj_publication *pub, const struct nj_terms 
     count_held(s, msg, 1);
     count_queued(s, nj_msg_bytes(msg), true);
     tell_if_full(s);
+    if (s->is_open && !s->is_late)
+        join_crowd(s);
     /* It could have gone at once, had there been memory for its place in the window. */
     if (s->queue.count == 1 && s->inflight.next == s->inflight.ring.count && s->is_open &&
         !s->link->is_full && nj_session_window_is_open(s) &&
@@ -378,6 +448,7 @@ advance_queue(struct nj_session *s)
         count_queued(s, nj_msg_bytes(p.msg), false);
     }
     tell_if_full(s);
+    thin_out(s);
     return advance_inflight(s);
 }
 

@@ -137,6 +137,8 @@ nj_session_attach(struct nj_session *s, struct nj_link *link)
     s->carried = s->received.count;
     s->is_open = false;
     s->is_dropping = false;
+    s->is_late = false;
+    s->is_held = false;
     /* Back in time: the will of the connection before is not published. [MQTT5-3.1.3-9] */
     nj_msg_unref(s->will);
     s->will = NULL;
@@ -159,6 +161,7 @@ detach(struct nj_session *s)
     s->link = NULL;
     s->is_open = false;
     s->is_starved = false;
+    nj_session_leave_crowd(s);
     s->epoch++; /* what was promised to this connection is void */
     if (s->promised > 0)
         s->home->left_behind = s->home->appended;

@@ -40,6 +40,8 @@ struct nj_session {
     bool is_starved;        /* sending stopped for want of memory; nj_home_work() tries again */
     bool is_bridge;
     bool is_dropping; /* it has been said that its messages are being dropped */
+    bool is_late;     /* nobody waits for it before its queue was empty: see crowd.h */
+    bool is_held;     /* it publishes to one that is crowded, and is not to be read for a moment */
     bool has_stored_will;
 
     struct nj_inflight inflight; /* to the client */
@@ -191,6 +193,10 @@ void nj_session_keep(struct nj_home *home, struct nj_promise *p);
 void nj_session_break(struct nj_home *home, struct nj_promise *p);
 
 /* outbound.c */
+/* A member of its home's crowd no longer; whoever waited does not. */
+void nj_session_leave_crowd(struct nj_session *s);
+/* The crowd has let go of it, for it was waited for in vain. */
+void nj_session_be_late(struct nj_session *s);
 /* The store need not keep this message for it any longer. */
 void nj_session_store_delivered(struct nj_session *s, uint64_t message);
 bool nj_session_window_is_open(const struct nj_session *s);

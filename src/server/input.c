@@ -60,6 +60,18 @@ pause_reading(struct nj_conn *c)
     wait_in(c, &c->worker->paused);
 }
 
+/* Not read until those it publishes to have read. */
+static void
+hold(struct nj_conn *c)
+{
+    struct nj_worker *w = c->worker;
+
+    nj_conn_set_reading(c, false);
+    if (nj_list_is_empty(&w->held))
+        w->held_until = w->now + NJ_PATIENCE_MS;
+    wait_in(c, &w->held);
+}
+
 void
 nj_conn_answered(struct nj_conn *c)
 {
@@ -83,7 +95,7 @@ is_taking(const struct nj_conn *c)
     if (c->state == NJ_CONN_CLOSING || keeps_connect(c) || c->state == NJ_CONN_OPENING)
         return false;
     return !c->link.is_full &&
-           (c->session == NULL || (c->session->promised < PROMISED_MAX &&
+           (c->session == NULL || (!c->session->is_held && c->session->promised < PROMISED_MAX &&
                                    c->session->promised_bytes < PROMISED_MAX_BYTES));
 }
 
@@ -247,7 +259,9 @@ settle(struct nj_conn *c)
 {
     if (c->state == NJ_CONN_CLOSING || c->state == NJ_CONN_MOVING)
         return;
-    if (!is_taking(c)) {
+    if (c->session != NULL && c->session->is_held) {
+        hold(c);
+    } else if (!is_taking(c)) {
         nj_conn_set_reading(
             c, false); /* the answer that it waits for, or the peer's reading, goes on */
     } else if (is_to_pause(c)) {
@@ -417,6 +431,7 @@ nj_conn_read(struct nj_conn *c)
 void
 nj_conn_hear_out(struct nj_conn *c)
 {
+    c->session->is_held = false;
     if (c->state == NJ_CONN_ACTIVE)
         nj_conn_continue(c);
     if (c->state == NJ_CONN_ACTIVE && is_taking(c) && !is_to_pause(c))

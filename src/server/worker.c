@@ -17,7 +17,7 @@
 #define SWEEP_STEPS 1024
 /* Empty output blocks kept: 4 MiB. */
 #define POOL_BLOCKS 1024
-/* While another mailbox is full, it is looked at this often. */
+/* While another mailbox is full, or somebody is held, it is looked at this often. */
 #define STALL_MS 1
 /* Memory that is still not used again after this long goes back to the system. */
 #define TRIM_MS 1000
@@ -89,6 +89,20 @@ end_stall(struct nj_worker *w)
             return;
     w->is_stalled = false;
     nj_list_move_all(&w->ready, &w->paused);
+}
+
+/* In the next turn. Relaxed: it is looked at again in a millisecond. */
+static void
+end_hold(struct nj_worker *w)
+{
+    struct nj_list *node;
+
+    if (w->now < w->held_until &&
+        atomic_load_explicit(&w->server->broker->crowded, memory_order_relaxed) > 0)
+        return;
+    nj_list_each (node, &w->held)
+        nj_container_of(node, struct nj_conn, link_in)->session->is_held = false;
+    nj_list_move_all(&w->ready, &w->held);
 }
 
 static void
@@ -200,7 +214,7 @@ nj_worker_timeout(const struct nj_worker *w)
         nj_home_has_work(w->home) || w->mail != NULL || !nj_mailbox_is_empty(&w->mailbox) ||
         is_unfinished(w))
         return 0;
-    if (w->is_stalled)
+    if (w->is_stalled || !nj_list_is_empty(&w->held))
         return STALL_MS;
     if (next == NJ_NEVER)
         return -1;
@@ -301,6 +315,8 @@ nj_worker_turn(struct nj_worker *w, int timeout_ms)
     (void)nj_wheel_run(w->wheel, w->now, 0);
     if (w->is_stalled)
         end_stall(w);
+    if (!nj_list_is_empty(&w->held))
+        end_hold(w);
     take_ready(&ready);
     nj_secure_work(w);
     nj_home_work(w->home, RETAINED_BUDGET);
@@ -409,6 +425,7 @@ nj_worker_init(struct nj_worker *w, struct nj_server *server, uint16_t id,
     nj_list_init(&w->shaking);
     nj_list_init(&w->again);
     nj_list_init(&w->paused);
+    nj_list_init(&w->held);
     nj_mailbox_init(&w->mailbox);
     w->store = deps->stores[id];
     nj_timer_init(&w->sweep, on_sweep);

@@ -79,6 +79,8 @@ struct nj_worker {
     struct nj_list again;   /* of struct nj_secure: whose certificates are to be looked at again */
     struct nj_list paused;  /* not read while it is stalled */
     bool is_stalled;        /* another worker's mailbox is full, or the store is busy */
+    struct nj_list held;    /* not read while those they publish to are crowded: broker/crowd.h */
+    nj_time held_until;     /* at most */
     bool is_stopping;
     struct nj_timer sweep;   /* of expired retained messages; worker 0 only */
     struct nj_timer trim;    /* of memory that has been given back */

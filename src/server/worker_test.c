@@ -282,6 +282,111 @@ while_the_store_is_busy_nobody_is_read_who_has_a_session(void **state)
     close_client(&other);
 }
 
+/* `count` messages to "t" at QoS 1, in 3.1.1. */
+static void
+publish_at_least_once(const struct client *c, unsigned count)
+{
+    for (unsigned i = 1; i <= count; i++) {
+        const char publish[] = {0x32, 6, 0, 1, 't', (char)(i >> 8), (char)i, 'x'};
+
+        assert_int_equal(nj_sim_write(c->fd, publish, sizeof(publish)), sizeof(publish));
+    }
+}
+
+/* Acknowledge all that has come. How many. */
+static unsigned
+take_all(const struct client *c)
+{
+    ssize_t n = nj_sim_read(c->fd, c->seen, SEEN_MAX);
+
+    for (ssize_t i = 0; i < n; i += 8) {
+        const char puback[] = {0x40, 2, (char)c->seen[i + 5], (char)c->seen[i + 6]};
+
+        assert_int_equal(nj_sim_write(c->fd, puback, sizeof(puback)), sizeof(puback));
+    }
+    return n > 0 ? (unsigned)n / 8 : 0;
+}
+
+enum {
+    ROOM = 100, /* in the queue */
+    COUNT = 3000,
+};
+
+static void
+meet_at_least_once(struct client *p, struct client *s)
+{
+    world.opts.max_output_bytes = 1 << 20;
+    world.broker_opts.max_queued_messages = ROOM;
+    start();
+    greet(p, BYTES(CONNECT_311("\x00", "p")));
+    greet(s, BYTES(CONNECT_311("\x00", "s")));
+    say(s, BYTES("\x82\x06\x00\x01\x00\x01t\x01"));
+    hears(s, BYTES("\x90\x03\x00\x01\x01"));
+}
+
+static void
+who_reads_now_and_then_is_waited_for(void **state)
+{
+    struct client p, s;
+    unsigned taken = 0;
+
+    (void)state;
+    meet_at_least_once(&p, &s);
+    publish_at_least_once(&p, COUNT);
+    for (unsigned i = 0; i < COUNT && taken < COUNT; i++) {
+        settle();
+        taken += take_all(&s);
+        for (unsigned ms = 0; ms < 10; ms++)
+            wait_ms(1);
+    }
+    assert_int_equal(taken, COUNT);
+    assert_int_equal(nj_server_cause(world.server, NJ_CAUSE_QUEUE_MESSAGES), 0);
+    close_client(&p);
+    close_client(&s);
+}
+
+static void
+who_does_not_read_is_waited_for_once(void **state)
+{
+    struct client p, s;
+    nj_time began;
+
+    (void)state;
+    meet_at_least_once(&p, &s);
+    began = nj_sim_now();
+    publish_at_least_once(&p, COUNT);
+    settle();
+    assert_in_range(metric(NJ_METRIC_PUBLISH_RECEIVED), ROOM / 2, ROOM);
+    while (metric(NJ_METRIC_PUBLISH_RECEIVED) < COUNT) {
+        assert_true(nj_sim_now() - began <= NJ_PATIENCE_MS);
+        assert_in_range(nj_server_next(world.server, 0) - nj_sim_now(), 0, 1);
+        wait_ms(1);
+    }
+    assert_int_equal(nj_sim_now() - began, NJ_PATIENCE_MS);
+    assert_int_equal(nj_server_cause(world.server, NJ_CAUSE_QUEUE_MESSAGES), COUNT - ROOM - 20);
+    publish_at_least_once(&p, COUNT);
+    settle();
+    assert_int_equal(metric(NJ_METRIC_PUBLISH_RECEIVED), 2 * COUNT);
+    close_client(&p);
+    close_client(&s);
+}
+
+static void
+who_is_held_may_go(void **state)
+{
+    struct client p, s;
+
+    (void)state;
+    meet_at_least_once(&p, &s);
+    publish_at_least_once(&p, COUNT);
+    settle();
+    close_client(&p);
+    wait_ms(2 * NJ_PATIENCE_MS);
+    close_client(&s);
+    assert_int_equal(atomic_load(&world.server->broker->crowded), 0);
+    assert_int_equal(metric(NJ_METRIC_CLIENTS_CONNECTED), 0);
+}
+
 /* Its output may hold a megabyte, but three quarters of all memory are in use. */
 static void
 where_memory_is_tight_who_does_not_read_has_less(void **state)
@@ -325,6 +430,9 @@ main(void)
         TEST(those_who_are_written_much_to_share_a_turn),
         TEST(mail_beyond_a_share_waits_for_the_next_turn_and_its_senders_with_it),
         TEST(while_the_store_is_busy_nobody_is_read_who_has_a_session),
+        TEST(who_reads_now_and_then_is_waited_for),
+        TEST(who_does_not_read_is_waited_for_once),
+        TEST(who_is_held_may_go),
         TEST(where_memory_is_tight_who_does_not_read_has_less),
     };
 

@@ -33,6 +33,7 @@ enum nj_subscriber_status {
     NJ_SUBSCRIBER_ONLINE = 0x01,
     NJ_SUBSCRIBER_FULL = 0x02,    /* its queue takes no more */
     NJ_SUBSCRIBER_DURABLE = 0x04, /* outlives its connection: what it is sent must be stored */
+    NJ_SUBSCRIBER_CROWDED = 0x08, /* its queue fills: who publishes to it is to wait a moment */
 };
 
 struct nj_subscriber {

@@ -520,6 +520,16 @@ is_quiet(struct world *w)
     return nj_sim_is_idle();
 }
 
+/* A worker that looks again in a millisecond holds publishers (broker/crowd.h). */
+static bool
+is_somebody_held(const struct world *w)
+{
+    for (unsigned i = 0; i < w->server_opts.workers; i++)
+        if (nj_server_next(w->server, i) <= nj_sim_now() + 1)
+            return true;
+    return false;
+}
+
 /* Everybody does what there is to do, until there is nothing. The first round is for what the
  * stores have let go: a store of another kind would wake its worker for that. */
 static void
@@ -533,6 +543,8 @@ settle(struct world *w)
             nj_server_turn(w->server, i, 0);
         for (unsigned i = 0; i < NJ_TWIN_CLIENTS; i++)
             nj_actor_pump(&w->actors[i], true);
+        if (is_quiet(w) && is_somebody_held(w))
+            pass_time(w, 1);
     }
 }
 

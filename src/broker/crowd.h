@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* crowd.h — receivers that their publishers wait for.
+ *
+ * Who publishes at QoS 1 or 2 may be faster than a receiver, if only because that one is not given
+ * a processor for some milliseconds. What the receiver's queue has no room for is dropped, although
+ * it was acknowledged. So a session that is connected and whose queue is half full is crowded: who
+ * publishes to it is not read until a quarter is left.
+ *
+ * But not for longer than NJ_PATIENCE_MS. Who is crowded still is late, and nobody waits for it
+ * again before its queue was empty: who does not read costs others one such moment, and who reads
+ * too slowly lets through half a queue in each.
+ *
+ * The members of one home, oldest first. Nobody waits for more of them than there are places.
+ * Thread: the home's. Cost: O(places), where a session joins or leaves. */
+#ifndef NJ_BROKER_CROWD_H
+#define NJ_BROKER_CROWD_H
+
+#include "base/clock.h"
+#include "topic/index.h"
+
+#include <stdbool.h>
+
+#define NJ_PATIENCE_MS  50
+#define NJ_CROWD_PLACES 64
+
+/* Zeroed is empty. */
+struct nj_crowd {
+    struct {
+        nj_handle who;
+        nj_time until;
+    } members[NJ_CROWD_PLACES];
+    uint32_t count;
+};
+
+/* Of one that is no member. False: there is no place. */
+bool nj_crowd_join(struct nj_crowd *crowd, nj_handle who, nj_time now);
+/* Of a member. */
+void nj_crowd_leave(struct nj_crowd *crowd, nj_handle who);
+/* The one that was waited for longest, where that is long enough; it has left. */
+bool nj_crowd_take_late(struct nj_crowd *crowd, nj_time now, nj_handle *who);
+/* When there will be such a one; NJ_NEVER. */
+nj_time nj_crowd_next(const struct nj_crowd *crowd);
+
+#endif
