@@ -9,12 +9,23 @@
 #include <ftw.h>
 
 #define KIT_FOLDER_SIZE 64
+#define KIT_FILE_SIZE   (KIT_FOLDER_SIZE + sizeof("/file"))
 
 static inline int
 folder_make(char path[KIT_FOLDER_SIZE])
 {
     (void)snprintf(path, KIT_FOLDER_SIZE, "/tmp/nj-test-XXXXXX");
     return mkdtemp(path) != NULL ? 0 : -1;
+}
+
+/* And the path of a file that is not there yet. */
+static inline int
+folder_make_for_file(char path[KIT_FOLDER_SIZE], char file[KIT_FILE_SIZE])
+{
+    if (folder_make(path) != 0)
+        return -1;
+    (void)snprintf(file, KIT_FILE_SIZE, "%s/file", path);
+    return 0;
 }
 
 static inline int

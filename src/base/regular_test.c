@@ -7,17 +7,14 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-static char folder[KIT_FOLDER_SIZE], path[96];
+static char folder[KIT_FOLDER_SIZE], path[KIT_FILE_SIZE];
 static struct stat st;
 
 static int
 make_folder(void **state)
 {
     (void)state;
-    if (folder_make(folder) != 0)
-        return -1;
-    (void)snprintf(path, sizeof(path), "%s/file", folder);
-    return 0;
+    return folder_make_for_file(folder, path);
 }
 
 static int

@@ -8,15 +8,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char folder[KIT_FOLDER_SIZE], path[96], at[96];
+static char folder[KIT_FOLDER_SIZE], path[KIT_FILE_SIZE], at[96];
 
 static int
 make_folder(void **state)
 {
     (void)state;
-    if (folder_make(folder) != 0)
+    if (folder_make_for_file(folder, path) != 0)
         return -1;
-    (void)snprintf(path, sizeof(path), "%s/file", folder);
     return close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
 }
 

@@ -23,6 +23,13 @@
 #define NJ_PATIENCE_MS  50
 #define NJ_CROWD_PLACES 64
 
+/* Whether its publishers wait for it. Relaxed: advice, for another home. Thread: any. */
+static inline bool
+nj_is_crowded(const struct nj_subscriber *who)
+{
+    return (atomic_load_explicit(&who->status, memory_order_relaxed) & NJ_SUBSCRIBER_CROWDED) != 0;
+}
+
 /* Zeroed is empty. */
 struct nj_crowd {
     struct {

@@ -173,13 +173,6 @@ route_there(struct nj_home *home, struct nj_publication *pub, struct nj_subscrib
     target->is_stored = terms->is_stored;
 }
 
-/* Relaxed: advice, for another home. */
-static inline bool
-is_crowded(const struct nj_subscriber *who)
-{
-    return (atomic_load_explicit(&who->status, memory_order_relaxed) & NJ_SUBSCRIBER_CROWDED) != 0;
-}
-
 /* To one receiver of those that routing has found. */
 static inline void
 route_to(struct nj_home *home, struct nj_publication *pub, struct nj_subscriber *who,
@@ -193,7 +186,7 @@ route_to(struct nj_home *home, struct nj_publication *pub, struct nj_subscriber 
         route_here(home, pub, session_of(who), terms, how, result);
     else
         route_there(home, pub, who, terms, how, result);
-    if (terms->qos > 0 && is_crowded(who))
+    if (terms->qos > 0 && nj_is_crowded(who))
         result->is_crowded = true;
 }
 

@@ -263,27 +263,16 @@ tell_if_full(struct nj_session *s)
 
     if (is_full == ((status & NJ_SUBSCRIBER_FULL) != 0))
         return;
-    status ^= NJ_SUBSCRIBER_FULL;
-    atomic_store_explicit(&s->subscriber.status, status, memory_order_relaxed);
+    nj_session_set_status(s, NJ_SUBSCRIBER_FULL, is_full);
 }
 
 /* ---- crowds: see crowd.h ---- */
 
-static bool
-is_crowded(const struct nj_session *s)
-{
-    return (atomic_load_explicit(&s->subscriber.status, memory_order_relaxed) &
-            NJ_SUBSCRIBER_CROWDED) != 0;
-}
-
-/* Relaxed: who reads it late has waited a millisecond more. */
+/* Relaxed: who reads the count late has waited a millisecond more. */
 static void
 set_crowded(struct nj_session *s, bool is_on)
 {
-    uint8_t status = atomic_load_explicit(&s->subscriber.status, memory_order_relaxed);
-
-    status = is_on ? status | NJ_SUBSCRIBER_CROWDED : status & (uint8_t)~NJ_SUBSCRIBER_CROWDED;
-    atomic_store_explicit(&s->subscriber.status, status, memory_order_relaxed);
+    nj_session_set_status(s, NJ_SUBSCRIBER_CROWDED, is_on);
     if (is_on)
         atomic_fetch_add_explicit(&s->home->broker->crowded, 1, memory_order_relaxed);
     else
@@ -303,7 +292,7 @@ is_taken(const struct nj_session *s, unsigned parts)
 static void
 join_crowd(struct nj_session *s)
 {
-    if (is_taken(s, 2) && !is_crowded(s) &&
+    if (is_taken(s, 2) && !nj_is_crowded(&s->subscriber) &&
         nj_crowd_join(&s->home->crowd, s->subscriber.handle, s->home->now))
         set_crowded(s, true);
 }
@@ -311,7 +300,7 @@ join_crowd(struct nj_session *s)
 void
 nj_session_leave_crowd(struct nj_session *s)
 {
-    if (!is_crowded(s))
+    if (!nj_is_crowded(&s->subscriber))
         return;
     nj_crowd_leave(&s->home->crowd, s->subscriber.handle);
     set_crowded(s, false);

@@ -4,19 +4,6 @@
 #include "base/assert.h"
 #include "base/mem.h"
 
-/* ---- status, as others see it ---- */
-
-/* Publishers on other workers take it as advice; what they decide on it is looked at again at home.
- * Release: who sees that it is durable comes after what was appended before. */
-static void
-set_status(struct nj_session *s, uint8_t bit, bool is_set)
-{
-    uint8_t status = atomic_load_explicit(&s->subscriber.status, memory_order_relaxed);
-
-    status = is_set ? (uint8_t)(status | bit) : (uint8_t)(status & ~bit);
-    atomic_store_explicit(&s->subscriber.status, status, memory_order_release);
-}
-
 /* ---- what the store is told ---- */
 
 /* Durable is seen by others only now: what they append for it comes after this. (Release: see
@@ -34,7 +21,7 @@ nj_session_store(struct nj_session *s, nj_time left)
         s->told = number;
     s->told_expiry_s = s->expiry_s;
     s->is_stored = true;
-    set_status(s, NJ_SUBSCRIBER_DURABLE, nj_session_is_durable(s));
+    nj_session_set_status(s, NJ_SUBSCRIBER_DURABLE, nj_session_is_durable(s));
     return number;
 }
 
@@ -151,7 +138,7 @@ void
 nj_session_open(struct nj_session *s)
 {
     s->is_open = true;
-    set_status(s, NJ_SUBSCRIBER_ONLINE, true);
+    nj_session_set_status(s, NJ_SUBSCRIBER_ONLINE, true);
     nj_session_resume(s);
 }
 
@@ -170,7 +157,7 @@ detach(struct nj_session *s)
     s->unanswered = 0;
     nj_inflight_restart(&s->inflight);
     nj_list_remove(&s->work);
-    set_status(s, NJ_SUBSCRIBER_ONLINE, false);
+    nj_session_set_status(s, NJ_SUBSCRIBER_ONLINE, false);
     nj_metric_add(s->home->metrics, NJ_METRIC_CLIENTS_CONNECTED, -1);
 }
 
@@ -356,7 +343,7 @@ nj_session_restore(struct nj_session *s, const struct nj_session_state *state)
     expiry_s = nj_session_expiry_s(s);
     s->expires_at = expiry_s == NJ_SESSION_FOR_EVER ? NJ_NEVER : nj_time_after_s(left, expiry_s);
     set_deadline(s);
-    set_status(s, NJ_SUBSCRIBER_DURABLE, nj_session_is_durable(s));
+    nj_session_set_status(s, NJ_SUBSCRIBER_DURABLE, nj_session_is_durable(s));
 }
 
 enum nj_err

@@ -161,6 +161,18 @@ void nj_session_leave(struct nj_session *s, bool is_will_withdrawn);
 
 /* ---- private to the room ---- */
 
+/* A bit of what others see of it. Publishers on other workers take it as advice; what they decide
+ * on it is looked at again at home. Release: who sees that it is durable comes after what was
+ * appended before. */
+static inline void
+nj_session_set_status(struct nj_session *s, enum nj_subscriber_status bit, bool is_set)
+{
+    uint8_t status = atomic_load_explicit(&s->subscriber.status, memory_order_relaxed);
+
+    status = is_set ? (uint8_t)(status | bit) : (uint8_t)(status & ~bit);
+    atomic_store_explicit(&s->subscriber.status, status, memory_order_release);
+}
+
 /* session.c */
 /* Tell the store what it is now; `left`: when its connection ended, NJ_NEVER while it is there. The
  * number of the change. */

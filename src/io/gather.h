@@ -10,8 +10,7 @@
  * came without. A few peers do not gather; many do, and are served sooner on the whole, for what is
  * saved is there for them.
  *
- * It reads no clock and sleeps not itself. Thread: its owner's. Cost: a few additions for a wait.
- */
+ * It reads no clock and does not sleep itself. Thread: its owner's. Cost: a few additions. */
 #ifndef NJ_IO_GATHER_H
 #define NJ_IO_GATHER_H
 

@@ -3,6 +3,7 @@
  * processor. With many peers that is as good as sending at a fixed rate. */
 #include "io/gather.h"
 
+#include "base/compiler.h"
 #include "base/test.h"
 
 #define PEERS   1000
@@ -97,8 +98,8 @@ nobody_loses_by_it(void **state)
     static struct world plain, w;
 
     (void)state;
-    for (size_t p = 0; p < sizeof(peers) / sizeof(*peers); p++)
-        for (size_t s = 0; s < sizeof(send_ns) / sizeof(*send_ns); s++) {
+    for (size_t p = 0; p < NJ_COUNT_OF(peers); p++)
+        for (size_t s = 0; s < NJ_COUNT_OF(send_ns); s++) {
             begin(&plain, peers[p], send_ns[s], false);
             play(&plain, SECOND);
             begin(&w, peers[p], send_ns[s], true);
