@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/router.h"
 
+#include "base/assert.h"
 #include "base/hash.h"
 #include "base/mem.h"
 
@@ -299,40 +300,44 @@ is_for(const struct nj_route *route, struct nj_str topic, uint64_t generation,
 
 /* ---- topics that are expected ---- */
 
-static struct nj_expected *
-expected_at(struct nj_router *r, uint32_t i)
-{
-    return &r->expected[(r->expected_first + i) % NJ_ROUTER_AHEAD];
-}
-
 void
-nj_router_expect(struct nj_router *r, struct nj_index *index, struct nj_str topic)
+nj_router_expect(struct nj_router *r, struct nj_index *index, const struct nj_str *topics,
+                 uint32_t count)
 {
-    struct nj_expected *e = expected_at(r, r->expected_count);
+    struct nj_search *search[NJ_ROUTER_AHEAD];
+    uint32_t searches = 0;
 
-    for (uint32_t i = 0; i < r->expected_count; i++)
-        if (expected_at(r, i)->is_searched)
-            nj_search_go_on(&expected_at(r, i)->search);
-    e->topic = topic;
-    e->hash = nj_hash(topic);
-    e->generation = nj_index_generation(index);
-    e->is_searched = r->cache[slot_of_hash(e->hash)].hash != half_of_hash(e->hash);
-    if (e->is_searched)
-        nj_search_begin(&e->search, index, topic, e->hash);
-    r->expected_count++;
+    NJ_ASSERT(count <= NJ_ROUTER_AHEAD);
+    r->expected_generation = nj_index_generation(index);
+    r->expected_first = 0;
+    r->expected_end = count;
+    for (uint32_t i = 0; i < count; i++) {
+        struct nj_expected *e = &r->expected[i];
+
+        e->topic = topics[i];
+        e->hash = nj_hash(e->topic);
+        e->is_searched = r->cache[slot_of_hash(e->hash)].hash != half_of_hash(e->hash);
+        if (!e->is_searched)
+            continue;
+        search[searches++] = &e->search;
+        nj_search_begin(&e->search, index, e->topic, e->hash);
+    }
+    for (uint32_t i = 0; i < searches; i++)
+        nj_search_follow(search[i]);
+    for (uint32_t i = 0; i < searches; i++)
+        nj_search_fetch(search[i]);
 }
 
-/* What was announced of this topic, and the end of all announcements before it; NULL: nothing. */
+/* What is known of this topic, and the end of all that was expected before it; NULL: nothing. */
 static NJ_NOINLINE struct nj_expected *
 take_expected(struct nj_router *r, struct nj_str topic)
 {
-    for (uint32_t i = 0; i < r->expected_count; i++) {
-        struct nj_expected *e = expected_at(r, i);
+    for (uint32_t i = r->expected_first; i < r->expected_end; i++) {
+        struct nj_expected *e = &r->expected[i];
 
         if (e->topic.p != topic.p || e->topic.n != topic.n)
             continue;
-        r->expected_first = (r->expected_first + i + 1) % NJ_ROUTER_AHEAD;
-        r->expected_count -= i + 1;
+        r->expected_first = i + 1;
         return e;
     }
     return NULL;
@@ -344,7 +349,7 @@ search(struct nj_router *r, struct nj_index *index, struct nj_str topic, uint64_
        struct nj_expected *e)
 {
     r->matches.count = 0;
-    if (e != NULL && e->is_searched && e->generation == nj_index_generation(index))
+    if (e != NULL && e->is_searched && r->expected_generation == nj_index_generation(index))
         return nj_search_finish(&e->search, &r->matches);
     return nj_index_match(index, topic, hash, &r->matches);
 }
@@ -355,7 +360,7 @@ nj_router_find(struct nj_router *r, struct nj_index *index, struct nj_str topic,
 {
     uint64_t generation = nj_index_generation(index), hash;
     struct nj_expected *expected =
-        NJ_UNLIKELY(r->expected_count > 0) ? take_expected(r, topic) : NULL;
+        NJ_UNLIKELY(r->expected_first < r->expected_end) ? take_expected(r, topic) : NULL;
     struct nj_route *route = r->last;
     bool is_kept;
 

@@ -50,17 +50,16 @@ struct nj_route {
     uint32_t *identifiers;
 };
 
-/* A topic that was announced, and the search for it. */
+/* A topic that is to come, and the search for it. */
 struct nj_expected {
     struct nj_str topic;
     uint64_t hash;
-    uint64_t generation;
     bool is_searched; /* no route of it was kept */
     struct nj_search search;
 };
 
-/* Topics that are known before their turn, each a step of a search further than the next. */
-#define NJ_ROUTER_AHEAD 4u
+/* Searches that take each step together, so that they wait for memory together. */
+#define NJ_ROUTER_AHEAD 8u
 
 struct nj_router {
     struct {
@@ -75,21 +74,30 @@ struct nj_router {
     struct nj_route *uncached; /* the last one that is not kept; its memory is used again */
     struct nj_route *last;     /* who publishes much does so on one topic for a while */
     bool is_worth_expecting; /* the last topic had no route that was kept, nor may those after it */
-    uint32_t expected_first, expected_count;
-    struct nj_expected expected[NJ_ROUTER_AHEAD]; /* a ring */
+    uint64_t expected_generation;          /* under which they were searched for */
+    uint32_t expected_first, expected_end; /* those that may still come */
+    struct nj_expected expected[NJ_ROUTER_AHEAD];
 };
 
 void nj_router_fini(struct nj_router *r);
 
-/* These bytes will be asked for next, after those that were announced before, of which there are
- * less than NJ_ROUTER_AHEAD: their searches go on while the caller does other things. Without
- * effect on what nj_router_find() returns. `topic` is lent until it has been asked for, or: */
-void nj_router_expect(struct nj_router *r, struct nj_index *index, struct nj_str topic);
-/* Nothing that was announced comes. */
+/* Is it time to say what comes next? The last topic had no route that was kept, and all that were
+ * expected have come. */
+static inline bool
+nj_router_wants_more(const struct nj_router *r)
+{
+    return r->is_worth_expecting && r->expected_first == r->expected_end;
+}
+/* These bytes will be asked for next, NJ_ROUTER_AHEAD topics at most: they are searched for
+ * together. Without effect on what nj_router_find() returns. The topics are lent until they have
+ * been asked for, or: */
+void nj_router_expect(struct nj_router *r, struct nj_index *index, const struct nj_str *topics,
+                      uint32_t count);
+/* Nothing that was expected comes. */
 static inline void
 nj_router_expect_nothing(struct nj_router *r)
 {
-    r->expected_count = 0;
+    r->expected_first = r->expected_end = 0;
 }
 
 /* The route of a topic name, valid until the next call. NULL without memory. */

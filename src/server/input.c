@@ -124,37 +124,35 @@ is_no_connect(struct nj_str first)
     return first.n > 0 && (uint8_t)first.p[0] >> 4 != NJ_CONNECT;
 }
 
-/* Announce the topics of the PUBLISH packets that come next. `from` is where packets begin that
- * have not been looked at; where those begin that are left. What is wrong with them is seen when
- * they are taken. */
-static NJ_NOINLINE size_t
-look_ahead(struct nj_conn *c, struct nj_str bytes, size_t from)
+/* Say which topics come next, of the PUBLISH packets that `bytes` begin with. What is wrong with
+ * them is seen when they are taken. */
+static NJ_NOINLINE void
+look_ahead(struct nj_conn *c, struct nj_str bytes)
 {
     struct nj_home *home = c->worker->home;
+    struct nj_str topics[NJ_ROUTER_AHEAD];
+    uint32_t count = 0;
 
-    while (home->router.expected_count < NJ_ROUTER_AHEAD) {
+    for (unsigned i = 0; i < NJ_ROUTER_AHEAD; i++) {
         NJ_UNSET struct nj_frame frame;
         struct nj_reader r;
-        struct nj_str topic;
 
-        if (nj_frame_find_plainly(nj_str_from(bytes, from), c->told.packet_bytes, &frame) !=
-                NJ_FRAME_WHOLE ||
+        if (nj_frame_find_plainly(bytes, c->told.packet_bytes, &frame) != NJ_FRAME_WHOLE ||
             frame.type != NJ_PUBLISH)
             break;
-        from += frame.bytes;
+        bytes = nj_str_from(bytes, frame.bytes);
         r = nj_reader_of(frame.body);
-        topic = nj_read_lp16(&r);
-        if (topic.n > 0)
-            nj_router_expect(&home->router, home->broker->index, topic);
+        topics[count] = nj_read_lp16(&r);
+        count += topics[count].n > 0;
     }
-    return from;
+    nj_router_expect(&home->router, home->broker->index, topics, count);
 }
 
 static size_t
 take_until(struct nj_conn *c, struct nj_str bytes, uint64_t end)
 {
     const struct nj_home *home = c->worker->home;
-    size_t taken = 0, seen = 0;
+    size_t taken = 0;
     unsigned packets = 0;
 
     c->in_needed = 0;
@@ -176,8 +174,8 @@ take_until(struct nj_conn *c, struct nj_str bytes, uint64_t end)
             break;
         case NJ_FRAME_WHOLE:
             c->last_packet = c->worker->now;
-            if (NJ_UNLIKELY(home->router.is_worth_expecting) && frame.type == NJ_PUBLISH)
-                seen = look_ahead(c, bytes, NJ_MAX(seen, taken));
+            if (NJ_UNLIKELY(nj_router_wants_more(&home->router)) && frame.type == NJ_PUBLISH)
+                look_ahead(c, rest);
             cause = take_packet(c, &frame);
             /* A CONNECT comes again at home or when its password is checked, a long SUBSCRIBE in
              * the next turn. */

@@ -100,7 +100,7 @@ struct nj_match {
 };
 
 /* A look-up in steps, each of which asks for the memory that the next one reads: whoever knows the
- * names that follow does steps of theirs meanwhile. Zeroed to begin with, and used again and again.
+ * names that follow does each step for all of them. Zeroed to begin with, and used again and again.
  */
 struct nj_search {
     /* private */
@@ -116,7 +116,6 @@ struct nj_search {
     size_t forks, fork_capacity;
     struct nj_candidate *candidate; /* filters with a wildcard that may be there */
     size_t candidates, candidate_capacity;
-    uint8_t step; /* that comes next */
     enum nj_err err;
 };
 void nj_search_fini(struct nj_search *s);
@@ -141,14 +140,14 @@ void nj_matches_fini(struct nj_matches *m);
 NJ_NODISCARD enum nj_err nj_index_match(struct nj_index *index, struct nj_str name, uint64_t hash,
                                         struct nj_matches *m);
 
-/* The same, begun and finished before the reader's next quiescent state; `name` is lent until then.
- * In between, each call of nj_search_go_on() does a step, and those that are left, of three in all,
- * are done at the end. It finds what there was when it began: a change of the generation meanwhile
- * makes it worthless. */
+/* The same, all four steps in this order before the reader's next quiescent state; `name` is lent
+ * until then. It finds what there was when it began: a change of the generation meanwhile makes it
+ * worthless. */
 void nj_search_begin(struct nj_search *s, struct nj_index *index, struct nj_str name,
                      uint64_t hash);
-void nj_search_go_on(struct nj_search *s);
-NJ_NODISCARD enum nj_err nj_search_finish(struct nj_search *s, struct nj_matches *m);
+void nj_search_follow(struct nj_search *s);
+void nj_search_fetch(const struct nj_search *s);
+NJ_NODISCARD enum nj_err nj_search_finish(const struct nj_search *s, struct nj_matches *m);
 
 /**
  * The member whose turn it is: round robin among those online and not full; if there is none, among

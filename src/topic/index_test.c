@@ -708,7 +708,7 @@ without_memory_nothing_changes(void **state)
 
 /* Searches of several names side by side, some of which are given up. */
 static void
-a_search_may_stop_between_its_steps(void **state)
+each_step_may_be_done_for_several_names(void **state)
 {
     static const char *const names[] = {"a/b", "b/x/c", "x", "a/b/c"};
     static const size_t matches[] = {3, 2, 1, 1};
@@ -719,16 +719,18 @@ a_search_may_stop_between_its_steps(void **state)
     subscribe_plainly(f, 1, "a/+");
     subscribe_plainly(f, 2, "+/x/#");
     subscribe_plainly(f, 3, "#");
-    for (unsigned round = 0; round < 64; round++) {
+    for (unsigned round = 0; round < 5; round++) {
         for (unsigned i = 0; i < 4; i++)
             nj_search_begin(&search[i], f->index, nj_str_of(names[i]),
                             nj_hash(nj_str_of(names[i])));
-        for (unsigned step = 0; step < 4; step++)
-            for (unsigned i = 0; i < 4; i++)
-                if (step < (round >> i & 3))
-                    nj_search_go_on(&search[i]);
+        for (unsigned i = 0; i < 4; i++)
+            if (i != round)
+                nj_search_follow(&search[i]);
+        for (unsigned i = 0; i < 4; i++)
+            if (i != round)
+                nj_search_fetch(&search[i]);
         for (unsigned i = 0; i < 4; i++) {
-            if (i == round % 5)
+            if (i == round)
                 continue;
             f->m.count = 0;
             assert_int_equal(nj_search_finish(&search[i], &f->m), NJ_OK);
@@ -773,7 +775,7 @@ main(void)
         TEST(finds_what_its_plain_twin_finds),
         TEST(one_filter_takes_many_subscribers),
         TEST(without_memory_nothing_changes),
-        TEST(a_search_may_stop_between_its_steps),
+        TEST(each_step_may_be_done_for_several_names),
         TEST(match_without_memory_says_so),
     };
 

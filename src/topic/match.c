@@ -5,11 +5,11 @@
  *
  * Among half a million filters a look-up is little else than waiting for memory. Hence nothing is
  * asked of a line in the step in which its address is known: where the name alone leads to is
- * known from the outset, filters are looked for several at a time, and between two steps of a
- * search those of others may be done:
+ * known from the outset, filters are looked for several at a time, and whoever does a step for
+ * several names before the next one waits for all of them at once:
  *
- *   begin   cut the name; ask for the ways' marks, and for the filter that is the name itself
- *   follow  go the ways; ask for the filters that they lead to
+ *   begin   cut the name; ask for the ways' marks, and where the filter is that is the name itself
+ *   follow  go the ways; ask where the filters are that they lead to
  *   fetch   ask for the filters themselves
  *   finish  compare them, and collect who has subscribed */
 #include "topic/index_priv.h"
@@ -87,12 +87,6 @@ collect(const struct nj_place *place, struct nj_matches *m)
 }
 
 /* ---- filters that may be there ---- */
-
-enum step {
-    FOLLOW,
-    FETCH,
-    FINISH,
-};
 
 struct nj_candidate {
     uint64_t key;
@@ -324,37 +318,33 @@ nj_search_begin(struct nj_search *s, struct nj_index *index, struct nj_str name,
     s->depth = atomic_load_explicit(&index->ways.depth, memory_order_relaxed);
     s->forks = 0;
     s->candidates = 0;
-    s->step = FOLLOW;
     s->err = s->depth > 0 ? cut(s) : NJ_OK;
 }
 
 void
-nj_search_go_on(struct nj_search *s)
+nj_search_follow(struct nj_search *s)
 {
-    if (s->step == FOLLOW) {
-        struct nj_table_seek same = nj_table_seek(s->filters, s->name_hash);
+    if (s->depth > 0 && s->err == NJ_OK)
+        s->err = follow_ways(s);
+}
 
-        nj_table_fetch(s->filters, &same);
-        if (s->depth > 0 && s->err == NJ_OK)
-            s->err = follow_ways(s);
-        s->step = FETCH;
-    } else if (s->step == FETCH) {
-        for (size_t i = 0; i < s->candidates; i++)
-            nj_table_fetch(s->filters, &s->candidate[i].seek);
-        s->step = FINISH;
-    }
+void
+nj_search_fetch(const struct nj_search *s)
+{
+    struct nj_table_seek same = nj_table_seek(s->filters, s->name_hash);
+
+    nj_table_fetch(s->filters, &same);
+    for (size_t i = 0; i < s->candidates; i++)
+        nj_table_fetch(s->filters, &s->candidate[i].seek);
 }
 
 enum nj_err
-nj_search_finish(struct nj_search *s, struct nj_matches *m)
+nj_search_finish(const struct nj_search *s, struct nj_matches *m)
 {
     struct nj_table_seek same = nj_table_seek(s->filters, s->name_hash);
+    enum nj_err err = s->err == NJ_OK ? collect_candidates(s, m) : s->err;
     const struct nj_entry *e;
-    enum nj_err err;
 
-    while (s->step != FINISH)
-        nj_search_go_on(s);
-    err = s->err == NJ_OK ? collect_candidates(s, m) : s->err;
     if (err != NJ_OK)
         return err;
     e = nj_table_find(s->filters, &same, is_same, &s->name);
@@ -376,6 +366,8 @@ nj_index_match(struct nj_index *index, struct nj_str name, uint64_t hash, struct
     struct nj_search *s = &m->search;
 
     nj_search_begin(s, index, name, hash);
+    nj_search_follow(s);
+    nj_search_fetch(s);
     return nj_search_finish(s, m);
 }
 
