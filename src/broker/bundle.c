@@ -46,6 +46,7 @@ nj_bundle_clear(struct nj_bundle *b)
     end_publications(b);
     b->item_count = b->target_count = b->number_count = 0;
     b->reserved_targets = b->reserved_numbers = 0;
+    b->crowds = 0;
     b->weight = 0;
     free_pages(b, NJ_BUNDLE_KEPT_BYTES / PAGE_BYTES);
     b->page = NULL;

@@ -14,6 +14,7 @@
 #define NJ_BROKER_BUNDLE_H
 
 #include "broker/publication.h"
+#include "io/mailbox.h"
 #include "topic/index.h"
 
 struct nj_bundle_target {
@@ -34,6 +35,7 @@ struct nj_bundle_item {
 struct nj_bundle_page;
 
 struct nj_bundle {
+    struct nj_letter letter; /* its poster's: to post it takes no memory, and cannot fail */
     struct nj_bundle_item *items;
     struct nj_bundle_target *targets;
     uint32_t *numbers;
@@ -42,7 +44,8 @@ struct nj_bundle {
     uint32_t target_count, target_capacity;
     uint32_t number_count, number_capacity;
     uint32_t reserved_targets, reserved_numbers; /* room that is spoken for */
-    size_t weight;                               /* what it holds, for the mailbox's limit */
+    uint32_t crowds; /* receivers for whom more is under way with it than should be: crowd.h */
+    size_t weight;   /* what it holds, for the mailbox's limit */
 };
 
 /* A delivery takes as long as a KiB takes to copy, and weighs so much beside the message's bytes. A

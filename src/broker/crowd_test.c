@@ -146,6 +146,72 @@ who_is_away_is_not_waited_for(void **state)
     assert_false(is_held_after(&p, 1));
 }
 
+/* ---- what is in the mail ---- */
+
+static unsigned
+post(uint8_t qos, unsigned count)
+{
+    static uint16_t id;
+    unsigned held = 0;
+
+    for (; count-- > 0; held += p.session->is_held) {
+        p.session->is_held = false;
+        kit_publish(&p, "t", "x", qos, ++id);
+    }
+    p.session->is_held = false;
+    return held;
+}
+
+static bool
+is_clear(void)
+{
+    return atomic_load(&kit.broker->crowded) == 0 &&
+           (c.session == NULL || atomic_load(&c.session->subscriber.mailed) == 0);
+}
+
+static void
+who_has_mailed_a_quarter_of_a_queue_waits_until_it_is_taken(void **state)
+{
+    (void)state;
+    meet(0);
+    assert_int_equal(post(0, 5), 0);
+    assert_int_equal(post(1, 2), 0);
+    assert_int_equal(atomic_load(&kit.broker->crowded), 0);
+    assert_int_equal(post(1, 1), 1);
+    assert_int_equal(post(2, 1), 1);
+    assert_int_equal(atomic_load(&kit.broker->crowded), 1);
+    kit_settle();
+    assert_true(is_clear());
+    assert_int_equal(c.session->queue.count, 3);
+    assert_int_equal(post(1, 2), 0);
+    kit_settle();
+    assert_true(is_crowded(&c)); /* by its queue */
+}
+
+static void
+who_is_gone_has_no_mail_for_which_others_wait(void **state)
+{
+    (void)state;
+    meet(0);
+    assert_int_equal(post(1, 3), 1);
+    kit_leave(&c, true);
+    c.session = NULL;
+    kit_settle();
+    assert_true(is_clear());
+    assert_int_equal(kit.dropped[NJ_CAUSE_SESSION_GONE], 3);
+}
+
+static void
+a_queue_without_a_limit_lets_any_mail_come(void **state)
+{
+    (void)state;
+    meet(0);
+    kit.opts.max_queued_messages = 0;
+    assert_int_equal(post(1, 100), 0);
+    kit_settle();
+    assert_true(is_clear());
+}
+
 static void
 a_crowd_has_so_many_places(void **state)
 {
@@ -180,6 +246,9 @@ main(void)
         TEST(who_is_late_is_not_waited_for_before_its_queue_was_empty),
         TEST(who_has_something_to_acknowledge_is_not_held),
         TEST(who_is_away_is_not_waited_for),
+        TEST(who_has_mailed_a_quarter_of_a_queue_waits_until_it_is_taken),
+        TEST(who_is_gone_has_no_mail_for_which_others_wait),
+        TEST(a_queue_without_a_limit_lets_any_mail_come),
         cmocka_unit_test(a_crowd_has_so_many_places),
     };
 

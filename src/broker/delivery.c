@@ -41,17 +41,27 @@ bundle_for(struct nj_home *home, const struct nj_publication *pub, const struct 
     return bundle;
 }
 
-/* A target in the bundle for `who`'s home, for the caller to fill in; NULL without memory. */
+/* A target in the bundle for `who`'s home; NULL without memory. */
 static struct nj_bundle_target *
-post(struct nj_home *home, struct nj_publication *pub, const struct nj_subscriber *who,
-     const uint32_t *numbers, uint32_t number_count)
+post(struct nj_home *home, struct nj_publication *pub, struct nj_subscriber *who,
+     const struct nj_terms *terms)
 {
     struct nj_bundle *bundle = bundle_for(home, pub, who);
+    struct nj_bundle_target *target;
 
     if (bundle == NULL)
         return NULL;
     home->has_mail = true;
-    return nj_bundle_add(bundle, pub, who->handle, numbers, number_count);
+    target = nj_bundle_add(bundle, pub, who->handle, terms->identifiers, terms->identifier_count);
+    if (target == NULL)
+        return NULL;
+    target->group = terms->group;
+    target->qos = terms->qos;
+    target->retain = terms->retain;
+    target->is_stored = terms->is_stored;
+    if (terms->qos > 0)
+        nj_crowd_mail(home->broker, home->opts, bundle, who);
+    return target;
 }
 
 /* Acquire: the store has heard of the session before it hears what is for it. */
@@ -160,16 +170,13 @@ route_there(struct nj_home *home, struct nj_publication *pub, struct nj_subscrib
     struct nj_bundle_target *target = NULL;
 
     if (!how->is_refusable || terms->qos == 0 || !is_too_much_for(who))
-        target = post(home, pub, who, terms->identifiers, terms->identifier_count);
+        target = post(home, pub, who, terms);
     if (target != NULL || !how->is_refusable)
         tell(home, pub, who, terms, result); /* and the bundle is still here */
     if (target == NULL) {
         refuse(home, pub, result);
         return;
     }
-    target->group = terms->group;
-    target->qos = terms->qos;
-    target->retain = terms->retain;
     target->is_stored = terms->is_stored;
 }
 
@@ -186,7 +193,7 @@ route_to(struct nj_home *home, struct nj_publication *pub, struct nj_subscriber 
         route_here(home, pub, session_of(who), terms, how, result);
     else
         route_there(home, pub, who, terms, how, result);
-    if (terms->qos > 0 && nj_is_crowded(who))
+    if (terms->qos > 0 && (nj_is_crowded(who) || nj_is_mailed_much(who, home->opts)))
         result->is_crowded = true;
 }
 
@@ -402,6 +409,44 @@ nj_deliver_to_all_or_refuse(struct nj_home *home, struct nj_publication *pub,
     result->is_complete = true; /* the store has what its receiver's home had no memory for */
 }
 
+/* Another member of the group has it, and the store has heard of that. */
+static void
+store_passed_on(struct nj_session *s, uint64_t message)
+{
+    const struct nj_change change = {
+        .kind = NJ_CHANGE_DELIVERED,
+        .session = s->subscriber.number,
+        .message = message,
+        .is_passed_on = true,
+    };
+
+    (void)nj_home_append(s->home, &change);
+}
+
+/* To a session at home here; NULL: it is gone. `is_moved`: it is the second member of its group
+ * that this is for. */
+static void
+take(struct nj_home *home, struct nj_session *s, struct nj_publication *pub, struct nj_terms *terms,
+     bool is_moved)
+{
+    /* A member of a group that has left: another. Its subscription has left the index before it, so
+     * each try takes the end of one more session, and nothing goes round. A member that is away
+     * while others are there: one more try. */
+    if (terms->group != 0 && (s == NULL || (!s->is_open && !is_moved)) &&
+        nj_deliver_to_group(home, pub, terms->group, s != NULL ? &s->subscriber : NULL)) {
+        if (s != NULL && terms->is_stored)
+            store_passed_on(s, pub->number);
+        return;
+    }
+    if (s == NULL) {
+        nj_home_dropped(home, NJ_CAUSE_SESSION_GONE, NULL, pub->topic);
+        return;
+    }
+    if (terms->qos > 0 && !terms->is_stored) /* the session has become durable meanwhile */
+        nj_store_for(home, pub, &s->subscriber, terms);
+    (void)nj_session_deliver(s, pub, terms); /* if it got lost, that is counted */
+}
+
 bool
 nj_deliver_to_group(struct nj_home *home, struct nj_publication *pub, uint64_t group,
                     const struct nj_subscriber *avoid)
@@ -428,44 +473,20 @@ nj_deliver_to_group(struct nj_home *home, struct nj_publication *pub, uint64_t g
         .qos = qos_for(home, pub->qos, member.opts.qos),
         .retain = member.opts.retain_as_published && pub->retain,
     };
-    struct nj_bundle_target *posted, target;
+    struct nj_bundle_target *posted;
 
     /* For the new member before the end of the old one is told. */
     if (terms.qos > 0)
         nj_store_for(home, pub, member.who, &terms);
-    target = (struct nj_bundle_target){
-        .session = member.who->handle,
-        .group = group,
-        .qos = terms.qos,
-        .retain = terms.retain,
-        .number_count = terms.identifier_count,
-        .is_moved = true,
-        .is_stored = terms.is_stored,
-    };
     if (member.who->home == home->id) {
-        nj_deliver_here(home, pub, &target, &member.opts.identifier, false);
+        take(home, session_of(member.who), pub, &terms, true);
         return true;
     }
-    posted = post(home, pub, member.who, &member.opts.identifier, target.number_count);
+    posted = post(home, pub, member.who, &terms);
     if (posted == NULL)
         return false;
-    target.first_number = posted->first_number;
-    *posted = target;
+    posted->is_moved = true;
     return true;
-}
-
-/* Another member of the group has it, and the store has heard of that. */
-static void
-store_passed_on(struct nj_session *s, uint64_t message)
-{
-    const struct nj_change change = {
-        .kind = NJ_CHANGE_DELIVERED,
-        .session = s->subscriber.number,
-        .message = message,
-        .is_passed_on = true,
-    };
-
-    (void)nj_home_append(s->home, &change);
 }
 
 void
@@ -483,20 +504,7 @@ nj_deliver_here(struct nj_home *home, struct nj_publication *pub,
         .is_stored = target->is_stored,
     };
 
-    /* A member of a group that has left: another. Its subscription has left the index before it, so
-     * each try takes the end of one more session, and nothing goes round. A member that is away
-     * while others are there: one more try. */
-    if (target->group != 0 && (s == NULL || (!s->is_open && !target->is_moved)) &&
-        nj_deliver_to_group(home, pub, target->group, s != NULL ? &s->subscriber : NULL)) {
-        if (s != NULL && terms.is_stored)
-            store_passed_on(s, pub->number);
-        return;
-    }
-    if (s == NULL) {
-        nj_home_dropped(home, NJ_CAUSE_SESSION_GONE, NULL, pub->topic);
-        return;
-    }
-    if (terms.qos > 0 && !terms.is_stored) /* the session has become durable meanwhile */
-        nj_store_for(home, pub, &s->subscriber, &terms);
-    (void)nj_session_deliver(s, pub, &terms); /* if it got lost, that is counted */
+    if (s != NULL && terms.qos > 0)
+        nj_crowd_got(&s->subscriber);
+    take(home, s, pub, &terms, target->is_moved);
 }

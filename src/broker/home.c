@@ -104,6 +104,7 @@ nj_home_take(struct nj_home *home, struct nj_bundle *bundle)
                             bundle->numbers + target->first_number, item->target_count > 1);
         }
     }
+    nj_crowd_took(home->broker, bundle);
     if (home->spare == NULL) {
         nj_bundle_clear(bundle);
         home->spare = bundle;

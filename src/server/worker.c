@@ -24,11 +24,6 @@
 
 /* ---- letters ---- */
 
-struct bundle_letter {
-    struct nj_letter letter;
-    struct nj_bundle *bundle;
-};
-
 void
 nj_worker_post(struct nj_worker *w, struct nj_letter *letter)
 {
@@ -60,18 +55,10 @@ post_bundle(void *ctx, uint16_t to, struct nj_bundle *bundle)
 {
     struct nj_worker *w = ctx;
     struct nj_worker *other = &w->server->workers[to];
-    struct bundle_letter *l = nj_alloc(sizeof(*l));
 
-    if (l == NULL) {
-        for (uint32_t i = 0; i < bundle->target_count; i++)
-            nj_metric_add_cause(&w->metrics, NJ_CAUSE_OUT_OF_MEMORY);
-        nj_bundle_free(bundle);
-        return;
-    }
-    l->letter.kind = NJ_LETTER_BUNDLE;
-    l->letter.weight = (uint32_t)NJ_MIN(bundle->weight, UINT32_MAX);
-    l->bundle = bundle;
-    nj_worker_post(other, &l->letter);
+    bundle->letter.kind = NJ_LETTER_BUNDLE;
+    bundle->letter.weight = (uint32_t)NJ_MIN(bundle->weight, UINT32_MAX);
+    nj_worker_post(other, &bundle->letter);
     if (nj_mailbox_weight(&other->mailbox) > NJ_MAILBOX_SOFT_LIMIT)
         w->is_stalled = true;
 }
@@ -125,13 +112,9 @@ static void
 open_letter(struct nj_worker *w, struct nj_letter *letter)
 {
     switch ((enum nj_letter_kind)letter->kind) {
-    case NJ_LETTER_BUNDLE: {
-        struct bundle_letter *l = nj_container_of(letter, struct bundle_letter, letter);
-
-        nj_home_take(w->home, l->bundle);
-        nj_free(l);
+    case NJ_LETTER_BUNDLE:
+        nj_home_take(w->home, nj_container_of(letter, struct nj_bundle, letter));
         break;
-    }
     case NJ_LETTER_CONN:
         nj_conn_arrive(nj_container_of(letter, struct nj_conn, letter), w);
         break;
@@ -458,13 +441,9 @@ static void
 discard_letter(struct nj_worker *w, struct nj_letter *letter)
 {
     switch ((enum nj_letter_kind)letter->kind) {
-    case NJ_LETTER_BUNDLE: {
-        struct bundle_letter *l = nj_container_of(letter, struct bundle_letter, letter);
-
-        nj_bundle_free(l->bundle);
-        nj_free(l);
+    case NJ_LETTER_BUNDLE:
+        nj_bundle_free(nj_container_of(letter, struct nj_bundle, letter));
         break;
-    }
     case NJ_LETTER_CONN: {
         struct nj_conn *c = nj_container_of(letter, struct nj_conn, letter);
 

@@ -580,7 +580,9 @@ def test_without_tls_the_wire_shows_all(made, may_capture, level, tools):
 def test_with_tls_the_wire_shows_who_talks_and_the_brokers_name(made, may_capture, level, tools):
     setup, broker = made(level)
     tap = overhear(setup, broker, tools)
-    assert tap.fields("mqtt", "mqtt.topic") == [] and tap.fields("mqtt", "mqtt.msgtype", speaks="tls") == []
+    assert tap.fields("mqtt", "mqtt.msgtype", speaks="tls") == []
+    # Read as MQTT, what is encrypted may by chance look like a packet with some topic.
+    assert not any(SECRET_TOPIC in row for row in tap.fields("mqtt", "mqtt.topic"))
     for secret in (SECRET_TOPIC, SECRET_TEXT, setup.user, getattr(setup, "password", None)):
         assert secret is None or not tap.has(secret.encode())
     names = tap.fields("tls.handshake.extensions_server_name", "tls.handshake.extensions_server_name", speaks="tls")

@@ -36,7 +36,9 @@ def lab(hosts, place, level, tools):
 @pytest.mark.parametrize("tools", ("nightjar", "mosquitto"))
 def test_with_mutual_tls_the_capture_holds_no_topic(hosts, place, tools):
     setup, tap = lab(hosts, place, "mtls", tools)
-    assert tap.fields("mqtt", "mqtt.topic") == [] and tap.fields("mqtt", "mqtt.topic", speaks="tls") == []
+    assert tap.fields("mqtt", "mqtt.topic", speaks="tls") == []
+    # Read as MQTT, what is encrypted may by chance look like a packet with some topic.
+    assert not any(TOPIC in row for row in tap.fields("mqtt", "mqtt.topic"))
     assert not any(tap.has(word.encode()) for word in (TOPIC, "strudel", setup.user))
     talk = tap.fields("tls.app_data", "ip.src", "ip.dst", speaks="tls")
     assert set(talk) == {(BROKER, CLIENT), (CLIENT, BROKER)}, "that they talk is all there is to see"

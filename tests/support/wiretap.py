@@ -93,6 +93,7 @@ class Wiretap:
             words += ["-o", f"tls.keylog_file:{keys}", "-d", f"tls.port=={self.port},mqtt"]
         for name in names:
             words += ["-e", name]
-        done = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE * 2, check=True)
+        done = subprocess.run(words, capture_output=True, text=True, errors="replace", timeout=PATIENCE * 2,
+                              check=True)
         rows = [tuple(line.split("\t")) for line in done.stdout.splitlines()]
         return [row for row in rows if any(row)]
