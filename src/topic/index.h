@@ -44,7 +44,8 @@ struct nj_subscriber {
     /* private to the index, under its mutex */
     struct nj_sub *subs; /* all of this subscriber's, linked */
     uint32_t sub_count;
-    _Atomic uint32_t mailed; /* its home's, and theirs who post to it: broker/crowd.h */
+    /* What is on its way to its home: more by who posts it, less by the home. broker/crowd.h */
+    _Atomic uint32_t mailed;
 };
 
 struct nj_sub_opts {
